@@ -1,0 +1,132 @@
+//! What was wrong in the input, where, and what to do about it. Knows nothing of calls or files' contents.
+
+use std::collections::BTreeMap;
+
+use crate::packet::Place;
+
+/// Why something in a capture was not read, or not read whole.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[non_exhaustive]
+pub enum Cause {
+    /// A link type that is not decoded; its LINKTYPE number.
+    LinkType(u16),
+    /// A protocol or encapsulation that is not decoded, by its field name (`GRE`, `MPLS`, `PPPoE`, …).
+    NotDecoded(&'static str),
+    /// A header that breaks its own format, by its name (`IPv4 header`, `TCP header`, …).
+    Malformed(&'static str),
+    /// Only part of the frame was captured and what was needed lay behind the cut.
+    CutShort,
+    /// IP fragments whose datagram never became whole.
+    FragmentsIncomplete,
+    /// Bytes of a TCP stream that were never captured.
+    TcpGap,
+    /// A bound on memory was reached and the oldest of this kind was given up.
+    Bound(&'static str),
+    /// A message that looks like SIP but lacks what SIP needs (`Call-ID`, `CSeq`, …).
+    SipIncomplete(&'static str),
+    /// A record of the capture file that could not be decoded.
+    Record(&'static str),
+}
+
+/// How often something happened, on how many bytes, and where first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Tally {
+    /// Packets (or streams, datagrams, messages: what the cause speaks of).
+    pub count: u64,
+    /// Bytes that were not read because of it.
+    pub bytes: u64,
+    /// The first place where it happened.
+    pub first: Place,
+}
+
+/// The account of everything that was not read: equal causes of one file are counted, the first is kept.
+#[derive(Clone, Debug, Default)]
+pub struct Issues {
+    tallies: BTreeMap<(u32, Cause), Tally>,
+}
+
+impl Issues {
+    /// Counts one more occurrence.
+    pub fn add(&mut self, place: Place, cause: Cause, bytes: u64) {
+        let tally = self.tallies.entry((place.file, cause)).or_insert(Tally { count: 0, bytes: 0, first: place });
+        tally.count += 1;
+        tally.bytes += bytes;
+    }
+
+    /// All causes of one file with their tallies, in the order of [`Cause`].
+    pub fn of_file(&self, file: u32) -> impl Iterator<Item = (Cause, Tally)> + '_ {
+        self.tallies
+            .range((file, Cause::LinkType(0))..)
+            .take_while(move |((of, _), _)| *of == file)
+            .map(|((_, cause), tally)| (*cause, *tally))
+    }
+}
+
+impl Cause {
+    /// A stable name for machines, as in `captures[].skipped`.
+    #[must_use]
+    pub fn key(self) -> String {
+        let words = |head: &str, what: &str| format!("{head}_{what}").to_lowercase().replace([' ', '-'], "_");
+        match self {
+            Self::LinkType(number) => format!("link_type_{number}"),
+            Self::NotDecoded(what) => words("not_decoded", what),
+            Self::Malformed(what) => words("malformed", what),
+            Self::CutShort => "cut_short".to_owned(),
+            Self::FragmentsIncomplete => "fragments_incomplete".to_owned(),
+            Self::TcpGap => "tcp_gap".to_owned(),
+            Self::Bound(what) => words("bound", what),
+            Self::SipIncomplete(what) => words("sip_without", what),
+            Self::Record(what) => words("record", what),
+        }
+    }
+
+    /// What happened, in words.
+    #[must_use]
+    pub fn text(self) -> String {
+        match self {
+            Self::LinkType(number) => format!("link type {number} is not decoded"),
+            Self::NotDecoded(what) => format!("{what} is not decoded"),
+            Self::Malformed(what) => format!("malformed {what}"),
+            Self::CutShort => "cut by the snap length before the part that was needed".to_owned(),
+            Self::FragmentsIncomplete => "IP fragments without the rest of their datagram".to_owned(),
+            Self::TcpGap => "TCP segments missing from the capture".to_owned(),
+            Self::Bound(what) => format!("more {what} at once than the bound allows, the oldest were given up"),
+            Self::SipIncomplete(what) => format!("SIP message without a usable {what}"),
+            Self::Record(what) => format!("damaged record in the file: {what}"),
+        }
+    }
+
+    /// What the user can do about it.
+    #[must_use]
+    pub const fn remedy(self) -> &'static str {
+        match self {
+            Self::LinkType(_) => "capture on an interface with Ethernet, Linux cooked or raw IP framing",
+            Self::NotDecoded(_) => "capture inside the tunnel, or strip the encapsulation first",
+            Self::Malformed(_) => "look at the frame named; the sender or the capture damaged it",
+            Self::CutShort => "capture again with a larger snap length (tcpdump -s 0)",
+            Self::FragmentsIncomplete => "capture without a port filter: later fragments carry no ports",
+            Self::TcpGap => "the capture dropped packets; use a larger capture buffer (tcpdump -B)",
+            Self::Bound(_) => "split the capture, or look for a flood at the frame named",
+            Self::SipIncomplete(_) => "look at the frame named; the sender broke RFC 3261 section 8.1.1",
+            Self::Record(_) => "the file is damaged there; copy it again from its source",
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn equal_causes_of_a_file_are_counted_and_the_first_place_is_kept() {
+        let mut issues = Issues::default();
+        let at = |file, frame| Place { file, frame };
+        issues.add(at(0, 4), Cause::NotDecoded("GRE"), 100);
+        issues.add(at(0, 9), Cause::NotDecoded("GRE"), 50);
+        issues.add(at(1, 2), Cause::NotDecoded("GRE"), 1);
+        let of = |file| issues.of_file(file).collect::<Vec<_>>();
+        assert_eq!(of(0), [(Cause::NotDecoded("GRE"), Tally { count: 2, bytes: 150, first: at(0, 4) })]);
+        assert_eq!(of(1), [(Cause::NotDecoded("GRE"), Tally { count: 1, bytes: 1, first: at(1, 2) })]);
+        assert_eq!(of(2), []);
+    }
+}

@@ -1,0 +1,3 @@
+//! The `sipcodes` program.
+
+fn main() {}
