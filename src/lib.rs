@@ -10,3 +10,4 @@ pub mod codes;
 pub mod issue;
 pub mod packet;
 pub mod time;
+pub mod wire;

@@ -1,0 +1,658 @@
+//! One whole message: start line, headers, body. Tolerant of how it is written, strict about what it means; knows no
+//! other message, no transaction and no transport.
+
+use memchr::{memchr, memchr_iter};
+
+use super::defects::Defects;
+use super::header::{
+    ContactValue, Cseq, Headers, Lines, NameAddr, ReasonValue, Via, comma_list, is_field, long_name, number,
+    split_name, trim,
+};
+use super::start::{FoundStart, Method, StartLine, junk_len, start_line};
+
+/// A message, borrowed. Everything the trackers ask for at every message was found in the one pass of `parse`.
+#[derive(Clone, Debug)]
+pub struct Message<'a> {
+    start: StartLine<'a>,
+    raw: &'a [u8],
+    head: &'a [u8],
+    /// The header lines that are whole, each with its line end; without the blank line.
+    fields: &'a [u8],
+    body: &'a [u8],
+    call_id: Option<&'a [u8]>,
+    cseq: Option<Cseq<'a>>,
+    from: Option<&'a [u8]>,
+    to: Option<&'a [u8]>,
+    from_tag: Option<&'a [u8]>,
+    to_tag: Option<&'a [u8]>,
+    via: Option<&'a [u8]>,
+    via_count: u16,
+    contact: Option<&'a [u8]>,
+    expires: Option<u32>,
+    content_length: Option<usize>,
+    content_type: Option<&'a [u8]>,
+    user_agent: Option<&'a [u8]>,
+    defects: Defects,
+}
+
+/// The headers that `parse` keeps, recognised by length first: most names are told apart without comparing.
+enum Known {
+    CallId,
+    Cseq,
+    From,
+    To,
+    Via,
+    Contact,
+    Expires,
+    ContentLength,
+    ContentType,
+    UserAgent,
+    Server,
+    Unasked,
+}
+
+#[inline]
+fn known(name: &[u8]) -> Known {
+    let is = |long: &[u8], known| if name.eq_ignore_ascii_case(long) { known } else { Known::Unasked };
+    match name {
+        [letter] => match letter | 0x20 {
+            b'i' => Known::CallId,
+            b'f' => Known::From,
+            b't' => Known::To,
+            b'v' => Known::Via,
+            b'm' => Known::Contact,
+            b'l' => Known::ContentLength,
+            b'c' => Known::ContentType,
+            _ => Known::Unasked,
+        },
+        [_, _] => is(b"to", Known::To),
+        [_, _, _] => is(b"via", Known::Via),
+        [b'c' | b'C', _, _, _] => is(b"cseq", Known::Cseq),
+        [_, _, _, _] => is(b"from", Known::From),
+        [_, _, _, _, _, _] => is(b"server", Known::Server),
+        [b'e' | b'E', _, _, _, _, _, _] => is(b"expires", Known::Expires),
+        [_, b'a' | b'A', _, _, _, _, _] => is(b"call-id", Known::CallId),
+        [_, _, _, _, _, _, _] => is(b"contact", Known::Contact),
+        _ => match name.len() {
+            10 => is(b"user-agent", Known::UserAgent),
+            12 => is(b"content-type", Known::ContentType),
+            14 => is(b"content-length", Known::ContentLength),
+            _ => Known::Unasked,
+        },
+    }
+}
+
+impl<'a> Message<'a> {
+    /// Reads one datagram, or one message that `frame` cut out of a stream. `None`: this is not SIP.
+    ///
+    /// A header line that is cut off in the middle (no line end: the snap length) is left out, since half a Call-ID is
+    /// another Call-ID. Of a header that may stand only once, the first one counts.
+    #[must_use]
+    pub fn parse(bytes: &'a [u8]) -> Option<Self> {
+        let junk = junk_len(bytes)?;
+        let raw = bytes.get(junk..)?;
+        let FoundStart { line: start, len: start_len, defects, .. } = start_line(raw)?;
+        let mut message = Self {
+            start,
+            raw,
+            head: raw,
+            fields: &[],
+            body: &[],
+            call_id: None,
+            cseq: None,
+            from: None,
+            to: None,
+            from_tag: None,
+            to_tag: None,
+            via: None,
+            via_count: 0,
+            contact: None,
+            expires: None,
+            content_length: None,
+            content_type: None,
+            user_agent: None,
+            defects,
+        };
+        if bytes.iter().take(junk).any(|byte| !matches!(byte, b'\r' | b'\n')) {
+            message.defects |= Defects::JUNK;
+        }
+
+        let lines = raw.get(start_len..).unwrap_or_default();
+        let (fields_len, blank_len) = message.read_fields(lines);
+        message.fields = lines.get(..fields_len).unwrap_or_default();
+        if blank_len == 0 {
+            message.defects |= Defects::TRUNCATED;
+        } else {
+            let (head, rest) = raw.split_at_checked(start_len + fields_len + blank_len)?;
+            message.head = head;
+            let declared = message.content_length.unwrap_or(rest.len());
+            if declared > rest.len() {
+                message.defects |= Defects::BODY_CUT;
+            }
+            message.body = rest.get(..declared.min(rest.len())).unwrap_or_default();
+            message.raw = raw.get(..head.len() + message.body.len()).unwrap_or_default();
+        }
+        message.judge();
+        Some(message)
+    }
+
+    /// Goes through the header lines; gives the length of the whole ones and that of the blank line after them, which
+    /// is 0 if the bytes ended before it.
+    fn read_fields(&mut self, lines: &'a [u8]) -> (usize, usize) {
+        let mut server = None;
+        let mut line_ends = memchr_iter(b'\n', lines);
+        let mut at = 0;
+        let blank = 'head: loop {
+            match lines.get(at..) {
+                Some([b'\n', ..]) => break 1,
+                Some([b'\r', b'\n', ..]) => break 2,
+                _ => {}
+            }
+            let Some(mut end) = line_ends.next() else { break 0 };
+            while let Some(b' ' | b'\t') = lines.get(end + 1) {
+                match line_ends.next() {
+                    Some(next) => end = next,
+                    None => break 'head 0,
+                }
+            }
+            // Half of the lines are nothing that is asked for: those are not even trimmed.
+            if let Some((name, value)) = lines.get(at..end).and_then(split_name) {
+                match known(name) {
+                    Known::Unasked => {}
+                    field => self.take_field(field, trim(value), &mut server),
+                }
+            }
+            at = end + 1;
+        };
+        self.user_agent = self.user_agent.or(server);
+        (at, blank)
+    }
+
+    #[inline]
+    fn take_field(&mut self, field: Known, value: &'a [u8], server: &mut Option<&'a [u8]>) {
+        let mut repeated = false;
+        // An empty value says nothing, so it is as good as missing.
+        let said = Some(value).filter(|value| !value.is_empty());
+        let mut once = |slot: &mut Option<&'a [u8]>| {
+            repeated = slot.is_some();
+            *slot = slot.or(said);
+        };
+        match field {
+            Known::Unasked => {}
+            Known::CallId => once(&mut self.call_id),
+            Known::From => once(&mut self.from),
+            Known::To => once(&mut self.to),
+            Known::ContentType => once(&mut self.content_type),
+            Known::UserAgent => self.user_agent = self.user_agent.or(said),
+            Known::Server => *server = server.or(said),
+            Known::Contact => self.contact = self.contact.or(Some(value)),
+            Known::Via => {
+                self.via = self.via.or(said);
+                let values = if memchr(b',', value).is_some() {
+                    comma_list(value).count()
+                } else {
+                    usize::from(!value.is_empty())
+                };
+                self.via_count = self.via_count.saturating_add(u16::try_from(values).unwrap_or(u16::MAX));
+            }
+            Known::Cseq => {
+                repeated = self.cseq.is_some();
+                if !repeated {
+                    self.cseq = Cseq::parse(value);
+                    if self.cseq.is_none() {
+                        self.defects |= Defects::CSEQ;
+                    }
+                }
+            }
+            Known::Expires => {
+                repeated = self.expires.is_some();
+                if !repeated {
+                    let seconds = number(value);
+                    self.expires = seconds.map(|seconds| u32::try_from(seconds).unwrap_or(u32::MAX));
+                    if seconds.is_none_or(|seconds| seconds > u64::from(u32::MAX)) {
+                        self.defects |= Defects::EXPIRES;
+                    }
+                }
+            }
+            Known::ContentLength => {
+                repeated = self.content_length.is_some();
+                if !repeated {
+                    self.content_length = number(value).map(|bytes| usize::try_from(bytes).unwrap_or(usize::MAX));
+                    if self.content_length.is_none() {
+                        self.defects |= Defects::CONTENT_LENGTH;
+                    }
+                }
+            }
+        }
+        if repeated {
+            self.defects |= Defects::REPEATED;
+        }
+    }
+
+    /// What can only be judged when all header lines are read.
+    fn judge(&mut self) {
+        let tag = |value: Option<&'a [u8]>| NameAddr::parse(value?).tag();
+        self.from_tag = tag(self.from);
+        self.to_tag = tag(self.to);
+        if let (StartLine::Request { method, .. }, Some(cseq)) = (self.start, self.cseq)
+            && method != cseq.method
+        {
+            self.defects |= Defects::CSEQ_METHOD;
+        }
+        let whole = self.call_id.is_some() && self.from.is_some() && self.to.is_some() && self.via.is_some();
+        let cseq = self.cseq.is_some() || self.defects.contains(Defects::CSEQ);
+        // What was cut off is not missing.
+        if !(self.defects.truncated() || whole && cseq) {
+            self.defects |= Defects::MISSING;
+        }
+    }
+
+    /// The first line.
+    #[must_use]
+    pub const fn start(&self) -> StartLine<'a> {
+        self.start
+    }
+
+    /// Whether this is a request.
+    #[must_use]
+    pub const fn is_request(&self) -> bool {
+        matches!(self.start, StartLine::Request { .. })
+    }
+
+    /// The response's code, 100 to 699; `None` for a request and for a response whose code is none
+    /// ([`Defects::STATUS_CODE`]).
+    #[must_use]
+    pub const fn code(&self) -> Option<u16> {
+        match self.start {
+            StartLine::Response { code: code @ 100..=699, .. } => Some(code),
+            _ => None,
+        }
+    }
+
+    /// The Request-URI as sent, `None` for a response.
+    #[must_use]
+    pub const fn request_uri(&self) -> Option<&'a [u8]> {
+        match self.start {
+            StartLine::Request { uri, .. } => Some(uri),
+            StartLine::Response { .. } => None,
+        }
+    }
+
+    /// A request's method; a response's CSeq method.
+    #[must_use]
+    pub fn method(&self) -> Option<Method<'a>> {
+        match self.start {
+            StartLine::Request { method, .. } => Some(method),
+            StartLine::Response { .. } => self.cseq.map(|cseq| cseq.method),
+        }
+    }
+
+    /// Call-ID (RFC 3261 20.8), as sent.
+    #[must_use]
+    pub const fn call_id(&self) -> Option<&'a [u8]> {
+        self.call_id
+    }
+
+    /// CSeq (RFC 3261 20.16); `None` also where it is not well-formed ([`Defects::CSEQ`]).
+    #[must_use]
+    pub const fn cseq(&self) -> Option<Cseq<'a>> {
+        self.cseq
+    }
+
+    /// From (RFC 3261 20.20).
+    #[must_use]
+    pub fn from(&self) -> Option<NameAddr<'a>> {
+        self.from.map(NameAddr::parse)
+    }
+
+    /// To (RFC 3261 20.39).
+    #[must_use]
+    pub fn to(&self) -> Option<NameAddr<'a>> {
+        self.to.map(NameAddr::parse)
+    }
+
+    /// The From value, whole and raw.
+    #[must_use]
+    pub const fn from_value(&self) -> Option<&'a [u8]> {
+        self.from
+    }
+
+    /// The To value, whole and raw.
+    #[must_use]
+    pub const fn to_value(&self) -> Option<&'a [u8]> {
+        self.to
+    }
+
+    /// The tag of From; an empty one is none.
+    #[must_use]
+    pub const fn from_tag(&self) -> Option<&'a [u8]> {
+        self.from_tag
+    }
+
+    /// The tag of To; an empty one is none.
+    #[must_use]
+    pub const fn to_tag(&self) -> Option<&'a [u8]> {
+        self.to_tag
+    }
+
+    /// The topmost Via value.
+    #[must_use]
+    pub fn top_via(&self) -> Option<Via<'a>> {
+        comma_list(self.via?).next().map(Via::parse)
+    }
+
+    /// How many Via values there are, comma-joined ones counted one by one.
+    #[must_use]
+    pub const fn via_count(&self) -> u16 {
+        self.via_count
+    }
+
+    /// Every Via value, topmost first.
+    pub fn vias(&self) -> impl Iterator<Item = Via<'a>> + use<'a> {
+        self.values("via").flat_map(comma_list).map(Via::parse)
+    }
+
+    /// Raw value of the first Contact header field, perhaps several values in it.
+    #[must_use]
+    pub const fn contact_value(&self) -> Option<&'a [u8]> {
+        self.contact
+    }
+
+    /// Every Contact value of every Contact header field (RFC 3261 20.10).
+    pub fn contacts(&self) -> impl Iterator<Item = ContactValue<'a>> + use<'a> {
+        self.contact_list().map(ContactValue::parse)
+    }
+
+    fn contact_list(&self) -> impl Iterator<Item = &'a [u8]> + use<'a> {
+        let fields = if self.contact.is_some() { self.fields } else { &[] };
+        values(fields, "contact").flat_map(comma_list)
+    }
+
+    /// Every value of every Reason header field (RFC 3326).
+    pub fn reasons(&self) -> impl Iterator<Item = ReasonValue<'a>> + use<'a> {
+        self.values("reason").flat_map(comma_list).map(ReasonValue::parse)
+    }
+
+    /// Expires in seconds (RFC 3261 20.19). More than 2^32-1 counts as 2^32-1; what is no number is `None`.
+    #[must_use]
+    pub const fn expires(&self) -> Option<u32> {
+        self.expires
+    }
+
+    /// Content-Type (RFC 3261 20.15), as sent.
+    #[must_use]
+    pub const fn content_type(&self) -> Option<&'a [u8]> {
+        self.content_type
+    }
+
+    /// Content-Length in bytes, as declared (RFC 3261 20.14).
+    #[must_use]
+    pub const fn content_length(&self) -> Option<usize> {
+        self.content_length
+    }
+
+    /// User-Agent, else Server (RFC 3261 20.41, 20.35).
+    #[must_use]
+    pub const fn user_agent(&self) -> Option<&'a [u8]> {
+        self.user_agent
+    }
+
+    /// Every header field in order: (name as sent, raw value with folds inside, blanks trimmed at both ends).
+    ///
+    /// Lines without a colon and a last line cut in the middle are left out.
+    #[must_use]
+    pub const fn headers(&self) -> Headers<'a> {
+        Headers::new(self.fields)
+    }
+
+    /// All values of one header by its long name in any case; finds its compact form too. Not split at commas.
+    pub fn values<'n>(&self, name: &'n str) -> impl Iterator<Item = &'a [u8]> + use<'a, 'n> {
+        values(self.fields, name)
+    }
+
+    /// The body: as long as Content-Length says, at most what was there; all that was there if it says nothing.
+    #[must_use]
+    pub const fn body(&self) -> &'a [u8] {
+        self.body
+    }
+
+    /// What is wrong with it. Addresses, Vias and names are judged here, when asked, not for every message.
+    #[must_use]
+    pub fn defects(&self) -> Defects {
+        let mut defects = self.defects;
+        if !Lines::new(self.fields).all(is_field) {
+            defects |= Defects::HEADER_LINE;
+        }
+        let sloppy = |value: Option<&'a [u8]>| value.is_some_and(|value| !NameAddr::is_well_formed(value));
+        if sloppy(self.from)
+            || sloppy(self.to)
+            || !self.contact_list().all(|value| value == b"*" || NameAddr::is_well_formed(value))
+        {
+            defects |= Defects::ADDRESS;
+        }
+        if !self.values("via").all(Via::are_well_formed) {
+            defects |= Defects::VIA;
+        }
+        if let StartLine::Request { uri, .. } = self.start
+            && super::uri::has_headers(uri)
+        {
+            defects |= Defects::REQUEST_URI;
+        }
+        defects
+    }
+
+    /// Whether anything at all is wrong with it.
+    #[must_use]
+    pub fn is_malformed(&self) -> bool {
+        !self.defects().is_empty()
+    }
+
+    /// From the start line to the blank line, both included; all there is if the blank line was not captured.
+    #[must_use]
+    pub const fn head(&self) -> &'a [u8] {
+        self.head
+    }
+
+    /// Head and body, without junk before or bytes after them.
+    #[must_use]
+    pub const fn raw(&self) -> &'a [u8] {
+        self.raw
+    }
+}
+
+/// The values of one header among these lines.
+fn values<'a, 'n>(fields: &'a [u8], name: &'n str) -> impl Iterator<Item = &'a [u8]> + use<'a, 'n> {
+    Headers::new(fields)
+        .filter(move |(sent, _)| long_name(sent).eq_ignore_ascii_case(name.as_bytes()))
+        .map(|(_, value)| value)
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::indexing_slicing, clippy::unwrap_used)]
+
+    use super::super::start::looks_like_sip;
+    use super::super::text::text;
+    use super::*;
+
+    #[test]
+    fn start_lines() {
+        type Case<'a> = (&'a str, &'a [u8], Option<(&'a str, &'a str, Defects)>);
+        // Method or code, URI or phrase.
+        let cases: &[Case<'_>] = &[
+            ("request", b"INVITE sip:a@b SIP/2.0\r\n", Some(("INVITE", "sip:a@b", Defects::NONE))),
+            ("no line end", b"INVITE sip:a@b SIP/2.0", Some(("INVITE", "sip:a@b", Defects::NONE))),
+            ("tel", b"INVITE tel:+1555 SIP/2.0\n", Some(("INVITE", "tel:+1555", Defects::NONE))),
+            ("IPv6", b"INVITE sip:[::1] SIP/2.0\n", Some(("INVITE", "sip:[::1]", Defects::NONE))),
+            ("unknown method", b"FOO sip:a SIP/2.0\n", Some(("FOO", "sip:a", Defects::NONE))),
+            ("a method called SIP", b"SIP sip:a SIP/2.0\n", Some(("SIP", "sip:a", Defects::NONE))),
+            ("lower-case version", b"BYE sip:a sip/2.0\n", Some(("BYE", "sip:a", Defects::NONE))),
+            ("no scheme", b"BYE 1234 SIP/2.0\n", Some(("BYE", "1234", Defects::NONE))),
+            ("tabs", b"BYE\tsip:a\tSIP/2.0\n", Some(("BYE", "sip:a", Defects::NONE))),
+            ("version 1.0", b"BYE sip:a SIP/1.0\n", Some(("BYE", "sip:a", Defects::VERSION))),
+            ("response", b"SIP/2.0 200 OK\r\n", Some(("200", "OK", Defects::NONE))),
+            ("own phrase", b"SIP/2.0 486 Busy  Now\n", Some(("486", "Busy  Now", Defects::NONE))),
+            ("Latin-1", b"SIP/2.0 404 caf\xe9\n", Some(("404", "caf\u{fffd}", Defects::NONE))),
+            ("code not in the catalogue", b"SIP/2.0 699 x\n", Some(("699", "x", Defects::NONE))),
+            ("blanks", b"SIP/2.0  200  OK\n", Some(("200", "OK", Defects::START_LINE))),
+            ("code 99", b"SIP/2.0 99 x\n", None),
+            ("code 2x0", b"SIP/2.0 2x0 x\n", None),
+            ("code 999", b"SIP/2.0 999 x\n", Some(("0", "x", Defects::STATUS_CODE))),
+            ("keep-alive before", b"\r\n\r\nBYE sip:a SIP/2.0\n", Some(("BYE", "sip:a", Defects::NONE))),
+            ("NULs before", b"\0\0\0\0BYE sip:a SIP/2.0\n", Some(("BYE", "sip:a", Defects::JUNK))),
+            ("BOM before", b"\xef\xbb\xbfSIP/2.0 200 OK\n", Some(("200", "OK", Defects::JUNK))),
+            ("blanks before", b"  BYE sip:a SIP/2.0\n", Some(("BYE", "sip:a", Defects::JUNK))),
+            ("half a code", b"SIP/2.0 20", None),
+            ("half a version", b"INVITE sip:a@b SIP/2.", None),
+            ("prose", b"SIP/2.0 is a protocol\n", None),
+            ("prose that ends so", b"this is no line of SIP/2.0\n", None),
+            ("no URI", b"INVITE SIP/2.0\n", None),
+            ("HTTP", b"NOTIFY /x HTTP/1.1\r\n", None),
+            ("HTTP with SIP inside", b"POST /x HTTP/1.1\r\n\r\nINVITE sip:a SIP/2.0\r\n\r\n", None),
+            ("SSDP", b"NOTIFY * HTTP/1.1\r\nHost: 239.255.255.250:1900\r\n", None),
+            ("SSDP's answer", b"HTTP/1.1 200 OK\r\n", None),
+            ("RTSP", b"OPTIONS rtsp://a RTSP/1.0\r\n", None),
+            ("STUN", b"\x00\x01\x00\x00\x21\x12\xa4\x42BYE sip:a SIP/2.0\n", None),
+            ("DNS", b"\x12\x34\x01\x00\x00\x01\x00\x00\x00\x00\x00\x00\x03www\x00", None),
+            ("RTP with SIP inside", b"\x80BYE sip:a SIP/2.0\n", None),
+            ("too much junk", &[0; 70], None),
+            ("nothing", b"", None),
+            ("keep-alive", b"\r\n\r\n", None),
+        ];
+        for (name, bytes, expected) in cases {
+            let got = Message::parse(bytes);
+            assert_eq!(looks_like_sip(bytes), got.is_some(), "{name}");
+            let got = got.map(|message| {
+                let defects = message.defects.without(Defects::TRUNCATED | Defects::MISSING);
+                match message.start() {
+                    StartLine::Request { method, uri } => (text(method.token()), text(uri), defects),
+                    StartLine::Response { code, phrase } => (code.to_string(), text(phrase), defects),
+                }
+            });
+            assert_eq!(got, expected.map(|(word, rest, defects)| (word.into(), rest.into(), defects)), "{name}");
+        }
+    }
+
+    const LONG: &str = "SIP/2.0 200 OK\r\nVia: SIP/2.0/UDP a;branch=z9hG4bK1, SIP/2.0/UDP b\r\nVia: SIP/2.0/UDP c\r\n\
+        From: \"A\" <sip:a@b>;tag=f\r\nTo: <sip:c@d>;tag=t\r\nCall-ID: x@y\r\nCSeq: 2 REGISTER\r\n\
+        Contact: <sip:1@a>;expires=9\r\nContact: <sip:2@a>, <sip:3@a>\r\nExpires: 60\r\nServer: S\r\n\
+        Reason: SIP;cause=1\r\nReason: Q.850;cause=2\r\nContent-Type: a/b\r\nContent-Length: 2\r\n\r\nabc";
+
+    fn check(sent: &str, name: &str) {
+        let message = Message::parse(sent.as_bytes()).unwrap();
+        let text = |bytes: Option<&[u8]>| bytes.map(text);
+        assert_eq!((message.code(), message.is_request()), (Some(200), false), "{name}");
+        assert_eq!(message.method(), Some(Method::Register), "{name}");
+        assert_eq!(text(message.call_id()).as_deref(), Some("x@y"), "{name}");
+        assert_eq!(message.cseq(), Some(Cseq { number: 2, method: Method::Register }), "{name}");
+        assert_eq!(text(message.from().map(|from| from.uri)).as_deref(), Some("sip:a@b"), "{name}");
+        assert_eq!(text(message.to().map(|to| to.uri)).as_deref(), Some("sip:c@d"), "{name}");
+        assert_eq!(text(message.from_tag()).as_deref(), Some("f"), "{name}");
+        assert_eq!(text(message.to_tag()).as_deref(), Some("t"), "{name}");
+        assert_eq!(text(message.top_via().and_then(|via| via.branch)).as_deref(), Some("z9hG4bK1"), "{name}");
+        assert_eq!((message.via_count(), message.vias().count()), (3, 3), "{name}");
+        assert_eq!(message.contacts().count(), 3, "{name}");
+        assert_eq!(message.contacts().next().and_then(|contact| contact.expires()), Some(9), "{name}");
+        assert_eq!(message.reasons().filter_map(|reason| reason.cause).collect::<Vec<_>>(), [1, 2], "{name}");
+        assert_eq!((message.expires(), message.content_length()), (Some(60), Some(2)), "{name}");
+        assert_eq!(text(message.content_type()).as_deref(), Some("a/b"), "{name}");
+        assert_eq!(text(message.user_agent()).as_deref(), Some("S"), "{name}");
+        assert_eq!(message.body(), b"ab", "{name}");
+        assert_eq!(message.values("Contact").count(), 2, "{name}");
+        assert_eq!(message.values("nothing").count(), 0, "{name}");
+        assert_eq!(message.defects(), Defects::NONE, "{name}");
+        assert_eq!(message.raw().len(), sent.len() - 1, "{name}");
+    }
+
+    #[test]
+    fn however_it_is_written() {
+        check(LONG, "long names");
+        check(&LONG.replace("\r\n", "\n"), "bare LF");
+        check(&LONG.replace(": ", " \t:  "), "blanks around the colon");
+        check(&LONG.replace(": ", ":"), "no blanks");
+        check(&LONG.replace(": ", ":\r\n "), "folds after the colon");
+        check(&LONG.replace(';', "\r\n\t; "), "folds before parameters");
+        check(&LONG.replacen("SIP/2.0/UDP", "SIP / 2.0\r\n / UDP", 1), "blanks in Via");
+        let (head, body) = LONG.split_once("\r\n\r\n").unwrap();
+        let (start, fields) = head.split_once("\r\n").unwrap();
+        check(
+            &format!("{start}\r\n{}\r\n\r\n{body}", fields.replace("Call-ID", "CALL-ID").replace("From", "fROM")),
+            "case",
+        );
+        let mut compact = fields.to_owned();
+        for (long, short) in [
+            ("Via:", "v:"),
+            ("From:", "F:"),
+            ("To:", "t:"),
+            ("Call-ID:", "i:"),
+            ("Contact:", "M:"),
+            ("Content-Type:", "c:"),
+            ("Content-Length:", "L:"),
+        ] {
+            compact = compact.replace(long, short);
+        }
+        check(&format!("{start}\r\n{compact}\r\n\r\n{body}"), "compact names");
+    }
+
+    #[test]
+    fn user_agent_comes_before_server() {
+        let message = Message::parse(b"BYE sip:a SIP/2.0\r\nServer: s\r\nUser-Agent: u\r\n\r\n").unwrap();
+        assert_eq!(message.user_agent(), Some(b"u".as_slice()));
+    }
+
+    #[test]
+    fn bodies() {
+        let cases: &[(&str, &str, &str, Defects)] = &[
+            ("exact", "l: 3\r\n\r\nabc", "abc", Defects::NONE),
+            ("bytes after it", "l: 2\r\n\r\nabc", "ab", Defects::NONE),
+            ("none declared", "\r\nabc", "abc", Defects::NONE),
+            ("declared too large", "l: 9\r\n\r\nabc", "abc", Defects::BODY_CUT),
+            ("beyond all bounds", "l: 99999999999999999999999\r\n\r\nabc", "abc", Defects::BODY_CUT),
+            ("negative", "l: -1\r\n\r\nabc", "abc", Defects::CONTENT_LENGTH),
+            ("a blank line in it", "\r\na\r\n\r\nb", "a\r\n\r\nb", Defects::NONE),
+            ("cut head", "l: 3\r\nUser-Agent: x", "", Defects::TRUNCATED),
+        ];
+        for (name, tail, body, defects) in cases {
+            let bytes = format!("BYE sip:a SIP/2.0\r\n{tail}");
+            let message = Message::parse(bytes.as_bytes()).unwrap();
+            assert_eq!(message.body(), body.as_bytes(), "{name}");
+            assert_eq!(message.defects().without(Defects::MISSING | Defects::VIA), *defects, "{name}");
+            assert_eq!(message.user_agent(), None, "{name}");
+        }
+    }
+
+    #[test]
+    fn what_is_cut_in_the_middle_is_left_out() {
+        let cases: &[(&str, &str, Option<&str>)] = &[
+            ("whole", "i: abc\r\n", Some("abc")),
+            ("whole, LF", "i: abc\n", Some("abc")),
+            ("cut in the value", "i: ab", None),
+            ("cut in the line end", "i: abc\r", None),
+            ("cut in the fold", "i: abc\r\n d", None),
+            ("cut in the second fold", "i:\r\n abc\r\n\td", None),
+            ("cut in the name of the next", "i: abc\r\nCSe", Some("abc")),
+        ];
+        for (name, tail, expected) in cases {
+            let bytes = format!("BYE sip:a SIP/2.0\r\nl: 0\r\n{tail}");
+            let message = Message::parse(bytes.as_bytes()).unwrap();
+            assert_eq!(message.call_id().map(text).as_deref(), *expected, "{name}");
+            assert_eq!(message.values("call-id").next(), message.call_id(), "{name}");
+            assert_eq!(message.defects(), Defects::TRUNCATED, "{name}");
+        }
+    }
+
+    #[test]
+    fn expires() {
+        for (sent, expected) in [
+            ("3600", Some(3600)),
+            ("0", Some(0)),
+            ("4294967295", Some(u32::MAX)),
+            ("99999999999", Some(u32::MAX)),
+            ("Thu, 01 Dec 1994 16:00:00 GMT", None),
+            ("", None),
+        ] {
+            let bytes = format!("BYE sip:a SIP/2.0\r\nExpires: {sent}\r\n\r\n");
+            assert_eq!(Message::parse(bytes.as_bytes()).unwrap().expires(), expected, "{sent}");
+        }
+    }
+}

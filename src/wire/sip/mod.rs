@@ -1,0 +1,19 @@
+//! SIP messages as sent (RFC 3261), read tolerantly. Knows one message at a time, no transactions.
+
+mod defects;
+mod framing;
+mod header;
+mod message;
+mod start;
+mod text;
+mod typed;
+mod uri;
+
+pub use defects::Defects;
+pub use framing::{Frame, MAX_BODY, MAX_HEAD, Progress, frame, frame_on, speaks_http};
+pub use header::{ContactValue, Cseq, Headers, NameAddr, Params, ReasonValue, Via, comma_list, long_name};
+pub use message::Message;
+pub use start::{Method, StartLine, looks_like_sip};
+pub use text::{text, unquote};
+pub use typed::{Challenge, challenge};
+pub use uri::{address_key, scheme, uri_host, uri_user};

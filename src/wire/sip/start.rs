@@ -1,0 +1,280 @@
+//! The first line: methods, codes, and whether bytes begin like SIP at all. Knows nothing of what follows the line.
+
+use memchr::memchr;
+
+use super::defects::Defects;
+use super::header::{is_blank, is_token, trim};
+
+/// A request method (RFC 3261 7.1). Case-sensitive; a token nobody registered is kept as sent.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[allow(missing_docs)]
+pub enum Method<'a> {
+    Invite,
+    Ack,
+    Bye,
+    Cancel,
+    Register,
+    Options,
+    Prack,
+    Update,
+    Info,
+    Refer,
+    Subscribe,
+    Notify,
+    Publish,
+    Message,
+    /// Any other token, as sent.
+    Other(&'a [u8]),
+}
+
+/// Every method that has a name of its own, as written.
+pub(super) const METHODS: [(&[u8], Method<'static>); 14] = [
+    (b"INVITE", Method::Invite),
+    (b"ACK", Method::Ack),
+    (b"BYE", Method::Bye),
+    (b"CANCEL", Method::Cancel),
+    (b"REGISTER", Method::Register),
+    (b"OPTIONS", Method::Options),
+    (b"PRACK", Method::Prack),
+    (b"UPDATE", Method::Update),
+    (b"INFO", Method::Info),
+    (b"REFER", Method::Refer),
+    (b"SUBSCRIBE", Method::Subscribe),
+    (b"NOTIFY", Method::Notify),
+    (b"PUBLISH", Method::Publish),
+    (b"MESSAGE", Method::Message),
+];
+
+impl<'a> Method<'a> {
+    /// The method that a token names.
+    #[must_use]
+    pub fn from_token(token: &'a [u8]) -> Self {
+        match token {
+            b"INVITE" => Self::Invite,
+            b"ACK" => Self::Ack,
+            b"BYE" => Self::Bye,
+            b"CANCEL" => Self::Cancel,
+            b"REGISTER" => Self::Register,
+            b"OPTIONS" => Self::Options,
+            b"PRACK" => Self::Prack,
+            b"UPDATE" => Self::Update,
+            b"INFO" => Self::Info,
+            b"REFER" => Self::Refer,
+            b"SUBSCRIBE" => Self::Subscribe,
+            b"NOTIFY" => Self::Notify,
+            b"PUBLISH" => Self::Publish,
+            b"MESSAGE" => Self::Message,
+            _ => Self::Other(token),
+        }
+    }
+
+    /// As sent.
+    #[must_use]
+    pub const fn token(&self) -> &'a [u8] {
+        match self {
+            Self::Invite => b"INVITE",
+            Self::Ack => b"ACK",
+            Self::Bye => b"BYE",
+            Self::Cancel => b"CANCEL",
+            Self::Register => b"REGISTER",
+            Self::Options => b"OPTIONS",
+            Self::Prack => b"PRACK",
+            Self::Update => b"UPDATE",
+            Self::Info => b"INFO",
+            Self::Refer => b"REFER",
+            Self::Subscribe => b"SUBSCRIBE",
+            Self::Notify => b"NOTIFY",
+            Self::Publish => b"PUBLISH",
+            Self::Message => b"MESSAGE",
+            Self::Other(token) => token,
+        }
+    }
+}
+
+/// The first line (RFC 3261 7.1, 7.2).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum StartLine<'a> {
+    /// `METHOD request-uri SIP/2.0`
+    Request {
+        /// The method.
+        method: Method<'a>,
+        /// The Request-URI as sent, without the angle brackets that some put around it.
+        uri: &'a [u8],
+    },
+    /// `SIP/2.0 code phrase`
+    Response {
+        /// 100 to 699; 0 where something else was sent ([`Defects::STATUS_CODE`]).
+        code: u16,
+        /// The reason phrase as sent, perhaps empty, perhaps not UTF-8.
+        phrase: &'a [u8],
+    },
+}
+
+/// How many bytes of junk may stand before the start line of a datagram.
+const MAX_JUNK: usize = 64;
+
+/// How long a method may be. The longest registered one has 9 bytes; what is longer than this is prose.
+const MAX_METHOD: usize = 64;
+
+/// Whether these bytes begin like a SIP message: the cheap gate in front of `parse`, for every datagram.
+///
+/// True exactly where [`Message::parse`] finds a message. RTP and RTCP are turned away at the first byte.
+#[must_use]
+pub fn looks_like_sip(bytes: &[u8]) -> bool {
+    let Some(junk) = junk_len(bytes) else { return false };
+    bytes.get(junk..).is_some_and(|bytes| start_line(bytes).is_some())
+}
+
+/// How many bytes stand before the start line, `None` if no start line can follow.
+///
+/// RFC 3261 7.5 lets CRLFs stand there. Keep-alive NULs, blanks, byte order marks and length prefixes were seen too, so
+/// up to 64 bytes that are not printable ASCII are skipped. A first byte of 0x80 to 0xBF is RTP's or RTCP's (RFC 7983)
+/// and ends the matter: most packets of a capture leave here.
+#[inline]
+pub(super) fn junk_len(bytes: &[u8]) -> Option<usize> {
+    match bytes.first()? {
+        0x80..=0xBF => None,
+        0x21..=0x7E => Some(0),
+        _ => bytes.iter().take(MAX_JUNK + 1).position(|byte| matches!(byte, 0x21..=0x7E)),
+    }
+}
+
+/// A start line as it was found.
+pub(super) struct FoundStart<'a> {
+    pub(super) line: StartLine<'a>,
+    /// With the line end, if there was one.
+    pub(super) len: usize,
+
+    pub(super) defects: Defects,
+}
+
+/// Reads the start line at the very beginning of these bytes.
+pub(super) fn start_line(bytes: &[u8]) -> Option<FoundStart<'_>> {
+    let found = match bytes {
+        [b'S' | b's', b'I' | b'i', b'P' | b'p', b'/', ..] => status_line(bytes),
+        _ => None,
+    };
+    // A method may be called `SIP` or begin with it, thus no `else`.
+    found.or_else(|| request_line(bytes))
+}
+
+/// The first line and its length with its end. `None` where a NUL stands in it: that is no text.
+fn first_line(bytes: &[u8]) -> Option<(&[u8], usize)> {
+    let (line, len) = memchr(b'\n', bytes).map_or((bytes, bytes.len()), |end| {
+        let line = bytes.get(..end).unwrap_or_default();
+        (line.strip_suffix(b"\r").unwrap_or(line), end + 1)
+    });
+    memchr(0, line).is_none().then_some((line, len))
+}
+
+/// `SIP/` digits `.` digits, in any case (RFC 3261 7.1): whether it is, and whether it is 2.0.
+fn version(word: &[u8]) -> Option<bool> {
+    let (name, number) = word.split_at_checked(4)?;
+    if !name.eq_ignore_ascii_case(b"SIP/") {
+        return None;
+    }
+    if number == b"2.0" {
+        return Some(true);
+    }
+    let dot = number.iter().position(|byte| *byte == b'.')?;
+    let (major, minor) = (number.get(..dot)?, number.get(dot + 1..)?);
+    let digits = |digits: &[u8]| !digits.is_empty() && digits.iter().all(u8::is_ascii_digit);
+    (digits(major) && digits(minor)).then_some(false)
+}
+
+fn status_line(bytes: &[u8]) -> Option<FoundStart<'_>> {
+    let (line, len) = first_line(bytes)?;
+    let mut defects = Defects::NONE;
+    let blank = line.iter().position(|byte| is_blank(*byte))?;
+    if !version(line.get(..blank)?)? {
+        defects |= Defects::VERSION;
+    }
+    let rest = line.get(blank + 1..)?;
+    let text = trim(rest);
+    let code_len = text.iter().position(|byte| is_blank(*byte)).unwrap_or(text.len());
+    let (sent, after) = text.split_at_checked(code_len)?;
+    let code = match sent {
+        [a @ b'1'..=b'6', b @ b'0'..=b'9', c @ b'0'..=b'9'] => {
+            u16::from(a - b'0') * 100 + u16::from(b - b'0') * 10 + u16::from(c - b'0')
+        }
+        // `SIP/2.0 4294967301 …` is a response, if a broken one; `SIP/2.0 4v1` and `SIP/2.0 is a protocol` are none.
+        [_, _, _, ..] if sent.iter().all(u8::is_ascii_digit) => {
+            defects |= Defects::STATUS_CODE;
+            0
+        }
+        _ => return None,
+    };
+    if rest.first().is_some_and(|byte| is_blank(*byte)) || bytes.get(blank) != Some(&b' ') {
+        defects |= Defects::START_LINE;
+    }
+    Some(FoundStart { line: StartLine::Response { code, phrase: trim(after) }, len, defects })
+}
+
+fn request_line(bytes: &[u8]) -> Option<FoundStart<'_>> {
+    let method_len = bytes.iter().take(MAX_METHOD + 1).position(|byte| !is_token(*byte))?;
+    if method_len == 0 || !matches!(bytes.get(method_len), Some(b' ' | b'\t')) {
+        return None;
+    }
+    let method = bytes.get(..method_len)?;
+    let (line, len) = first_line(bytes)?;
+    let rest = line.get(method_len + 1..)?;
+    let text = trim(rest);
+    let blank = text.iter().rposition(|byte| is_blank(*byte))?;
+    let mut defects = if version(text.get(blank + 1..)?)? { Defects::NONE } else { Defects::VERSION };
+    let between = text.get(..blank)?;
+    let sent = trim(between);
+    // One blank on either side of the Request-URI and none after the version, else RFC 4475 3.1.2.8 or 3.1.2.9.
+    if text.len() != rest.len() || sent.len() != between.len() {
+        defects |= Defects::START_LINE;
+    }
+    let uri = match sent {
+        [b'<', inner @ .., b'>'] => {
+            defects |= Defects::REQUEST_URI;
+            trim(inner)
+        }
+        _ => sent,
+    };
+    if uri.is_empty() {
+        return None;
+    }
+    if uri.iter().any(|byte| is_blank(*byte)) {
+        // Blanks inside a URI are a slip; without a scheme in front it is prose that ends in `SIP/2.0`.
+        super::uri::scheme(uri)?;
+        defects |= Defects::REQUEST_URI;
+    }
+    let method = Method::from_token(method);
+    Some(FoundStart { line: StartLine::Request { method, uri }, len, defects })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn methods_are_what_their_tokens_say() {
+        for (token, method) in METHODS {
+            assert_eq!((Method::from_token(token), method.token()), (method, token));
+        }
+        assert_eq!(Method::from_token(b"invite"), Method::Other(b"invite"));
+        assert_eq!(Method::Other(b"FOO").token(), b"FOO");
+    }
+
+    #[test]
+    fn what_a_start_line_is_and_is_not() {
+        let cases: &[(&str, &[u8], bool)] = &[
+            ("request", b"INVITE sip:a@b SIP/2.0\r\n", true),
+            ("bare LF", b"INVITE sip:a@b SIP/2.0\n", true),
+            ("NUL in it", b"INVITE sip:a\0b SIP/2.0\r\n", false),
+            ("NUL in the phrase", b"SIP/2.0 403 Wrong\0\r\n", false),
+            ("response", b"SIP/2.0 486 Busy\r\n", true),
+            ("no phrase, no blank", b"SIP/2.0 486\r\n", true),
+            ("a code of ten digits", b"SIP/2.0 4294967301 better not\r\n", true),
+            ("a code of two digits", b"SIP/2.0 40  Request Timeout\r\n", false),
+            ("a code with a letter", b"SIP/2.0 4v1 nonce\r\n", false),
+            ("prose", b"SIP/2.0 is a protocol\r\n", false),
+        ];
+        for (name, line, expected) in cases {
+            assert_eq!(start_line(line).is_some(), *expected, "{name}");
+        }
+    }
+}
