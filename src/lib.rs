@@ -6,6 +6,7 @@
 //!  file ──capture──▶ Packet ──assemble──▶ Event ──track──▶ Fact ──report──▶ Row ──render──▶ bytes
 //! ```
 
+pub mod capture;
 pub mod codes;
 pub mod issue;
 pub mod packet;
