@@ -6,8 +6,10 @@
 //!  file ──capture──▶ Packet ──assemble──▶ Event ──track──▶ Fact ──report──▶ Row ──render──▶ bytes
 //! ```
 
+pub mod assemble;
 pub mod capture;
 pub mod codes;
+pub mod event;
 pub mod issue;
 pub mod packet;
 pub mod time;

@@ -1,0 +1,13 @@
+//! From packets to whole messages: peel, join fragments, order segments, cut messages out, mark duplicates.
+//! Knows no calls and no ports announced by SDP: it says what was on the wire, never what it means.
+//!
+//! Everything kept here is bounded, by number, by bytes and by capture time; what has to be given up is accounted
+//! for in [`Issues`](crate::issue::Issues).
+
+mod assembler;
+mod defrag;
+mod duplicate;
+mod split;
+mod tcp;
+
+pub use assembler::Assembler;

@@ -1,0 +1,349 @@
+//! The ordered bytes of one direction of a connection to SIP messages (RFC 3261 18.3, 18.4). Knows no sequence
+//! numbers: it is told where bytes are missing, and then looks for the next message.
+
+use crate::packet::Place;
+use crate::time::Timestamp;
+use crate::wire::sip::{Frame, MAX_BODY, MAX_HEAD, Message, Progress, frame_on, looks_like_sip, speaks_http};
+
+/// The framing asks for no more than this before it says what it has.
+const MAX_MESSAGE: usize = MAX_HEAD + MAX_BODY + (16 << 10);
+/// How many bytes are searched for a message in a stream that was joined somewhere.
+const MAX_SEARCH: usize = 16 << 10;
+/// Room that an empty buffer keeps for the next message.
+const MAX_SPARE: usize = 8 << 10;
+
+/// When and where a packet was captured.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Stamp {
+    /// Capture time.
+    pub(super) at: Timestamp,
+    /// File and frame.
+    pub(super) place: Place,
+}
+
+/// What is known of the bytes so far.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Kind {
+    /// Nothing yet: the next byte is the first one of the connection.
+    Fresh,
+    /// Joined in the middle, or bytes were lost: a message may begin at any line.
+    Searching,
+    /// Messages follow each other.
+    Sip,
+    /// Nothing like SIP so far. Should a segment begin with a start line, it may be SIP after all.
+    Ignored,
+    /// Another protocol, for good: what looks like SIP in it is its contents. And its name, if it may hide SIP.
+    Foreign(Option<&'static str>),
+}
+
+/// One direction of a connection.
+#[derive(Debug)]
+pub(super) struct Stream {
+    kind: Kind,
+    /// Whether a message was ever found.
+    spoke: bool,
+    /// Bytes passed over since the last message.
+    passed: usize,
+    /// A message under way. Only what does not lie in one segment is copied here.
+    buffer: Vec<u8>,
+    /// How far the message under way was looked through.
+    progress: Progress,
+    /// The packet that brought the buffer's last bytes.
+    last: Stamp,
+}
+
+impl Stream {
+    /// A direction whose first byte is yet to come.
+    pub(super) fn fresh() -> Self {
+        Self {
+            kind: Kind::Fresh,
+            spoke: false,
+            passed: 0,
+            buffer: Vec::new(),
+            progress: Progress::default(),
+            last: Stamp::default(),
+        }
+    }
+
+    /// A direction that is joined somewhere.
+    pub(super) fn joined() -> Self {
+        Self { kind: Kind::Searching, ..Self::fresh() }
+    }
+
+    /// Whether a message was ever found: only then are missing bytes a loss.
+    pub(super) const fn spoke(&self) -> bool {
+        self.spoke
+    }
+
+    /// Whether the order of the bytes does not matter, since none are kept.
+    pub(super) const fn is_ignored(&self) -> bool {
+        matches!(self.kind, Kind::Ignored | Kind::Foreign(_))
+    }
+
+    /// Whether this is another protocol for good; and the name of that protocol, if it may hide SIP.
+    pub(super) const fn foreign(&self) -> Option<Option<&'static str>> {
+        match self.kind {
+            Kind::Foreign(name) => Some(name),
+            _ => None,
+        }
+    }
+
+    /// The other direction turned out to be another protocol, so this one is too.
+    pub(super) fn turn_foreign(&mut self, name: Option<&'static str>) {
+        self.kind = Kind::Foreign(name);
+        self.buffer = Vec::new();
+    }
+
+    /// Bytes kept.
+    pub(super) const fn buffered(&self) -> usize {
+        self.buffer.len()
+    }
+
+    /// Takes the next bytes, brought by the packet of `stamp`.
+    pub(super) fn data(&mut self, bytes: &[u8], stamp: Stamp, emit: &mut impl FnMut(Stamp, Message<'_>)) {
+        match self.kind {
+            Kind::Foreign(_) => return,
+            Kind::Ignored if looks_like_sip(bytes) => self.kind = Kind::Searching,
+            Kind::Ignored => return,
+            Kind::Fresh | Kind::Searching | Kind::Sip => {}
+        }
+        self.last = stamp;
+        if self.buffer.is_empty() {
+            let taken = self.take(bytes, stamp, emit);
+            self.buffer.extend_from_slice(bytes.get(taken..).unwrap_or_default());
+        } else {
+            let mut buffer = std::mem::take(&mut self.buffer);
+            buffer.extend_from_slice(bytes);
+            let taken = self.take(&buffer, stamp, emit);
+            buffer.drain(..taken);
+            if buffer.is_empty() {
+                buffer.shrink_to(MAX_SPARE);
+            }
+            self.buffer = buffer;
+        }
+        if self.buffer.len() > MAX_MESSAGE {
+            self.interrupt(emit);
+        }
+    }
+
+    /// The next bytes will not follow the last ones. A message whose head is whole is delivered as it stands; what
+    /// follows begins anywhere. The bytes of a head that is not whole are given up: returns how many.
+    pub(super) fn interrupt(&mut self, emit: &mut impl FnMut(Stamp, Message<'_>)) -> usize {
+        let buffer = std::mem::take(&mut self.buffer);
+        self.progress = Progress::default();
+        if !self.is_ignored() {
+            self.kind = Kind::Searching;
+        }
+        if head_len(&buffer).is_some()
+            && let Some(message) = Message::parse(&buffer)
+        {
+            self.spoke = true;
+            emit(self.last, message);
+            return 0;
+        }
+        buffer.len()
+    }
+
+    /// Cuts messages off the front as long as they are whole. Returns how many bytes are done with.
+    fn take(&mut self, bytes: &[u8], stamp: Stamp, emit: &mut impl FnMut(Stamp, Message<'_>)) -> usize {
+        let mut taken = 0;
+        while let Some(rest) = bytes.get(taken..).filter(|rest| !rest.is_empty()) {
+            // Over TLS or HTTP, even bytes that look like SIP later on are somebody's payload.
+            if !self.spoke
+                && self.passed == 0
+                && let Some(name) = foreign(rest)
+            {
+                self.kind = Kind::Foreign(name);
+            }
+            if self.is_ignored() {
+                return bytes.len();
+            }
+            taken += match frame_on(rest, &mut self.progress) {
+                Frame::NeedMore => break,
+                Frame::KeepAlive(len) => len.max(1),
+                Frame::NotSip(len) => match boundless(rest) {
+                    // The framing will not wait for such a body, but the head is as good as any.
+                    Some((head, message)) => {
+                        (self.kind, self.spoke, self.passed) = (Kind::Searching, true, 0);
+                        emit(stamp, message);
+                        head
+                    }
+                    None => self.pass(len.max(1)),
+                },
+                Frame::Message(len) => match rest.get(..len).and_then(Message::parse) {
+                    // A start line in the middle of nowhere may be a body's (message/sipfrag): what follows
+                    // it must show that it is a message.
+                    Some(message)
+                        if self.kind != Kind::Searching || message.call_id().is_some() || message.cseq().is_some() =>
+                    {
+                        (self.kind, self.spoke, self.passed) = (Kind::Sip, true, 0);
+                        emit(stamp, message);
+                        len.max(1)
+                    }
+                    _ => self.pass(line_len(rest)),
+                },
+            };
+        }
+        taken.min(bytes.len())
+    }
+
+    /// Passes over bytes that are not SIP; after too many of them nothing more is expected.
+    fn pass(&mut self, len: usize) -> usize {
+        self.passed += len;
+        self.kind = match self.kind {
+            // A connection says what it is at once.
+            Kind::Fresh => Kind::Ignored,
+            _ if self.passed > MAX_SEARCH => {
+                self.passed = 0;
+                Kind::Ignored
+            }
+            _ => Kind::Searching,
+        };
+        len
+    }
+}
+
+/// Up to and including the first line end.
+fn line_len(bytes: &[u8]) -> usize {
+    memchr::memchr(b'\n', bytes).map_or(bytes.len(), |at| at + 1)
+}
+
+/// Up to and including the blank line that ends a message's head, if it is there.
+fn head_len(bytes: &[u8]) -> Option<usize> {
+    let start = bytes.iter().take_while(|byte| matches!(byte, b'\r' | b'\n')).count();
+    memchr::memchr_iter(b'\n', bytes.get(start..)?).map(|at| start + at + 1).find_map(|at| match bytes.get(at..)? {
+        [b'\n', ..] => Some(at + 1),
+        [b'\r', b'\n', ..] => Some(at + 2),
+        _ => None,
+    })
+}
+
+/// A message at the very beginning that announces more bytes than anyone will wait for; the length of its head.
+fn boundless(bytes: &[u8]) -> Option<(usize, Message<'_>)> {
+    if !looks_like_sip(bytes) {
+        return None;
+    }
+    let head = head_len(bytes).filter(|head| *head <= MAX_HEAD)?;
+    let message = Message::parse(bytes.get(..head)?)?;
+    (message.content_length()? > MAX_BODY).then_some((head, message))
+}
+
+/// Whether a connection that begins like this is HTTP, RTSP or TLS; and its name, where SIP may be inside.
+fn foreign(bytes: &[u8]) -> Option<Option<&'static str>> {
+    // A TLS record (RFC 8446 5.1): type, version 3.x.
+    if let [20..=23, 3, 0..=4, ..] = bytes {
+        return Some(Some("TLS"));
+    }
+    speaks_http(bytes).then(|| {
+        // RFC 7118 5: the subprotocol is named in request and response.
+        let mut lines = bytes.split(|byte| *byte == b'\n').map(<[u8]>::trim_ascii);
+        let name = b"sec-websocket-protocol:";
+        lines
+            .any(|line| {
+                line.split_at_checked(name.len()).is_some_and(|(head, value)| {
+                    head.eq_ignore_ascii_case(name)
+                        && value.split(|byte| *byte == b',').any(|one| one.trim_ascii().eq_ignore_ascii_case(b"sip"))
+                })
+            })
+            .then_some("WebSocket")
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const OPTIONS: &[u8] =
+        b"OPTIONS sip:a@b SIP/2.0\r\nVia: SIP/2.0/TCP c;branch=z9hG4bK1\r\nCall-ID: 1\r\nCSeq: 1 OPTIONS\r\nContent-Length: 0\r\n\r\n";
+    const MESSAGE: &[u8] =
+        b"MESSAGE sip:a@b SIP/2.0\r\nVia: SIP/2.0/TCP c;branch=z9hG4bK2\r\nCall-ID: 2\r\nCSeq: 2 MESSAGE\r\nContent-Length: 4\r\n\r\nbody";
+
+    fn feed(mut stream: Stream, pieces: &[&[u8]]) -> (Vec<Vec<u8>>, Stream) {
+        let mut out = Vec::new();
+        for piece in pieces {
+            stream.data(piece, Stamp::default(), &mut |_, message| out.push(message.raw().to_vec()));
+        }
+        (out, stream)
+    }
+
+    #[test]
+    fn messages_come_out_wherever_the_segments_were_cut() {
+        let all = [b"\r\n\r\n", OPTIONS, MESSAGE, b"\r\n\r\n", OPTIONS].concat();
+        for cut in 0..=all.len() {
+            for again in [cut, (cut + 7).min(all.len()), (cut + 150).min(all.len())] {
+                let (out, stream) = feed(Stream::fresh(), &[&all[..cut], &all[cut..again], &all[again..]]);
+                assert_eq!(out, [OPTIONS, MESSAGE, OPTIONS], "cut at {cut} and {again}");
+                assert_eq!(stream.buffered(), 0);
+            }
+        }
+    }
+
+    #[test]
+    fn only_a_connection_that_speaks_sip_is_searched() {
+        let http = [b"POST /log HTTP/1.1\r\nHost: x\r\n\r\n", OPTIONS].concat();
+        let answer = [b"HTTP/1.1 200 OK\r\n\r\n", OPTIONS].concat();
+        let mail = [b"220 mail.example ESMTP\r\n", OPTIONS].concat();
+        let rest = [&MESSAGE[40..], OPTIONS].concat();
+        let fragment = [b"Content-Length: 20\r\n\r\nSIP/2.0 200 OK\r\n\r\n", OPTIONS].concat();
+        let long = [b"x\r\n".repeat(MAX_SEARCH), OPTIONS.to_vec()].concat();
+        let cases: &[(&str, Stream, &[&[u8]], usize)] = &[
+            ("HTTP request", Stream::fresh(), &[&http, OPTIONS], 0),
+            ("HTTP response, joined", Stream::joined(), &[&answer, OPTIONS], 0),
+            ("TLS", Stream::fresh(), &[&[22, 3, 1, 0, 5], OPTIONS], 0),
+            ("another protocol with SIP in it", Stream::fresh(), &[&mail], 0),
+            ("another protocol that turns to SIP", Stream::fresh(), &[b"hello\r\n", OPTIONS], 1),
+            ("joined in the middle of a message", Stream::joined(), &[&rest], 1),
+            ("joined in the middle of a sipfrag", Stream::joined(), &[&fragment], 1),
+            ("too far to search", Stream::joined(), &[&long], 0),
+            ("too far to search, then at a segment's start", Stream::joined(), &[&long, OPTIONS], 1),
+            ("rubbish between messages", Stream::fresh(), &[OPTIONS, b"rubbish\r\n", MESSAGE], 2),
+        ];
+        for (name, stream, pieces, expected) in cases {
+            let stream = Stream { kind: stream.kind, ..Stream::fresh() };
+            assert_eq!(feed(stream, pieces).0.len(), *expected, "{name}");
+        }
+    }
+
+    #[test]
+    fn an_interrupted_message_is_delivered_if_its_head_is_whole() {
+        for (cut, delivered, lost) in [(MESSAGE.len() - 2, 1, 0), (MESSAGE.len() - 4, 1, 0), (40, 0, 40), (0, 0, 0)] {
+            let (mut out, mut stream) = feed(Stream::fresh(), &[&MESSAGE[..cut]]);
+            assert!(out.is_empty());
+            assert_eq!(stream.interrupt(&mut |_, message| out.push(message.raw().to_vec())), lost, "{cut}");
+            assert_eq!(out.len(), delivered, "{cut}");
+            stream.data(b"dy\r\n", Stamp::default(), &mut |_, _| panic!("no message"));
+            stream.data(OPTIONS, Stamp::default(), &mut |_, message| out.push(message.raw().to_vec()));
+            assert_eq!(out.len(), delivered + 1, "{cut}");
+        }
+    }
+
+    #[test]
+    fn a_message_without_end_is_bounded() {
+        let mut stream = Stream::fresh();
+        let mut out = 0;
+        stream.data(
+            b"MESSAGE sip:a@b SIP/2.0\r\nCall-ID: 1\r\nContent-Length: 4000000000\r\n\r\n",
+            Stamp::default(),
+            &mut |_, _| out += 1,
+        );
+        for _ in 0..1000 {
+            stream.data(&[b'x'; 1400], Stamp::default(), &mut |_, _| out += 1);
+            assert!(stream.buffered() <= MAX_MESSAGE);
+        }
+        assert_eq!(out, 1);
+    }
+
+    #[test]
+    fn websocket_and_tls_are_named() {
+        let upgrade = b"GET / HTTP/1.1\r\nUpgrade: websocket\r\nsec-websocket-protocol: chat, SIP\r\n\r\n";
+        let cases: &[(&[u8], Option<Option<&str>>)] = &[
+            (upgrade, Some(Some("WebSocket"))),
+            (b"GET / HTTP/1.1\r\nUpgrade: websocket\r\n\r\n", Some(None)),
+            (&[22, 3, 1, 2, 0, 1], Some(Some("TLS"))),
+            (b"hello\r\n", None),
+        ];
+        for (bytes, expected) in cases {
+            assert_eq!(feed(Stream::fresh(), &[bytes]).1.foreign(), *expected);
+        }
+    }
+}

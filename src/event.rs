@@ -1,0 +1,62 @@
+//! The table between two rooms: what the assembler lays down and the tracker takes up. It does not know either.
+
+use std::net::SocketAddr;
+
+use crate::packet::Place;
+use crate::time::Timestamp;
+use crate::wire::sip::Message;
+
+/// What carried a message.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[non_exhaustive]
+pub enum Transport {
+    /// User Datagram Protocol.
+    Udp,
+    /// Transmission Control Protocol.
+    Tcp,
+}
+
+impl Transport {
+    /// As the record names it.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Udp => "UDP",
+            Self::Tcp => "TCP",
+        }
+    }
+}
+
+/// From whom to whom, and over what.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Path {
+    /// The sender.
+    pub src: SocketAddr,
+    /// The receiver.
+    pub dst: SocketAddr,
+    /// What carried it.
+    pub transport: Transport,
+}
+
+/// One thing that happened on the wire, whole and stamped.
+#[derive(Clone, Debug)]
+pub struct Event<'a> {
+    /// When: the time of the packet that completed it.
+    pub at: Timestamp,
+    /// Where: the packet that completed it.
+    pub place: Place,
+    /// Sender, receiver, transport.
+    pub path: Path,
+    /// The very same packet was captured before (a mirror port, two VLANs, two files); it says nothing new.
+    pub duplicate: bool,
+    /// What it was.
+    pub what: What<'a>,
+}
+
+/// What an event carries.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub enum What<'a> {
+    /// A SIP message.
+    Sip(Message<'a>),
+}
