@@ -13,4 +13,5 @@ pub mod event;
 pub mod issue;
 pub mod packet;
 pub mod time;
+pub mod track;
 pub mod wire;

@@ -1,0 +1,637 @@
+//! One call: what its messages mean for it, from the first INVITE to the row. Knows whose message counts (through
+//! `outcome` and `dialog`); the transitions themselves stand in `state`.
+
+use std::sync::Arc;
+
+use super::dialog::{Bye, Dialogs};
+use super::fact::{Answer, CallFact, Party, Proof, Reason, Side, Step};
+use super::outcome::{Deciding, Standing, deciding};
+use super::state::{Signal, State};
+use super::transaction::{Digest, InviteTransaction, Moment, Seen, TIMER_B, TIMER_C, owned, reasons};
+use crate::codes::{Category, Code};
+use crate::event::{Event, Path};
+use crate::time::Timestamp;
+use crate::wire::sip::{Message, Method, NameAddr, StartLine, challenge, text, unquote};
+
+/// A call in progress, or one that ended so lately that stragglers still belong to it.
+#[derive(Clone, Debug)]
+pub(super) struct Call {
+    call_id: Arc<[u8]>,
+    /// Digest of the caller's tag; in a call joined late, of the From tag of its first message.
+    caller_tag: u64,
+    /// Digests of the callees' tags seen in responses and requests, to tell calls of one Call-ID apart.
+    callee_tags: Vec<u64>,
+    state: State,
+    /// CSeq of the attempt in force.
+    attempt: Option<u32>,
+    attempts: u32,
+    transactions: Vec<InviteTransaction>,
+    /// Transactions of re-INVITEs: their responses are none of the call's.
+    inner: Vec<u64>,
+    dialogs: Dialogs,
+    proof: Option<Proof>,
+    challenged: bool,
+    redirected: bool,
+    bye_reasons: Vec<Reason>,
+    seen: Seen,
+    messages: u32,
+    retransmissions: u32,
+    duplicates: u32,
+    start: Moment,
+    last: Timestamp,
+    from: Party,
+    to: Party,
+    path: Path,
+    request_uri: Option<Box<str>>,
+    user_agent: Option<Box<str>>,
+    timeline: Vec<Step>,
+}
+
+/// The tags of a message, and whether each is there.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Tags {
+    pub(super) from: u64,
+    pub(super) to: u64,
+    pub(super) has_to: bool,
+}
+
+impl Tags {
+    pub(super) fn of(digest: &Digest, message: &Message<'_>) -> Self {
+        let to = message.to_tag().filter(|tag| !tag.is_empty());
+        Self { from: digest.tag(message.from_tag()), to: digest.tag(to), has_to: to.is_some() }
+    }
+}
+
+/// A message of a call with what was made out about it once.
+#[derive(Clone, Copy)]
+pub(super) struct Arrival<'e, 'a> {
+    pub(super) event: &'e Event<'a>,
+    pub(super) message: &'e Message<'a>,
+    /// See [`Digest::transaction`].
+    pub(super) key: u64,
+    pub(super) tags: Tags,
+}
+
+impl Arrival<'_, '_> {
+    fn cseq(&self) -> u32 {
+        self.message.cseq().map_or(0, |cseq| cseq.number)
+    }
+
+    /// The hop in the direction of the request.
+    pub(super) fn hop(&self) -> Path {
+        let Path { src, dst, transport } = self.event.path;
+        if self.message.is_request() { self.event.path } else { Path { src: dst, dst: src, transport } }
+    }
+
+    /// Whether this is an INVITE that opens a dialog rather than one inside it.
+    pub(super) fn is_initial_invite(&self) -> bool {
+        self.message.is_request() && self.message.method() == Some(Method::Invite) && !self.tags.has_to
+    }
+
+    /// Whether a call whose INVITE was not captured can be told from this message.
+    pub(super) fn reveals_a_call(&self) -> bool {
+        matches!(self.message.method(), Some(Method::Invite | Method::Ack | Method::Bye | Method::Cancel))
+    }
+}
+
+impl Call {
+    /// More INVITE transactions than any call has; a flood of branches is counted, not remembered.
+    const MOST_TRANSACTIONS: usize = 256;
+    /// More tags and re-INVITEs than need telling apart at one time.
+    const MOST_MARKS: usize = 64;
+    /// A timeline longer than this keeps its first steps and its last one.
+    const MOST_STEPS: usize = 4096;
+
+    /// Opens the row of a call with the first message of it that was seen. The caller feeds it that message next.
+    pub(super) fn open(call_id: Arc<[u8]>, arrival: &Arrival<'_, '_>) -> Self {
+        let message = arrival.message;
+        let moment = Moment::of(arrival.event);
+        Self {
+            call_id,
+            caller_tag: arrival.tags.from,
+            callee_tags: Vec::new(),
+            state: State::Unseen,
+            attempt: None,
+            attempts: 0,
+            transactions: Vec::new(),
+            inner: Vec::new(),
+            dialogs: Dialogs::default(),
+            proof: None,
+            challenged: false,
+            redirected: false,
+            bye_reasons: Vec::new(),
+            seen: Seen::default(),
+            messages: 0,
+            retransmissions: 0,
+            duplicates: 0,
+            start: moment,
+            last: moment.at,
+            from: party(message.from()),
+            to: party(message.to()),
+            path: arrival.hop(),
+            request_uri: None,
+            user_agent: message.user_agent().filter(|_| message.is_request()).and_then(owned),
+            timeline: Vec::new(),
+        }
+    }
+
+    /// How surely a message belongs to this call rather than to another of the same Call-ID; 0: it does not.
+    pub(super) fn affinity(&self, arrival: &Arrival<'_, '_>) -> u8 {
+        let tags = arrival.tags;
+        let callee_tag = match self.caller_tag {
+            tag if tag == tags.from => tags.to,
+            tag if tag == tags.to => tags.from,
+            _ => return 0,
+        };
+        match () {
+            () if self.transactions.iter().any(|transaction| transaction.key == arrival.key) => 3,
+            () if tags.has_to && self.callee_tags.contains(&callee_tag) => 2,
+            () => 1,
+        }
+    }
+
+    /// Whether an initial INVITE with this call's Call-ID and From tag is still part of it: the same INVITE again, on
+    /// another hop or branch, or another attempt. Otherwise it opens the next era (SPEC 3).
+    pub(super) fn admits(&self, arrival: &Arrival<'_, '_>) -> bool {
+        let known = self.transactions.iter().any(|transaction| transaction.key == arrival.key);
+        let cseq = arrival.cseq();
+        match self.attempt {
+            Some(current) if self.state == State::Completed => known || cseq < current,
+            Some(current) if self.state == State::Active => cseq <= current,
+            Some(_) => true,
+            // Joined late: only the INVITE of the responses that were seen before it.
+            None => known,
+        }
+    }
+
+    /// Takes in one message of this call.
+    pub(super) fn feed(&mut self, digest: &Digest, arrival: &Arrival<'_, '_>) {
+        let Arrival { event, message, key, tags } = *arrival;
+        self.messages += 1;
+        self.last = self.last.max(event.at);
+        if event.duplicate {
+            self.duplicates += 1;
+            return;
+        }
+        if self.seen.again(digest, event, message, key) {
+            self.retransmissions += 1;
+        }
+        if tags.has_to {
+            let callee_tag = if tags.from == self.caller_tag { tags.to } else { tags.from };
+            remember(&mut self.callee_tags, callee_tag);
+        }
+        match message.start() {
+            StartLine::Request { method: Method::Invite, uri } if !tags.has_to => self.on_invite(arrival, uri),
+            StartLine::Request { method: Method::Invite, .. } => self.on_reinvite(arrival),
+            StartLine::Request { method: Method::Ack, .. } => self.on_ack(arrival),
+            StartLine::Request { method: Method::Bye, .. } => self.on_bye(arrival),
+            StartLine::Request { method: Method::Cancel, .. } => self.on_cancel(arrival),
+            StartLine::Request { .. } => {}
+            StartLine::Response { code, phrase } => match message.method() {
+                Some(Method::Invite) => self.on_invite_response(arrival, Code::new(code), phrase),
+                Some(Method::Bye) => self.on_bye_response(arrival, Code::new(code)),
+                _ => {}
+            },
+        }
+    }
+
+    fn deciding(&self) -> Deciding<'_> {
+        deciding(&self.transactions, self.attempt.unwrap_or_default())
+    }
+
+    /// Moves along the table, and writes down where that led.
+    fn apply(&mut self, signal: Signal, moment: Moment) {
+        let Some(next) = self.state.next(signal) else { return };
+        if next == self.state {
+            return;
+        }
+        self.state = next;
+        if let Some(code) = next.code() {
+            if self.timeline.len() >= Self::MOST_STEPS {
+                self.timeline.pop();
+            }
+            self.timeline.push(Step { at: moment.at, code, place: moment.place });
+        }
+    }
+
+    /// Brings the state in line with what the deciding transactions say at this moment.
+    fn settle(&mut self, moment: Moment) {
+        let deciding = self.deciding();
+        let signal = match deciding.standing(moment.at) {
+            Standing::Silent => None,
+            Standing::Provisional(response) => Some(Signal::Provisional(response.code)),
+            Standing::Final(response) if response.code.is_success() => Some(Signal::Success),
+            Standing::Final(response) => Some(Signal::Failure(response.code)),
+        };
+        let cancelled = deciding.cancelled();
+        if let Some(signal) = signal {
+            self.apply(signal, moment);
+        }
+        if cancelled {
+            self.apply(Signal::Cancel, moment);
+        }
+    }
+
+    fn on_invite(&mut self, arrival: &Arrival<'_, '_>, uri: &[u8]) {
+        let Arrival { event, message, key, .. } = *arrival;
+        let (hop, cseq) = (arrival.hop(), arrival.cseq());
+        if self.attempts == 0 {
+            // The first initial INVITE tells who calls whom, also where its responses were seen before it.
+            (self.from, self.to, self.path) = (party(message.from()), party(message.to()), hop);
+            self.request_uri = owned(uri);
+            self.user_agent = message.user_agent().and_then(owned);
+        }
+        let known = self.transactions.iter_mut().find(|of| of.key == key && of.cseq == cseq && of.hop == hop);
+        if let Some(transaction) = known {
+            transaction.on_invite(event);
+            self.attempts = self.attempts.max(1);
+            return;
+        }
+        if self.transactions.len() >= Self::MOST_TRANSACTIONS {
+            return;
+        }
+        let depth = message.via_count();
+        let begins_attempt = self.attempt.is_none_or(|current| {
+            // A proxy that counts CSeq up on its own (for credentials of its own) makes no attempt of the caller's.
+            let deciding = self.deciding();
+            let pending = self.state.is_attempting();
+            let farther = deciding.transactions().next().is_some_and(|nearest| depth > nearest.depth);
+            cseq > current && !(farther && pending)
+        });
+        let mut transaction = InviteTransaction::new(key, cseq, depth, hop);
+        transaction.on_invite(event);
+        transaction.credentials = self.challenged
+            && ["authorization", "proxy-authorization"].iter().any(|name| message.values(name).next().is_some());
+        self.transactions.push(transaction);
+        if begins_attempt {
+            self.attempt = Some(cseq);
+            self.attempts += 1;
+        }
+        self.attempts = self.attempts.max(1);
+        // Failover under the same CSeq starts afresh too: a failed attempt that waits again is under way again.
+        let moment = Moment::of(event);
+        let waits = !matches!(self.deciding().standing(moment.at), Standing::Final(_));
+        if begins_attempt || (waits && matches!(self.state, State::Failed(_)) && self.attempt == Some(cseq)) {
+            self.apply(Signal::Attempt, moment);
+        }
+        self.settle(moment);
+    }
+
+    fn on_reinvite(&mut self, arrival: &Arrival<'_, '_>) {
+        remember(&mut self.inner, arrival.key);
+        self.prove_in_dialog(arrival);
+    }
+
+    /// In a call joined late, a message that only an answered call has.
+    fn prove_in_dialog(&mut self, arrival: &Arrival<'_, '_>) {
+        if self.state == State::Unseen && arrival.tags.has_to {
+            self.dialogs.confirm(self.callee_tag(arrival.tags));
+            self.apply(Signal::InDialog, Moment::of(arrival.event));
+        }
+    }
+
+    fn callee_tag(&self, tags: Tags) -> u64 {
+        if tags.from == self.caller_tag { tags.to } else { tags.from }
+    }
+
+    fn on_ack(&mut self, arrival: &Arrival<'_, '_>) {
+        let Arrival { event, message, key, tags } = *arrival;
+        if let Some(dialog) = self.dialogs.get_mut(tags.to)
+            && tags.from == self.caller_tag
+        {
+            dialog.acknowledged = true;
+            return;
+        }
+        if self.state == State::Unseen {
+            // The ACK to a non-2xx is made hop by hop: one Via, no body (RFC 3261 17.1.1.3). Otherwise it follows a 2xx.
+            if message.via_count() > 1 || !message.body().is_empty() {
+                self.prove_in_dialog(arrival);
+            }
+            return;
+        }
+        let deciding = self.deciding();
+        let proves = self.state.is_attempting()
+            && tags.from == self.caller_tag
+            && tags.has_to
+            && self.attempt == Some(arrival.cseq())
+            && self.transactions.iter().all(|transaction| transaction.key != key)
+            && deciding.transactions().all(|transaction| transaction.last_word.is_none())
+            && deciding.transactions().any(|transaction| {
+                transaction.invite.is_some()
+                    && transaction.hop.src.ip() == event.path.src.ip()
+                    && transaction.depth == message.via_count()
+            });
+        if proves {
+            if let Some(dialog) = self.dialogs.confirm(tags.to) {
+                dialog.acknowledged = true;
+            }
+            self.proof = Some(Proof::Ack);
+            self.apply(Signal::Success, Moment::of(event));
+        }
+    }
+
+    fn on_bye(&mut self, arrival: &Arrival<'_, '_>) {
+        let Arrival { event, message, tags, .. } = *arrival;
+        let by = if tags.from == self.caller_tag { Side::Caller } else { Side::Callee };
+        let callee_tag = self.callee_tag(tags);
+        let moment = Moment::of(event);
+        let hang_up = |dialogs: &mut Dialogs| {
+            if let Some(dialog) = dialogs.confirm(callee_tag)
+                && dialog.bye.is_none()
+            {
+                dialog.bye = Some(Bye { key: arrival.key, seen: moment, by, refused: None });
+            }
+        };
+        if self.dialogs.contains(callee_tag) {
+            hang_up(&mut self.dialogs);
+            self.bye_reasons = reasons(message);
+            if self.dialogs.all_ended() {
+                self.apply(Signal::Bye, moment);
+            }
+        } else if self.state == State::Unseen {
+            hang_up(&mut self.dialogs);
+            self.bye_reasons = reasons(message);
+            self.apply(Signal::Bye, moment);
+        } else if by == Side::Callee
+            && self.state.is_attempting()
+            && self.deciding().transactions().all(|transaction| transaction.last_word.is_none())
+        {
+            hang_up(&mut self.dialogs);
+            self.bye_reasons = reasons(message);
+            self.proof = Some(Proof::CalleeBye);
+            self.apply(Signal::ProvingBye, moment);
+        }
+    }
+
+    fn on_bye_response(&mut self, arrival: &Arrival<'_, '_>, code: Code) {
+        let moment = Moment::of(arrival.event);
+        if self.dialogs.on_bye_response(arrival.key, code) {
+            self.apply(Signal::ByeChallenged, moment);
+            return;
+        }
+        // The BYE itself was not captured, but its response says that there was one.
+        let callee_tag = self.callee_tag(arrival.tags);
+        if code.is_final()
+            && !code.is_challenge()
+            && (self.state == State::Unseen || self.dialogs.contains(callee_tag))
+            && let by = if arrival.tags.from == self.caller_tag { Side::Caller } else { Side::Callee }
+            && let Some(dialog) = self.dialogs.confirm(callee_tag)
+            && dialog.bye.is_none()
+        {
+            let refused = (!code.is_success()).then_some(code);
+            dialog.bye = Some(Bye { key: arrival.key, seen: moment, by, refused });
+            if self.dialogs.all_ended() {
+                self.apply(Signal::Bye, moment);
+            }
+        }
+    }
+
+    fn on_cancel(&mut self, arrival: &Arrival<'_, '_>) {
+        let (hop, key) = (arrival.hop(), arrival.key);
+        let index = match self.find(key, hop) {
+            Some(index) => index,
+            // The INVITE was not captured; what is cancelled is the attempt that the CANCEL names.
+            None if self.transactions.is_empty() => {
+                self.attempt = Some(arrival.cseq());
+                self.transactions.push(InviteTransaction::new(key, arrival.cseq(), arrival.message.via_count(), hop));
+                0
+            }
+            None => return,
+        };
+        if let Some(transaction) = self.transactions.get_mut(index) {
+            transaction.cancel.get_or_insert_with(|| Moment::of(arrival.event));
+            transaction.cancel_reasons = reasons(arrival.message);
+        }
+        self.settle(Moment::of(arrival.event));
+    }
+
+    /// The transaction of a message: by key, and where that was seen on more than one hop, by its addresses.
+    fn find(&self, key: u64, hop: Path) -> Option<usize> {
+        let of_key = || self.transactions.iter().enumerate().filter(|(_, of)| of.key == key);
+        let nearest = |close: &dyn Fn(&InviteTransaction) -> bool| of_key().find(|(_, of)| close(of));
+        nearest(&|of| of.hop == hop)
+            .or_else(|| nearest(&|of| of.hop.src.ip() == hop.src.ip()))
+            .or_else(|| of_key().next())
+            .map(|(index, _)| index)
+    }
+
+    fn on_invite_response(&mut self, arrival: &Arrival<'_, '_>, code: Code, phrase: &[u8]) {
+        let Arrival { event, message, key, tags } = *arrival;
+        let (hop, cseq) = (arrival.hop(), arrival.cseq());
+        if self.inner.contains(&key) || tags.from != self.caller_tag {
+            // The answer to a re-INVITE, whichever side sent that.
+            if code.is_success() {
+                self.prove_in_dialog(arrival);
+            }
+            return;
+        }
+        let index = match self.find(key, hop) {
+            Some(index) => index,
+            // An answered call: what is not its own INVITE's is a re-INVITE's that was not captured.
+            None if self.state.is_answered() && self.attempt != Some(cseq) => return,
+            None if self.transactions.len() >= Self::MOST_TRANSACTIONS => return,
+            None => {
+                if self.attempt.is_none_or(|current| cseq > current) {
+                    // An attempt whose INVITE was not captured: nothing of it was seen until now.
+                    self.attempt = Some(cseq);
+                    self.state = State::Unseen;
+                }
+                self.transactions.push(InviteTransaction::new(key, cseq, message.via_count(), hop));
+                self.transactions.len() - 1
+            }
+        };
+        let Some(transaction) = self.transactions.get_mut(index) else { return };
+        transaction.on_response(event, message, code, phrase);
+        let counts = self.transactions.get(index).is_some_and(|transaction| self.deciding().contains(transaction));
+        if counts {
+            self.challenged |= code.is_challenge();
+            self.redirected |= code.get() / 100 == 3;
+            if code.is_success() {
+                self.dialogs.confirm(tags.to);
+                self.proof = None;
+            }
+        }
+        self.settle(Moment::of(event));
+    }
+
+    /// When this call wants to be looked at again: a timer of a branch, or its close.
+    pub(super) fn wakes_at(&self, now: Timestamp) -> Option<Timestamp> {
+        let deadline = self.deciding().deadline().filter(|deadline| self.state.is_attempting() && *deadline > now);
+        deadline.or_else(|| self.closes_at())
+    }
+
+    /// When the row is closed: 32 s after the dialogs ended, 180 s after a failure or after the timer ran out.
+    pub(super) fn closes_at(&self) -> Option<Timestamp> {
+        match self.state {
+            State::Unseen | State::Active => None,
+            State::Completed => self.dialogs.last_bye().map(|bye| bye.seen.at.after(TIMER_B)),
+            State::Failed(_) => self.failed_at().map(|at| at.after(TIMER_C)),
+            State::Inviting | State::Proceeding(_) | State::Cancelling => {
+                self.deciding().deadline().map(|deadline| deadline.after(TIMER_C))
+            }
+        }
+    }
+
+    fn failed_at(&self) -> Option<Timestamp> {
+        self.deciding().standing(Timestamp::from_nanos(i64::MAX)).response().map(|response| response.seen.at)
+    }
+
+    /// A moment passed without a message: a branch whose timer ran out no longer holds back the others' answer.
+    pub(super) fn on_time(&mut self, now: Timestamp) {
+        if let Standing::Final(response) = self.deciding().standing(now) {
+            let moment = Moment { at: now, place: response.seen.place };
+            self.settle(moment);
+        }
+    }
+
+    /// The digests under which stragglers of this call will ask for it.
+    pub(super) fn caller_tag(&self) -> u64 {
+        self.caller_tag
+    }
+
+    pub(super) fn callee_tags(&self) -> &[u64] {
+        &self.callee_tags
+    }
+
+    pub(super) fn call_id(&self) -> &Arc<[u8]> {
+        &self.call_id
+    }
+
+    pub(super) fn is_partial(&self) -> bool {
+        self.transactions.iter().all(|transaction| transaction.invite.is_none())
+    }
+
+    /// The 2xx went unacknowledged although its ACK would have been captured: it came again, or 32 s passed.
+    fn ack_missing(&self, until: Timestamp) -> bool {
+        let unacknowledged = self.dialogs.first().is_some_and(|dialog| !dialog.acknowledged);
+        let answered = |transaction: &&InviteTransaction| {
+            transaction.last_word.as_ref().is_some_and(|word| word.code.is_success())
+        };
+        unacknowledged
+            && self.state.is_answered()
+            && self.deciding().transactions().find(answered).is_some_and(|transaction| {
+                let waited = transaction.last_word.as_ref().map(|word| until.since(word.seen.at));
+                transaction.invite.is_some()
+                    && (transaction.answered_again
+                        || (!transaction.ack_elsewhere && waited.is_some_and(|waited| waited >= TIMER_B)))
+            })
+    }
+
+    /// What is to be told of this call as it stands at `now`.
+    pub(super) fn into_fact(mut self, now: Timestamp) -> CallFact {
+        let timeline = std::mem::take(&mut self.timeline);
+        let deciding = self.deciding();
+        let standing = deciding.standing(now);
+        let response = standing.response();
+        let last_word = response.filter(|response| response.code.is_final());
+        let answered = last_word.filter(|word| word.code.is_success()).map(|word| word.seen.at);
+        let deadline = deciding.deadline();
+        let timed_out = self.state.is_attempting() && deadline.is_some_and(|deadline| deadline <= now);
+        let bye = self.dialogs.last_bye();
+        let cancelled = deciding.transactions().any(|transaction| transaction.cancel.is_some());
+        let taken_back =
+            self.state == State::Cancelling || (cancelled && self.state == State::Failed(Code::REQUEST_TERMINATED));
+        let partial = self.is_partial();
+        let ended = match self.state {
+            State::Completed => bye.map(|bye| bye.seen.at),
+            State::Failed(_) => last_word.map(|word| word.seen.at),
+            _ => deadline.filter(|_| timed_out),
+        };
+        let reasons = response
+            .map(|response| response.reasons.clone())
+            .into_iter()
+            .chain(deciding.transactions().map(|transaction| transaction.cancel_reasons.clone()))
+            .chain([self.bye_reasons.clone()])
+            .flatten()
+            .collect();
+        let first_hop = self.transactions.iter().filter(|of| of.invite.is_some()).min_by_key(|of| (of.cseq, of.depth));
+        let challenge = last_word.and_then(|word| word.challenge.as_deref()).and_then(challenge);
+        CallFact {
+            call_id: text(&self.call_id).into(),
+            code: self.state.code(),
+            category: category(self.state, timed_out),
+            answer: response.map(|response| Answer { code: response.code, phrase: response.phrase.clone() }),
+            reasons,
+            warning: response.and_then(|response| response.warning.clone()),
+            start: self.start.at,
+            place: self.start.place,
+            attempt_start: deciding.began(),
+            ringing: deciding.ringing(),
+            final_at: last_word.map(|word| word.seen.at),
+            answered,
+            proof: self.proof,
+            ended,
+            ended_by: match (partial, bye) {
+                (false, Some(bye)) => Some(bye.by),
+                (false, None) if taken_back => Some(Side::Caller),
+                _ => None,
+            },
+            last: self.last,
+            path: first_hop.map_or(self.path, |transaction| transaction.hop),
+            messages: self.messages,
+            retransmissions: self.retransmissions,
+            duplicates: self.duplicates,
+            attempts: self.attempts,
+            invites_sent: deciding.transactions().map(|transaction| transaction.sent).max().unwrap_or_default(),
+            last_invite: deciding.transactions().filter_map(|transaction| transaction.last_sent).max(),
+            challenged: self.challenged,
+            credentials: deciding.transactions().any(|transaction| transaction.credentials),
+            realm: challenge.and_then(|challenge| challenge.realm).map(String::into_boxed_str),
+            redirected: self.redirected,
+            redirect_to: last_word.and_then(|word| word.contact.clone()),
+            cancelled,
+            answered_elsewhere: deciding
+                .transactions()
+                .flat_map(|transaction| &transaction.cancel_reasons)
+                .any(|reason| reason.protocol.eq_ignore_ascii_case("SIP") && reason.cause == Some(200)),
+            hops: distinct(self.initial().map(|transaction| (transaction.hop.src, transaction.hop.dst))),
+            branches: distinct(self.initial().map(|transaction| transaction.key)),
+            partial,
+            timed_out,
+            ack_missing: self.ack_missing(ended.unwrap_or(now)),
+            bye_refused: bye.and_then(|bye| bye.refused),
+            timeline,
+            from: self.from.clone(),
+            to: self.to.clone(),
+            request_uri: self.request_uri.clone(),
+            user_agent: self.user_agent.clone(),
+        }
+    }
+
+    fn initial(&self) -> impl Iterator<Item = &InviteTransaction> {
+        self.transactions.iter().filter(|transaction| transaction.invite.is_some())
+    }
+}
+
+/// The category of a call in this state, given whether one of its timers ran out.
+fn category(state: State, timed_out: bool) -> Option<Category> {
+    Some(match state {
+        State::Unseen => return None,
+        State::Inviting | State::Proceeding(_) | State::Cancelling if timed_out => Category::Unsuccessful,
+        State::Inviting | State::Proceeding(_) | State::Cancelling => Category::Attempting,
+        State::Failed(_) => Category::Unsuccessful,
+        State::Active => Category::Active,
+        State::Completed => Category::Completed,
+    })
+}
+
+/// Keeps a mark, the oldest giving way where there are more than a call needs.
+fn remember(marks: &mut Vec<u64>, mark: u64) {
+    if !marks.contains(&mark) {
+        if marks.len() >= Call::MOST_MARKS {
+            marks.remove(0);
+        }
+        marks.push(mark);
+    }
+}
+
+fn distinct<T: Ord>(items: impl Iterator<Item = T>) -> u32 {
+    let set: std::collections::BTreeSet<T> = items.collect();
+    u32::try_from(set.len()).unwrap_or(u32::MAX)
+}
+
+/// From or To as a row tells it.
+pub(super) fn party(address: Option<NameAddr<'_>>) -> Party {
+    let Some(address) = address else { return Party::default() };
+    Party { uri: owned(address.uri), display: address.display.and_then(|display| owned(unquote(display).as_ref())) }
+}

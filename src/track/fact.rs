@@ -1,0 +1,219 @@
+//! What tracking says in the end: how a call or a registration went. Knows nothing of how it is printed.
+
+use crate::codes::{Category, Code};
+use crate::event::Path;
+use crate::packet::Place;
+use crate::time::Timestamp;
+
+/// One thing that tracking has settled.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub enum Fact {
+    /// A call is closed; nothing that follows can change it.
+    Call(Box<CallFact>),
+    /// A registration as it stands when the captures end.
+    Registration(Box<RegistrationFact>),
+}
+
+/// Who did something in a call.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Side {
+    /// Who sent the initial INVITE.
+    Caller,
+    /// Who answered it.
+    Callee,
+}
+
+/// One step of a life: the code that a record took on, when, and the packet that caused it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Step {
+    /// When.
+    pub at: Timestamp,
+    /// The code from here on.
+    pub code: Code,
+    /// The packet that caused it; for a timer that ran out, the packet that had set it.
+    pub place: Place,
+}
+
+/// From or To: who, as written.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Party {
+    /// The URI without its parameters' brackets, as sent.
+    pub uri: Option<Box<str>>,
+    /// The display name, unquoted.
+    pub display: Option<Box<str>>,
+}
+
+/// A response as it reached the caller.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Answer {
+    /// 100 to 699.
+    pub code: Code,
+    /// The reason phrase as sent; `None` where it was empty.
+    pub phrase: Option<Box<str>>,
+}
+
+/// One value of a Reason header (RFC 3326).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Reason {
+    /// `SIP`, `Q.850`, …
+    pub protocol: Box<str>,
+    /// The protocol's own cause number.
+    pub cause: Option<u32>,
+    /// Its text, unquoted.
+    pub text: Option<Box<str>>,
+}
+
+/// What proves that a call was answered where its 2xx was not captured.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Proof {
+    /// The caller's ACK went out with a branch of its own, as only an ACK to a 2xx does (RFC 3261 13.2.2.4).
+    Ack,
+    /// The callee hung up with BYE (RFC 3261 15).
+    CalleeBye,
+}
+
+/// How a call went.
+#[derive(Clone, Debug)]
+pub struct CallFact {
+    /// As sent.
+    pub call_id: Box<str>,
+    /// The state at the end; `None` where what was captured does not tell.
+    pub code: Option<Code>,
+    /// The code's category, with RFC 3261's timers taken into account.
+    pub category: Option<Category>,
+    /// The last response of the latest attempt on the caller's hop.
+    pub answer: Option<Answer>,
+    /// Reason headers of that response, of the caller's CANCEL and of the BYE.
+    pub reasons: Vec<Reason>,
+    /// Warning header of that response.
+    pub warning: Option<Box<str>>,
+    /// The first message.
+    pub start: Timestamp,
+    /// The packet of the first message.
+    pub place: Place,
+    /// The deciding attempt's INVITE, where one was seen.
+    pub attempt_start: Option<Timestamp>,
+    /// The first 180 to 183 of the deciding attempt.
+    pub ringing: Option<Timestamp>,
+    /// The final response of the deciding attempt, 2xx or not.
+    pub final_at: Option<Timestamp>,
+    /// The 2xx.
+    pub answered: Option<Timestamp>,
+    /// What proved the answer where no 2xx was captured.
+    pub proof: Option<Proof>,
+    /// The BYE, the final response, or the moment a timer ran out.
+    pub ended: Option<Timestamp>,
+    /// Who sent the BYE or the CANCEL.
+    pub ended_by: Option<Side>,
+    /// The last sign of life.
+    pub last: Timestamp,
+    /// The caller, as From says.
+    pub from: Party,
+    /// The callee, as To says.
+    pub to: Party,
+    /// Request-URI of the first INVITE.
+    pub request_uri: Option<Box<str>>,
+    /// Addresses and transport of the first message on the caller's hop.
+    pub path: Path,
+    /// The caller's User-Agent.
+    pub user_agent: Option<Box<str>>,
+    /// Every SIP message of the call, retransmissions and duplicates included.
+    pub messages: u32,
+    /// Messages sent again.
+    pub retransmissions: u32,
+    /// Packets captured twice.
+    pub duplicates: u32,
+    /// INVITEs of different CSeq on the caller's hop.
+    pub attempts: u32,
+    /// How many times the deciding INVITE was sent on the caller's hop.
+    pub invites_sent: u32,
+    /// When it was sent last.
+    pub last_invite: Option<Timestamp>,
+    /// The caller got a 401 or 407.
+    pub challenged: bool,
+    /// The deciding INVITE carried credentials.
+    pub credentials: bool,
+    /// Realm of the last challenge.
+    pub realm: Option<Box<str>>,
+    /// The caller got a 3xx.
+    pub redirected: bool,
+    /// Where a 3xx that nobody followed pointed.
+    pub redirect_to: Option<Box<str>>,
+    /// The caller's CANCEL was seen, whatever came of it.
+    pub cancelled: bool,
+    /// A CANCEL said `SIP;cause=200`: another branch of the caller's side answered.
+    pub answered_elsewhere: bool,
+    /// Distinct sender→receiver pairs of the initial INVITEs.
+    pub hops: u32,
+    /// Their distinct top Via branches.
+    pub branches: u32,
+    /// The INVITE was not captured.
+    pub partial: bool,
+    /// One of RFC 3261's timers ran out before the captures ended.
+    pub timed_out: bool,
+    /// The 2xx was never acknowledged.
+    pub ack_missing: bool,
+    /// The final response to the BYE, where it was not 2xx.
+    pub bye_refused: Option<Code>,
+    /// The whole life.
+    pub timeline: Vec<Step>,
+}
+
+/// Why a registration is where it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum RegistrationCause {
+    /// The client asked for it.
+    Requested,
+    /// The granted lifetime ran out.
+    Expired,
+    /// The same contact was registered again under another Call-ID.
+    Replaced,
+    /// A query found no binding.
+    None,
+}
+
+/// How a registration went.
+#[derive(Clone, Debug)]
+pub struct RegistrationFact {
+    /// Address-of-record: the To URI.
+    pub aor: Box<str>,
+    /// The contact that was bound, or asked for.
+    pub contact: Option<Box<str>>,
+    /// Host of the Request-URI.
+    pub registrar: Option<Box<str>>,
+    /// As sent.
+    pub call_id: Box<str>,
+    /// The state at the end; `None` where what was captured does not tell.
+    pub code: Option<Code>,
+    /// The code's category, with the timers taken into account.
+    pub category: Option<Category>,
+    /// Why it is where it is, where that needs saying.
+    pub cause: Option<RegistrationCause>,
+    /// The last response of the latest attempt on the client's hop.
+    pub answer: Option<Answer>,
+    /// The first message.
+    pub start: Timestamp,
+    /// The packet of the first message.
+    pub place: Place,
+    /// When it was first granted.
+    pub registered: Option<Timestamp>,
+    /// The last message.
+    pub last: Timestamp,
+    /// Seconds granted last.
+    pub expires: Option<u32>,
+    /// Grants of a binding that stood already.
+    pub refreshes: u32,
+    /// The client got a 401 or 407.
+    pub challenged: bool,
+    /// Nobody answered the last request in RFC 3261's time.
+    pub timed_out: bool,
+    /// Addresses and transport of the first message on the client's hop.
+    pub path: Path,
+    /// The client's User-Agent.
+    pub user_agent: Option<Box<str>>,
+    /// Every SIP message of it, retransmissions and duplicates included.
+    pub messages: u32,
+    /// The whole life.
+    pub timeline: Vec<Step>,
+}

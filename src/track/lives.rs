@@ -1,0 +1,1178 @@
+//! Lives of calls and registrations, one table row each, as a SIP engineer would write them down.
+//!
+//! A line is `seconds sender>receiver what [key=value …]`. `what` is a method, or a status code, with `/METHOD` where it
+//! does not answer the INVITE. Left out: `cseq` is 1 for INVITE, ACK and CANCEL and 2 for the others, `id` is `c`,
+//! `from` is the caller's tag `A`, `to` is the callee's tag `B` except in a first INVITE, CANCEL and 100, `via` (topmost
+//! first) is the branch `a1` for INVITE, CANCEL and their responses and the method's name for the others.
+#![allow(clippy::or_fun_call, reason = "tests read better so")]
+
+use std::net::SocketAddr;
+
+use super::Tracker;
+use super::fact::{CallFact, Fact, RegistrationCause, RegistrationFact, Side};
+use crate::event::{Event, Path, Transport, What};
+use crate::packet::Place;
+use crate::time::Timestamp;
+use crate::wire::sip::Message;
+
+/// One line of a life as a message with its path and time.
+fn line(text: &str, frame: u64, tracker: &mut Tracker) {
+    let mut words = text.split_whitespace();
+    let mut word = || words.next().unwrap_or_else(|| panic!("three words at least: {text}"));
+    let seconds: f64 = word().parse().expect("seconds");
+    let (src, dst) = word().split_once('>').expect("sender>receiver");
+    let what = word();
+    let options: Vec<(&str, &str)> = words.map(|word| word.split_once('=').expect("key=value")).collect();
+    let option = |key: &str| options.iter().find(|(name, _)| *name == key).map(|(_, value)| *value);
+
+    let (code, method) = match what.split_once('/') {
+        Some((code, method)) => (code.parse::<u16>().ok(), method),
+        None => what.parse::<u16>().map_or((None, what), |code| (Some(code), "INVITE")),
+    };
+    let opening = matches!(method, "INVITE" | "CANCEL" | "REGISTER");
+    let has_to = code.map_or(!opening, |code| code > 100);
+    let cseq = option("cseq").unwrap_or(match method {
+        "INVITE" | "CANCEL" | "ACK" | "REGISTER" => "1",
+        _ => "2",
+    });
+    let from = option("from").unwrap_or("A");
+    let to = option("to").unwrap_or(if has_to { "B" } else { "" });
+    let to = if to.is_empty() { String::new() } else { format!(";tag={to}") };
+    let via = option("via").unwrap_or(if opening { "a1" } else { method });
+    let user = |tag: &str| if tag == "A" { "alice" } else { "bob" };
+    let (from_user, to_user) =
+        if method == "REGISTER" { ("alice", "alice") } else { (user(from), user(option("to").unwrap_or("B"))) };
+
+    let mut message = match code {
+        Some(code) => format!("SIP/2.0 {code} {}\r\n", option("phrase").unwrap_or("Phrase")),
+        None if method == "REGISTER" => {
+            format!("REGISTER sip:{} SIP/2.0\r\n", option("registrar").unwrap_or("example.com"))
+        }
+        None => format!("{method} sip:{to_user}@example.com SIP/2.0\r\n"),
+    };
+    for branch in via.split(',') {
+        message += &format!("Via: SIP/2.0/UDP {dst}.invalid;branch=z9hG4bK-{branch}\r\n");
+    }
+    message += &format!("From: <sip:{from_user}@example.com>;tag={from}\r\nTo: <sip:{to_user}@example.com>{to}\r\n");
+    message += &format!("Call-ID: {}\r\nCSeq: {cseq} {method}\r\n", option("id").unwrap_or("c"));
+    for (key, header) in
+        [("reason", "Reason"), ("contact", "Contact"), ("expires", "Expires"), ("auth", "Authorization")]
+    {
+        if let Some(value) = option(key) {
+            message += &format!("{header}: {}\r\n", value.replace('_', " "));
+        }
+    }
+    message += "\r\n";
+    if option("body").is_some() {
+        message += "v=0\r\n";
+    }
+    let address = |name: &str| -> SocketAddr {
+        let host = name.bytes().fold(0_u8, |sum, byte| sum.wrapping_mul(31).wrapping_add(byte));
+        SocketAddr::from(([192, 0, 2, host], 5060))
+    };
+    #[expect(clippy::cast_possible_truncation, reason = "seconds of a test")]
+    let at = Timestamp::from_millis((seconds * 1000.0) as i64);
+    let message = Message::parse(message.as_bytes()).expect("a message");
+    tracker.feed(&Event {
+        at,
+        place: Place { file: 0, frame },
+        path: Path { src: address(src), dst: address(dst), transport: Transport::Udp },
+        duplicate: option("duplicate").is_some(),
+        what: What::Sip(message),
+    });
+}
+
+fn words_of_call(call: &CallFact) -> String {
+    let mut words = vec![call.code.map_or("?".to_owned(), |code| code.to_string())];
+    words.push(call.category.map_or("?".to_owned(), |category| format!("{category:?}").to_lowercase()));
+    words.push(format!("sip={}", call.answer.as_ref().map_or("-".to_owned(), |answer| answer.code.to_string())));
+    let by = match call.ended_by {
+        Some(Side::Caller) => "caller",
+        Some(Side::Callee) => "callee",
+        None => "-",
+    };
+    let seconds = |at: Option<Timestamp>| at.map_or("-".to_owned(), |at| format!("{}", at.nanos() as f64 / 1e9));
+    words.push(format!("by={by}"));
+    words.push(format!("answered={}", seconds(call.answered)));
+    words.push(format!("ended={}", seconds(call.ended)));
+    words.push(format!("ringing={}", seconds(call.ringing)));
+    words.push(format!("attempts={}", call.attempts));
+    words.push(format!("hops={}", call.hops));
+    words.push(format!("branches={}", call.branches));
+    words.push(format!("messages={}", call.messages));
+    words.push(format!("retransmissions={}", call.retransmissions));
+    words.push(format!("duplicates={}", call.duplicates));
+    words.push(format!("proof={}", call.proof.map_or("-".to_owned(), |proof| format!("{proof:?}"))));
+    for (flag, name) in [
+        (call.challenged, "challenged"),
+        (call.redirected, "redirected"),
+        (call.partial, "partial"),
+        (call.timed_out, "timed_out"),
+        (call.ack_missing, "ack_missing"),
+        (call.answered_elsewhere, "answered_elsewhere"),
+    ] {
+        words.push(format!("{name}={flag}"));
+    }
+    words.push(format!("reasons={}", call.reasons.len()));
+    let life: Vec<_> = call.timeline.iter().map(|step| step.code.to_string()).collect();
+    words.push(format!("life={}", life.join(",")));
+    words.join(" ")
+}
+
+fn words_of_registration(registration: &RegistrationFact) -> String {
+    let mut words = vec![registration.code.map_or("?".to_owned(), |code| code.to_string())];
+    words.push(registration.category.map_or("?".to_owned(), |category| format!("{category:?}").to_lowercase()));
+    words
+        .push(format!("sip={}", registration.answer.as_ref().map_or("-".to_owned(), |answer| answer.code.to_string())));
+    let cause = match registration.cause {
+        Some(RegistrationCause::Requested) => "requested",
+        Some(RegistrationCause::Expired) => "expired",
+        Some(RegistrationCause::Replaced) => "replaced",
+        Some(RegistrationCause::None) => "none",
+        None => "-",
+    };
+    words.push(format!("cause={cause}"));
+    words.push(format!("expires={}", registration.expires.map_or("-".to_owned(), |seconds| seconds.to_string())));
+    words.push(format!("refreshes={}", registration.refreshes));
+    words.push(format!("challenged={}", registration.challenged));
+    words.push(format!("timed_out={}", registration.timed_out));
+    words.push(format!("registered={}", registration.registered.is_some()));
+    let life: Vec<_> = registration.timeline.iter().map(|step| step.code.to_string()).collect();
+    words.push(format!("life={}", life.join(",")));
+    words.join(" ")
+}
+
+/// Lives that end at `end` seconds; `expected` holds a row per line, of which every word must be true.
+fn live(name: &str, end: f64, life: &str, expected: &str) {
+    let mut tracker = Tracker::new();
+    let lines = life.lines().map(str::trim).filter(|line| !line.is_empty());
+    for (frame, text) in (1..).zip(lines) {
+        line(text, frame, &mut tracker);
+    }
+    #[expect(clippy::cast_possible_truncation, reason = "seconds of a test")]
+    tracker.finish(Timestamp::from_millis((end * 1000.0) as i64));
+    let mut facts: Vec<Fact> = std::iter::from_fn(|| tracker.poll()).collect();
+    facts.sort_by_key(|fact| match fact {
+        Fact::Call(call) => (call.start, call.place),
+        Fact::Registration(registration) => (registration.start, registration.place),
+    });
+    let rows: Vec<String> = facts
+        .iter()
+        .map(|fact| match fact {
+            Fact::Call(call) => words_of_call(call),
+            Fact::Registration(registration) => words_of_registration(registration),
+        })
+        .collect();
+    let expected: Vec<&str> = expected.lines().map(str::trim).filter(|line| !line.is_empty()).collect();
+    assert_eq!(rows.len(), expected.len(), "{name}: rows\n{}", rows.join("\n"));
+    for (row, expected) in rows.iter().zip(expected) {
+        let has: Vec<&str> = row.split(' ').collect();
+        for word in expected.split_whitespace() {
+            assert!(has.contains(&word), "{name}: expected `{word}` in\n{row}");
+        }
+    }
+}
+
+#[test]
+fn one_hop() {
+    let lives = [
+        (
+            "answered, the caller hangs up",
+            60.0,
+            "0 a>b INVITE
+          0.1 b>a 100
+          1 b>a 180
+          5 b>a 200
+          5.1 a>b ACK
+          20 a>b BYE
+          20.1 b>a 200/BYE via=BYE",
+            "1000 completed sip=200 by=caller answered=5 ended=20 ringing=1 attempts=1 life=2002,100,180,999,1000",
+        ),
+        (
+            "answered, the callee hangs up",
+            60.0,
+            "0 a>b INVITE
+          5 b>a 200
+          5.1 a>b ACK
+          20 b>a BYE from=B to=A",
+            "1000 completed by=callee ended=20 ack_missing=false",
+        ),
+        (
+            "busy",
+            60.0,
+            "0 a>b INVITE
+          1 b>a 180
+          3 b>a 486 reason=Q.850;cause=17
+          3.1 a>b ACK via=a1",
+            "486 unsuccessful sip=486 by=- ended=3 reasons=1 answered=-",
+        ),
+        (
+            "a plain 400 ends a call too",
+            60.0,
+            "0 a>b INVITE
+          1 b>a 400
+          1.1 a>b ACK via=a1",
+            "400 unsuccessful sip=400",
+        ),
+        (
+            "cancelled",
+            60.0,
+            "0 a>b INVITE
+          1 b>a 180
+          3 a>b CANCEL
+          3.1 b>a 200/CANCEL via=a1
+          3.2 b>a 487
+          3.3 a>b ACK via=a1",
+            "487 unsuccessful sip=487 by=caller life=2002,180,2004,487",
+        ),
+        (
+            "CANCEL crosses the answer",
+            60.0,
+            "0 a>b INVITE
+          1 b>a 180
+          3 a>b CANCEL
+          3.05 b>a 200
+          3.1 b>a 481/CANCEL via=a1
+          3.2 a>b ACK
+          9 a>b BYE",
+            "1000 completed sip=200 by=caller answered=3.05",
+        ),
+        (
+            "CANCEL without a final response, in time",
+            20.0,
+            "0 a>b INVITE
+          1 b>a 180
+          3 a>b CANCEL
+          3.1 b>a 200/CANCEL via=a1",
+            "2004 attempting sip=180 by=caller timed_out=false",
+        ),
+        (
+            "CANCEL without a final response, 32 s later",
+            35.0,
+            "0 a>b INVITE
+          1 b>a 180
+          3 a>b CANCEL",
+            "2004 unsuccessful timed_out=true ended=35",
+        ),
+        (
+            "cancelled because another phone answered",
+            60.0,
+            "0 a>b INVITE
+          1 b>a 180
+          3 a>b CANCEL reason=SIP;cause=200
+          3.2 b>a 487",
+            "487 answered_elsewhere=true reasons=1",
+        ),
+        (
+            "nobody there: seven INVITEs",
+            60.0,
+            "0 a>b INVITE
+          0.5 a>b INVITE
+          1.5 a>b INVITE
+          3.5 a>b INVITE
+          7.5 a>b INVITE
+          15.5 a>b INVITE
+          31.5 a>b INVITE",
+            "2002 unsuccessful sip=- timed_out=true ended=32 messages=7 retransmissions=6 attempts=1",
+        ),
+        (
+            "a 100 stops timer B and does not restart timer C",
+            100.0,
+            "0 a>b INVITE
+          10 b>a 100",
+            "100 attempting timed_out=false",
+        ),
+        (
+            "180 s after the INVITE with no more than a 100",
+            180.0,
+            "0 a>b INVITE
+          10 b>a 100",
+            "100 unsuccessful timed_out=true ended=180",
+        ),
+        (
+            "ringing restarts timer C",
+            200.0,
+            "0 a>b INVITE
+          10 b>a 180
+          60 b>a 180",
+            "180 attempting timed_out=false",
+        ),
+        (
+            "ringing for too long",
+            300.0,
+            "0 a>b INVITE
+          10 b>a 180
+          60 b>a 180",
+            "180 unsuccessful timed_out=true ended=240",
+        ),
+        (
+            "forwarded, then answered",
+            60.0,
+            "0 a>b INVITE
+          1 b>a 181
+          2 b>a 180
+          3 b>a 200",
+            "999 active sip=200 life=2002,181,180,999",
+        ),
+        (
+            "ringing overtaken by busy",
+            60.0,
+            "0 a>b INVITE
+          3 b>a 486
+          3.1 b>a 180",
+            "486 sip=486 life=2002,486",
+        ),
+        (
+            "a code nobody registered",
+            60.0,
+            "0 a>b INVITE
+          3 b>a 699",
+            "699 unsuccessful sip=699",
+        ),
+    ];
+    for (name, end, life, expected) in lives {
+        live(name, end, life, expected);
+    }
+}
+
+#[test]
+fn attempts() {
+    let lives = [
+        (
+            "challenged, then answered",
+            60.0,
+            "0 a>b INVITE
+          0.1 b>a 407 to=x
+          0.2 a>b ACK to=x via=a1
+          0.3 a>b INVITE cseq=2 via=a2
+          1 b>a 180 cseq=2 via=a2
+          5 b>a 200 cseq=2 via=a2
+          5.1 a>b ACK cseq=2
+          9 a>b BYE cseq=3",
+            "1000 sip=200 attempts=2 challenged=true hops=1 branches=2 life=2002,407,2002,180,999,1000",
+        ),
+        (
+            "a challenge nobody answers is final",
+            60.0,
+            "0 a>b INVITE
+          0.1 b>a 401",
+            "401 unsuccessful sip=401 challenged=true attempts=1",
+        ),
+        (
+            "a late 407 of CSeq 1 never touches CSeq 2",
+            60.0,
+            "0 a>b INVITE
+          0.1 b>a 407
+          0.3 a>b INVITE cseq=2 via=a2
+          0.6 b>a 407
+          1 b>a 180 cseq=2 via=a2
+          1.1 b>a 407",
+            "180 sip=180 attempts=2",
+        ),
+        (
+            "the attempt after a challenge has no response yet",
+            2.0,
+            "0 a>b INVITE
+          0.1 b>a 407
+          0.3 a>b INVITE cseq=2 via=a2",
+            "2002 attempting sip=- attempts=2",
+        ),
+        (
+            "redirected and followed",
+            60.0,
+            "0 a>b INVITE
+          1 b>a 302 contact=<sip:carol@example.com>
+          1.2 a>c INVITE cseq=2 via=a2
+          2 c>a 200 cseq=2 via=a2",
+            "999 redirected=true attempts=2 sip=200 hops=2",
+        ),
+        (
+            "redirected and not followed",
+            60.0,
+            "0 a>b INVITE
+          1 b>a 302",
+            "302 unsuccessful redirected=true",
+        ),
+        (
+            "session interval too small, then answered",
+            60.0,
+            "0 a>b INVITE
+          1 b>a 422
+          1.2 a>b INVITE cseq=2 via=a2
+          2 b>a 200 cseq=2 via=a2",
+            "999 attempts=2 challenged=false",
+        ),
+        (
+            "the last attempt decides, though it failed worse",
+            60.0,
+            "0 a>b INVITE
+          1 b>a 486
+          9 a>b INVITE cseq=2 via=a2
+          10 b>a 503 cseq=2 via=a2",
+            "503 attempts=2",
+        ),
+        (
+            "a retry within 180 s of the failure is another attempt",
+            400.0,
+            "0 a>b INVITE
+          1 b>a 486
+          180 a>b INVITE cseq=2 via=a2
+          181 b>a 404 cseq=2 via=a2",
+            "404 attempts=2",
+        ),
+        (
+            "an INVITE after the row closed opens a new one",
+            400.0,
+            "0 a>b INVITE
+          1 b>a 486
+          182 a>b INVITE cseq=2 via=a2
+          183 b>a 404 cseq=2 via=a2",
+            "486 attempts=1
+          404 attempts=1",
+        ),
+    ];
+    for (name, end, life, expected) in lives {
+        live(name, end, life, expected);
+    }
+}
+
+#[test]
+fn several_hops_and_forks() {
+    let lives = [
+        (
+            "two hops: what the caller was told",
+            60.0,
+            "0 a>p INVITE via=a1
+          0.01 p>a 100 via=a1
+          0.02 p>b INVITE via=p1,a1
+          1 b>p 180 via=p1,a1
+          1.01 p>a 180 via=a1
+          3 b>p 603 via=p1,a1
+          3.01 p>b ACK via=p1
+          3.02 p>a 486 via=a1
+          3.03 a>p ACK via=a1",
+            "486 sip=486 hops=2 branches=2 attempts=1",
+        ),
+        (
+            "serial fork: busy, then answered",
+            60.0,
+            "0 a>p INVITE via=a1
+          0.02 p>b INVITE via=p1,a1
+          1 b>p 486 via=p1,a1
+          1.02 p>c INVITE via=p2,a1
+          2 c>p 200 via=p2,a1 to=C
+          2.1 p>a 200 via=a1 to=C
+          2.2 a>p ACK to=C",
+            "999 sip=200 hops=3 branches=3 life=2002,999",
+        ),
+        (
+            "a 487 on the losing branch after the answer",
+            60.0,
+            "0 a>p INVITE via=a1
+          0.02 p>b INVITE via=p1,a1
+          0.02 p>c INVITE via=p2,a1
+          2 c>p 200 via=p2,a1 to=C
+          2.1 p>a 200 via=a1 to=C
+          2.2 p>b CANCEL via=p1
+          2.3 b>p 200/CANCEL via=p1
+          2.4 b>p 487 via=p1,a1
+          9 a>p BYE to=C",
+            "1000 sip=200 by=caller",
+        ),
+        (
+            "the proxy's CANCEL of a branch is not the caller's",
+            60.0,
+            "0 a>p INVITE via=a1
+          0.02 p>b INVITE via=p1,a1
+          1 p>a 180 via=a1
+          2 p>b CANCEL via=p1",
+            "180 sip=180",
+        ),
+        (
+            "fork without the caller's hop: one answers",
+            60.0,
+            "0 p>b INVITE via=p1,a1
+          0 p>c INVITE via=p2,a1
+          1 b>p 486 via=p1,a1 to=B
+          2 c>p 200 via=p2,a1 to=C
+          9 p>c BYE to=C via=p3,a3",
+            "1000 sip=200 life=2002,999,1000",
+        ),
+        (
+            "fork without the caller's hop: the best failure",
+            60.0,
+            "0 p>b INVITE via=p1,a1
+          0 p>c INVITE via=p2,a1
+          1 b>p 503 via=p1,a1
+          2 c>p 486 via=p2,a1",
+            "486 sip=486 life=2002,486",
+        ),
+        (
+            "fork without the caller's hop: a dead branch holds nothing back",
+            60.0,
+            "0 p>b INVITE via=p1,a1
+          0 p>c INVITE via=p2,a1
+          1 b>p 486 via=p1,a1",
+            "486 sip=486 timed_out=false",
+        ),
+        (
+            "failover without the caller's hop: the last decides",
+            60.0,
+            "0 p>b INVITE via=p1,a1
+          1 b>p 404 via=p1,a1
+          1.1 p>c INVITE via=p2,a1
+          2 c>p 503 via=p2,a1",
+            "503 life=2002,404,2002,503",
+        ),
+        (
+            "a proxy that counts CSeq up for its own credentials",
+            60.0,
+            "0 a>p INVITE via=a1
+          0.1 p>b INVITE via=p1,a1
+          0.2 b>p 407 via=p1,a1
+          0.3 p>b INVITE via=p2,a1 cseq=2
+          1 b>p 200 via=p2,a1 cseq=2
+          1.1 p>a 200 via=a1",
+            "999 sip=200 attempts=1 challenged=false",
+        ),
+        (
+            "the same packet before and after NAT",
+            60.0,
+            "0 a>n INVITE via=a1
+          0.001 n>b INVITE via=a1
+          1 b>n 486 via=a1
+          1.001 n>a 486 via=a1",
+            "486 hops=2 branches=1 retransmissions=0",
+        ),
+        (
+            "forked answers: completed when none is left",
+            60.0,
+            "0 a>b INVITE
+          2 b>a 200 to=B
+          2.1 b>a 200 to=C
+          2.2 a>b ACK to=B
+          2.3 a>b ACK to=C
+          2.4 a>b BYE to=C via=b1
+          3 b>a 200/BYE to=C via=b1",
+            "999 sip=200",
+        ),
+        (
+            "forked answers: both hung up",
+            60.0,
+            "0 a>b INVITE
+          2 b>a 200 to=B
+          2.1 b>a 200 to=C
+          2.4 a>b BYE to=C via=b1
+          9 b>a BYE from=B to=A via=b2",
+            "1000 by=callee ended=9",
+        ),
+    ];
+    for (name, end, life, expected) in lives {
+        live(name, end, life, expected);
+    }
+}
+
+#[test]
+fn within_the_dialog() {
+    let lives = [
+        (
+            "a failed re-INVITE leaves the call answered",
+            60.0,
+            "0 a>b INVITE
+          1 b>a 200
+          1.1 a>b ACK
+          5 a>b INVITE to=B cseq=2 via=a2
+          5.1 b>a 488 cseq=2 via=a2",
+            "999 active sip=200 life=2002,999",
+        ),
+        (
+            "the callee's re-INVITE, refused",
+            60.0,
+            "0 a>b INVITE
+          1 b>a 200
+          5 b>a INVITE from=B to=A cseq=9 via=b9
+          5.1 a>b 491 from=B to=A cseq=9 via=b9",
+            "999 active sip=200",
+        ),
+        (
+            "a re-INVITE that was not captured, refused",
+            60.0,
+            "0 a>b INVITE
+          1 b>a 200
+          5.1 b>a 488 cseq=2 via=a2",
+            "999 active sip=200",
+        ),
+        (
+            "a 200 to PRACK, UPDATE or INFO answers nothing",
+            60.0,
+            "0 a>b INVITE
+          1 b>a 183
+          1.1 a>b PRACK via=k1
+          1.2 b>a 200/PRACK via=k1
+          1.3 a>b UPDATE cseq=3 via=k2
+          1.4 b>a 200/UPDATE cseq=3 via=k2
+          1.5 a>b INFO cseq=4 via=k3
+          1.6 b>a 200/INFO cseq=4 via=k3",
+            "183 attempting sip=183 messages=8",
+        ),
+        (
+            "a challenged BYE ends nothing",
+            60.0,
+            "0 a>b INVITE
+          1 b>a 200
+          9 a>b BYE via=b1
+          9.1 b>a 401/BYE via=b1",
+            "999 active life=2002,999,1000,999",
+        ),
+        (
+            "a challenged BYE, sent again with credentials",
+            60.0,
+            "0 a>b INVITE
+          1 b>a 200
+          9 a>b BYE via=b1
+          9.1 b>a 407/BYE via=b1
+          9.2 a>b BYE cseq=3 via=b2
+          9.3 b>a 200/BYE cseq=3 via=b2",
+            "1000 completed ended=9.2",
+        ),
+        (
+            "a BYE that finds no dialog still ends",
+            60.0,
+            "0 a>b INVITE
+          1 b>a 200
+          9 a>b BYE via=b1
+          9.1 b>a 481/BYE via=b1",
+            "1000 completed by=caller",
+        ),
+        (
+            "a BYE on an early dialog changes no code",
+            60.0,
+            "0 a>b INVITE
+          1 b>a 180
+          2 a>b BYE",
+            "180 attempting by=-",
+        ),
+        (
+            "a BYE after a failure changes no code",
+            60.0,
+            "0 a>b INVITE
+          1 b>a 486
+          2 b>a BYE from=B to=A",
+            "486 unsuccessful by=-",
+        ),
+        (
+            "a BYE of another dialog ends nothing",
+            60.0,
+            "0 a>b INVITE
+          1 b>a 200
+          2 a>b BYE to=X",
+            "999 active",
+        ),
+        (
+            "late retransmissions change nothing",
+            60.0,
+            "0 a>b INVITE
+          0.5 a>b INVITE
+          1 b>a 180
+          2 b>a 200
+          2.5 b>a 200
+          2.6 a>b ACK
+          9 a>b BYE
+          9.5 a>b BYE
+          9.6 b>a 200
+          9.7 a>b INVITE",
+            "1000 retransmissions=5 messages=10 ended=9",
+        ),
+        (
+            "packets captured twice are counted apart",
+            60.0,
+            "0 a>b INVITE
+          0 a>b INVITE duplicate=yes
+          2 b>a 486
+          2 b>a 486 duplicate=yes",
+            "486 messages=4 duplicates=2 retransmissions=0",
+        ),
+        (
+            "the 32-second drop: the 2xx comes again and again",
+            60.0,
+            "0 a>b INVITE
+          1 b>a 200
+          1.5 b>a 200
+          2.5 b>a 200
+          33 b>a BYE from=B to=A",
+            "1000 by=callee ack_missing=true",
+        ),
+        (
+            "an ACK that 32 s did not bring",
+            60.0,
+            "0 a>b INVITE
+          1 b>a 200",
+            "999 ack_missing=true",
+        ),
+        (
+            "the ACK may still come",
+            20.0,
+            "0 a>b INVITE
+          1 b>a 200",
+            "999 ack_missing=false",
+        ),
+        (
+            "the ACK goes straight to a Contact elsewhere",
+            60.0,
+            "0 a>b INVITE
+          1 b>a 200 contact=<sip:bob@203.0.113.99>",
+            "999 ack_missing=false",
+        ),
+        (
+            "a refused re-INVITE does not take the credentials' place",
+            60.0,
+            "0 a>b INVITE
+          1 b>a 200
+          1.1 a>b ACK
+          5 a>b INVITE to=B cseq=2 via=a2
+          5.1 b>a 401 cseq=2 via=a2",
+            "999 challenged=false sip=200",
+        ),
+    ];
+    for (name, end, life, expected) in lives {
+        live(name, end, life, expected);
+    }
+}
+
+#[test]
+fn call_ids_used_again() {
+    let lives = [
+        (
+            "the next call under the same Call-ID and tag",
+            99.0,
+            "0 a>b INVITE
+          1 b>a 200
+          9 a>b BYE
+          20 a>b INVITE cseq=3 via=a3
+          21 b>a 486 cseq=3 via=a3",
+            "1000 sip=200
+          486 sip=486",
+        ),
+        (
+            "another From tag is another call",
+            99.0,
+            "0 a>b INVITE
+          1 b>a 486
+          5 a>b INVITE from=Z cseq=1 via=z1
+          6 b>a 200 from=Z via=z1",
+            "486 attempts=1
+          999 attempts=1",
+        ),
+        (
+            "the callee calls back under the same Call-ID",
+            99.0,
+            "0 a>b INVITE
+          1 b>a 200 to=B
+          9 a>b BYE to=B
+          12 b>a INVITE from=B via=b1
+          13 a>b 200 from=B to=N via=b1
+          15 b>a BYE from=B to=N via=b2",
+            "1000 by=caller
+          1000 by=caller",
+        ),
+        (
+            "REGISTER and INVITE under one Call-ID",
+            99.0,
+            "0 a>b REGISTER contact=<sip:alice@192.0.2.1> via=r1
+          0.1 b>a 200/REGISTER via=r1 cseq=1
+          1 a>b INVITE cseq=2 via=i1
+          2 b>a 403 cseq=2 via=i1",
+            "1011 active sip=200
+          403 unsuccessful sip=403",
+        ),
+        (
+            "stragglers of a closed call open no row",
+            400.0,
+            "0 a>b INVITE
+          1 b>a 200
+          9 a>b BYE
+          60 a>b BYE
+          61 b>a 200/BYE
+          62 b>a BYE from=B to=A
+          63 b>a 200",
+            "1000 messages=3",
+        ),
+    ];
+    for (name, end, life, expected) in lives {
+        live(name, end, life, expected);
+    }
+}
+
+#[test]
+fn joined_late_and_one_sided() {
+    let lives = [
+        (
+            "only the BYE",
+            60.0,
+            "0 a>b BYE
+          0.1 b>a 200/BYE",
+            "1000 completed partial=true by=- sip=-",
+        ),
+        (
+            "only a re-INVITE",
+            60.0,
+            "0 a>b INVITE to=B cseq=2 via=a2
+          0.1 b>a 200 cseq=2 via=a2
+          0.2 a>b ACK cseq=2",
+            "999 active partial=true",
+        ),
+        ("an ACK alone tells nothing", 60.0, "0 a>b ACK", "? ? partial=true sip=- life="),
+        ("an ACK that went through a proxy follows a 2xx", 60.0, "0 p>b ACK via=p1,a1", "999 active partial=true"),
+        ("an ACK with a body follows a 2xx", 60.0, "0 a>b ACK body=yes", "999 active partial=true"),
+        (
+            "only the callee's direction",
+            60.0,
+            "0 b>a 100
+          1 b>a 180
+          4 b>a 200
+          9 b>a 200/BYE",
+            "1000 completed partial=true sip=200 answered=4 by=-",
+        ),
+        (
+            "only the callee's direction: busy",
+            60.0,
+            "0 b>a 180
+          4 b>a 486",
+            "486 partial=true sip=486",
+        ),
+        (
+            "only the callee's direction: challenged and busy",
+            60.0,
+            "0 b>a 407 to=x
+          1 b>a 180 cseq=2 via=a2
+          4 b>a 486 cseq=2 via=a2",
+            "486 partial=true challenged=true life=407,180,486",
+        ),
+        (
+            "only the caller's direction: the ACK proves the answer",
+            60.0,
+            "0 a>b INVITE
+          4 a>b ACK
+          9 a>b BYE",
+            "1000 completed sip=- answered=- proof=Ack by=caller life=2002,999,1000",
+        ),
+        (
+            "only the caller's direction: the ACK of a failure proves none",
+            20.0,
+            "0 a>b INVITE
+          4 a>b ACK via=a1",
+            "2002 sip=- proof=-",
+        ),
+        (
+            "only the callee's direction after the INVITE: its BYE proves the answer",
+            60.0,
+            "0 a>b INVITE
+          1 b>a 180
+          9 b>a BYE from=B to=A",
+            "1000 completed sip=180 proof=CalleeBye by=callee",
+        ),
+        (
+            "an ACK proves nothing against a final response",
+            60.0,
+            "0 a>b INVITE
+          1 b>a 486
+          4 a>b ACK",
+            "486 proof=-",
+        ),
+        (
+            "a 2xx on a farther hop is not what the caller was told",
+            20.0,
+            "0 a>p INVITE
+          0.1 p>b INVITE via=p1,a1
+          4 b>p 200 via=p1,a1",
+            "2002 attempting sip=-",
+        ),
+        (
+            "... but the caller's ACK proves that it came",
+            60.0,
+            "0 a>p INVITE
+          0.1 p>b INVITE via=p1,a1
+          4 b>p 200 via=p1,a1
+          4.2 a>p ACK",
+            "999 proof=Ack",
+        ),
+        (
+            "only a CANCEL",
+            20.0,
+            "0 a>b CANCEL
+          0.1 b>a 200/CANCEL via=a1
+          0.2 b>a 487",
+            "487 partial=true",
+        ),
+        (
+            "the responses before their INVITE",
+            60.0,
+            "0 b>a 180
+          0.1 a>b INVITE
+          2 b>a 486",
+            "486 partial=false attempts=1",
+        ),
+    ];
+    for (name, end, life, expected) in lives {
+        live(name, end, life, expected);
+    }
+}
+
+#[test]
+fn registrations() {
+    let lives = [
+        (
+            "challenged, granted, refreshed, removed",
+            99.0,
+            "0 a>r REGISTER contact=<sip:alice@192.0.2.1> expires=60 via=1
+          0.1 r>a 401/REGISTER via=1 cseq=1
+          0.2 a>r REGISTER contact=<sip:alice@192.0.2.1> expires=60 via=2 cseq=2
+          0.3 r>a 200/REGISTER via=2 cseq=2 contact=<sip:alice@192.0.2.1>;expires=50
+          40 a>r REGISTER contact=<sip:alice@192.0.2.1> expires=60 via=3 cseq=3
+          40.1 r>a 200/REGISTER via=3 cseq=3 contact=<sip:alice@192.0.2.1>;expires=50
+          50 a>r REGISTER contact=<sip:alice@192.0.2.1> expires=0 via=4 cseq=4
+          50.1 r>a 200/REGISTER via=4 cseq=4",
+            "1013 completed sip=200 cause=requested expires=50 refreshes=1 challenged=true life=1010,401,1010,1011,1010,1011,1012,1013",
+        ),
+        (
+            "a lifetime that runs out",
+            99.0,
+            "0 a>r REGISTER contact=<sip:alice@192.0.2.1> expires=60 via=1
+          0.1 r>a 200/REGISTER via=1 cseq=1",
+            "1013 completed cause=expired expires=60 life=1010,1011,1013",
+        ),
+        (
+            "a lifetime that has not run out",
+            50.0,
+            "0 a>r REGISTER contact=<sip:alice@192.0.2.1> expires=60 via=1
+          0.1 r>a 200/REGISTER via=1 cseq=1",
+            "1011 active cause=- expires=60",
+        ),
+        (
+            "nobody answers",
+            99.0,
+            "0 a>r REGISTER contact=<sip:alice@192.0.2.1> via=1
+          0.5 a>r REGISTER contact=<sip:alice@192.0.2.1> via=1",
+            "1010 unsuccessful sip=- timed_out=true",
+        ),
+        (
+            "not answered yet",
+            9.0,
+            "0 a>r REGISTER contact=<sip:alice@192.0.2.1> via=1",
+            "1010 attempting timed_out=false",
+        ),
+        (
+            "removal nobody answers",
+            99.0,
+            "0 a>r REGISTER contact=* expires=0 via=1",
+            "1012 unsuccessful timed_out=true",
+        ),
+        (
+            "Contact: * removes all",
+            9.0,
+            "0 a>r REGISTER contact=<sip:alice@192.0.2.1>,<sip:alice@192.0.2.2> expires=60 via=1
+          0.1 r>a 200/REGISTER via=1 cseq=1
+          1 a>r REGISTER contact=* expires=0 via=2 cseq=2
+          1.1 r>a 200/REGISTER via=2 cseq=2",
+            "1013 cause=requested",
+        ),
+        (
+            "removing one of two contacts",
+            9.0,
+            "0 a>r REGISTER contact=<sip:alice@192.0.2.1>,<sip:alice@192.0.2.2> expires=60 via=1
+          0.1 r>a 200/REGISTER via=1 cseq=1
+          1 a>r REGISTER contact=<sip:alice@192.0.2.1>;expires=0 via=2 cseq=2
+          1.1 r>a 200/REGISTER via=2 cseq=2",
+            "1011 active life=1010,1011,1012,1011",
+        ),
+        (
+            "refused",
+            9.0,
+            "0 a>r REGISTER contact=<sip:alice@192.0.2.1> via=1
+          0.1 r>a 403/REGISTER via=1 cseq=1",
+            "403 unsuccessful sip=403",
+        ),
+        (
+            "a refresh that is refused",
+            9.0,
+            "0 a>r REGISTER contact=<sip:alice@192.0.2.1> expires=60 via=1
+          0.1 r>a 200/REGISTER via=1 cseq=1
+          1 a>r REGISTER contact=<sip:alice@192.0.2.1> expires=60 via=2 cseq=2
+          1.1 r>a 503/REGISTER via=2 cseq=2",
+            "503 unsuccessful registered=true expires=60",
+        ),
+        (
+            "interval too brief, then granted",
+            9.0,
+            "0 a>r REGISTER contact=<sip:alice@192.0.2.1> expires=5 via=1
+          0.1 r>a 423/REGISTER via=1 cseq=1
+          1 a>r REGISTER contact=<sip:alice@192.0.2.1> expires=60 via=2 cseq=2
+          1.1 r>a 200/REGISTER via=2 cseq=2",
+            "1011 expires=60 life=1010,423,1010,1011",
+        ),
+        (
+            "a query that finds a binding",
+            9.0,
+            "0 a>r REGISTER via=1
+          0.1 r>a 200/REGISTER via=1 cseq=1 contact=<sip:alice@192.0.2.1>;expires=30",
+            "1011 active expires=30 cause=-",
+        ),
+        (
+            "a query that finds none",
+            9.0,
+            "0 a>r REGISTER via=1
+          0.1 r>a 200/REGISTER via=1 cseq=1",
+            "1013 cause=none",
+        ),
+        (
+            "a restarted phone takes its contact over",
+            99.0,
+            "0 a>r REGISTER contact=<sip:alice@192.0.2.1> expires=60 via=1
+          0.1 r>a 200/REGISTER via=1 cseq=1
+          30 a>r REGISTER id=d contact=<sip:alice@192.0.2.1> expires=600 via=2
+          30.1 r>a 200/REGISTER id=d via=2 cseq=1",
+            "1011 active cause=replaced
+          1011 active cause=-",
+        ),
+        (
+            "two devices on one address-of-record",
+            99.0,
+            "0 a>r REGISTER contact=<sip:alice@192.0.2.1> expires=60 via=1
+          0.1 r>a 200/REGISTER via=1 cseq=1
+          30 b>r REGISTER id=d contact=<sip:alice@192.0.2.2> expires=600 via=2
+          30.1 r>b 200/REGISTER id=d via=2 cseq=1",
+            "1013 cause=expired
+          1011 cause=-",
+        ),
+        (
+            "through a proxy that names the registrar's address",
+            9.0,
+            "0 a>p REGISTER contact=<sip:alice@192.0.2.1> via=a1
+          0.1 p>r REGISTER contact=<sip:alice@192.0.2.1> via=p1,a1 registrar=192.0.2.77
+          0.2 r>p 200/REGISTER via=p1,a1 cseq=1
+          0.3 p>a 200/REGISTER via=a1 cseq=1",
+            "1011 sip=200 life=1010,1011",
+        ),
+        (
+            "two registrars under one Call-ID",
+            9.0,
+            "0 a>r REGISTER contact=<sip:alice@192.0.2.1> via=1
+          0.1 r>a 200/REGISTER via=1 cseq=1
+          1 a>r REGISTER contact=<sip:alice@192.0.2.1> via=2 cseq=2 registrar=other.example
+          1.1 r>a 404/REGISTER via=2 cseq=2",
+            "1011 sip=200
+          404 sip=404",
+        ),
+        (
+            "only the responses",
+            9.0,
+            "0 r>a 401/REGISTER via=1 cseq=1
+          1 r>a 200/REGISTER via=2 cseq=2 contact=<sip:alice@192.0.2.1>;expires=30",
+            "1011 sip=200 challenged=true",
+        ),
+        (
+            "another transport's binding is another contact",
+            99.0,
+            "0 a>r REGISTER contact=<sip:alice@192.0.2.1> expires=0 via=1
+          0.1 r>a 200/REGISTER via=1 cseq=1 contact=<sip:alice@192.0.2.9>",
+            "1013 cause=requested",
+        ),
+    ];
+    for (name, end, life, expected) in lives {
+        live(name, end, life, expected);
+    }
+}
+
+/// Lines of a life that nobody lived: any message, in any order, with few enough names that they meet.
+fn any_line() -> impl proptest::strategy::Strategy<Value = String> {
+    use proptest::prelude::*;
+    let what = prop::sample::select(vec![
+        "INVITE",
+        "INVITE",
+        "ACK",
+        "BYE",
+        "CANCEL",
+        "PRACK",
+        "REGISTER",
+        "OPTIONS",
+        "100",
+        "180",
+        "200",
+        "200",
+        "302",
+        "401",
+        "407",
+        "486",
+        "487",
+        "503",
+        "200/BYE",
+        "401/BYE",
+        "481/BYE",
+        "200/CANCEL",
+        "200/REGISTER",
+        "401/REGISTER",
+    ]);
+    let pick = |names: &'static [&'static str]| prop::sample::select(names);
+    (
+        0_u32..90,
+        pick(&["a>b", "b>a", "a>p", "p>b", "p>c", "b>p"]),
+        what,
+        1_u32..4,
+        pick(&["a1", "a2", "p1,a1", "p2,a1", "p2,a2"]),
+        pick(&["A", "B", "Z"]),
+        pick(&["", "B", "C", "A"]),
+        pick(&["c", "d"]),
+        pick(&["", " duplicate=yes", " expires=0 contact=<sip:x@192.0.2.1>", " contact=<sip:y@192.0.2.2>"]),
+    )
+        .prop_map(|(gap, hop, what, cseq, via, from, to, id, more)| {
+            format!("{gap} {hop} {what} cseq={cseq} via={via} from={from} to={to} id={id}{more}")
+        })
+}
+
+proptest::proptest! {
+    #[test]
+    fn whatever_comes_every_message_counts_once_and_every_row_ends_once(
+        lines in proptest::collection::vec(any_line(), 0..60),
+        tail in 0_i64..500,
+    ) {
+        let mut tracker = Tracker::new();
+        let (mut at, mut facts) = (0_u32, Vec::new());
+        for (frame, text) in (1..).zip(&lines) {
+            let (gap, rest) = text.split_once(' ').expect("a gap");
+            at += gap.parse::<u32>().expect("seconds");
+            line(&format!("{at} {rest}"), frame, &mut tracker);
+            facts.extend(std::iter::from_fn(|| tracker.poll()));
+        }
+        let end = Timestamp::from_millis((i64::from(at) + tail) * 1000);
+        tracker.finish(end);
+        facts.extend(std::iter::from_fn(|| tracker.poll()));
+        let mut counted = 0;
+        for fact in &facts {
+            match fact {
+                Fact::Call(call) => {
+                    counted += call.messages;
+                    proptest::prop_assert!(call.messages >= 1 && call.retransmissions + call.duplicates < call.messages);
+                    proptest::prop_assert_eq!(call.timeline.last().map(|step| step.code), call.code);
+                    proptest::prop_assert!(call.timeline.is_sorted_by_key(|step| step.at));
+                    proptest::prop_assert!(call.ended.is_none_or(|ended| ended >= call.start && ended <= end));
+                    proptest::prop_assert!(call.answered.is_none_or(|answered| answered <= call.last));
+                    proptest::prop_assert!(call.partial == (call.attempts == 0));
+                    proptest::prop_assert_eq!(call.category.is_none(), call.code.is_none());
+                }
+                Fact::Registration(registration) => {
+                    counted += registration.messages;
+                    proptest::prop_assert_eq!(registration.timeline.last().map(|step| step.code), registration.code);
+                }
+            }
+        }
+        proptest::prop_assert!(counted as usize <= lines.len());
+        let starts: std::collections::BTreeSet<_> = facts
+            .iter()
+            .map(|fact| match fact {
+                Fact::Call(call) => call.place,
+                Fact::Registration(registration) => registration.place,
+            })
+            .collect();
+        proptest::prop_assert_eq!(starts.len(), facts.len());
+    }
+}

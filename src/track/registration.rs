@@ -1,0 +1,428 @@
+//! One registration: what a client bound at a registrar, for how long, and how it ended (RFC 3261 10). Knows the
+//! REGISTER transactions of one Call-ID; that another Call-ID took a contact over it is told by the tracker.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::call::Arrival;
+use super::fact::{Answer, RegistrationCause, RegistrationFact, Step};
+use super::transaction::{Digest, Moment, Seen, TIMER_B, owned};
+use crate::codes::{Category, Code};
+use crate::event::Path;
+use crate::time::Timestamp;
+use crate::wire::sip::{ContactValue, Message, StartLine, address_key, text, uri_host};
+
+/// RFC 3261 10.2.1.1: what a registrar grants where neither side says.
+const DEFAULT_LIFETIME: u32 = 3600;
+
+/// What a REGISTER asks for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Wish {
+    /// Bind these contacts for so many seconds each; zero removes one.
+    Bind(Vec<(Contact, u32)>),
+    /// `Contact: *` with a lifetime of zero: remove all.
+    RemoveAll,
+    /// No Contact: what is bound?
+    Query,
+}
+
+impl Wish {
+    fn of(message: &Message<'_>) -> Self {
+        let lifetime = message.expires();
+        let mut contacts = Vec::new();
+        for contact in message.contacts().take(Registration::MOST_CONTACTS) {
+            match contact {
+                ContactValue::Star => return Self::RemoveAll,
+                ContactValue::Addr(ref addr) => {
+                    let seconds = contact.expires().or(lifetime).unwrap_or(DEFAULT_LIFETIME);
+                    contacts.push((Contact::of(addr.uri), seconds));
+                }
+            }
+        }
+        if contacts.is_empty() { Self::Query } else { Self::Bind(contacts) }
+    }
+
+    fn removes(&self) -> bool {
+        match self {
+            Self::Bind(contacts) => contacts.iter().all(|(_, seconds)| *seconds == 0),
+            Self::RemoveAll => true,
+            Self::Query => false,
+        }
+    }
+}
+
+/// A contact address, as sent and as compared (RFC 3261 19.1.4).
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Contact {
+    uri: Box<str>,
+    key: Box<str>,
+}
+
+impl Contact {
+    fn of(uri: &[u8]) -> Self {
+        Self { uri: text(uri).into(), key: address_key(uri).into() }
+    }
+}
+
+/// A contact that the registrar granted.
+#[derive(Clone, Debug)]
+struct Binding {
+    contact: Contact,
+    until: Timestamp,
+    granted: Moment,
+}
+
+/// One REGISTER transaction on one hop.
+#[derive(Clone, Debug)]
+struct Transaction {
+    key: u64,
+    cseq: u32,
+    depth: u16,
+    hop: Path,
+    /// `None` where only the response was captured.
+    wish: Option<Wish>,
+    began: Timestamp,
+    answer: Option<(Answer, Timestamp)>,
+}
+
+impl Transaction {
+    fn is_answered(&self) -> bool {
+        self.answer.as_ref().is_some_and(|(answer, _)| answer.code.is_final())
+    }
+}
+
+/// The row of one address-of-record, registrar and Call-ID.
+#[derive(Clone, Debug)]
+pub(super) struct Registration {
+    call_id: Arc<[u8]>,
+    aor: Box<str>,
+    aor_key: Box<str>,
+    registrar: Option<Box<str>>,
+    /// The last few transactions; the last attempt decides.
+    transactions: Vec<Transaction>,
+    attempt: Option<u32>,
+    code: Option<Code>,
+    cause: Option<RegistrationCause>,
+    bindings: Vec<Binding>,
+    /// A contact of ours was registered again under another Call-ID: it no longer runs out here.
+    replaced: bool,
+    contact: Option<Box<str>>,
+    registered: Option<Timestamp>,
+    expires: Option<u32>,
+    refreshes: u32,
+    challenged: bool,
+    seen: Seen,
+    messages: u32,
+    start: Moment,
+    last: Timestamp,
+    path: Path,
+    user_agent: Option<Box<str>>,
+    timeline: Vec<Step>,
+}
+
+/// What a message changed that others must hear of: these contacts are bound here now.
+pub(super) type Bound = Vec<Box<str>>;
+
+impl Registration {
+    /// More contacts than one device registers.
+    const MOST_CONTACTS: usize = 32;
+    /// Transactions remembered: enough for several hops and for stragglers.
+    const MOST_TRANSACTIONS: usize = 16;
+    /// A timeline longer than this keeps its first steps and its last one.
+    const MOST_STEPS: usize = 4096;
+
+    pub(super) fn open(call_id: Arc<[u8]>, arrival: &Arrival<'_, '_>) -> Self {
+        let message = arrival.message;
+        let moment = Moment::of(arrival.event);
+        let to = message.to().map(|to| to.uri).unwrap_or_default();
+        Self {
+            call_id,
+            aor: text(to).into(),
+            aor_key: address_key(to).into(),
+            registrar: registrar(message),
+            transactions: Vec::new(),
+            attempt: None,
+            code: None,
+            cause: None,
+            bindings: Vec::new(),
+            replaced: false,
+            contact: None,
+            registered: None,
+            expires: None,
+            refreshes: 0,
+            challenged: false,
+            seen: Seen::default(),
+            messages: 0,
+            start: moment,
+            last: moment.at,
+            path: arrival.hop(),
+            user_agent: message.user_agent().filter(|_| message.is_request()).and_then(owned),
+            timeline: Vec::new(),
+        }
+    }
+
+    pub(super) fn aor_key(&self) -> &str {
+        &self.aor_key
+    }
+
+    /// How surely a REGISTER, or a response to one, belongs to this row (of the same Call-ID); 0: it does not.
+    pub(super) fn affinity(&self, arrival: &Arrival<'_, '_>) -> u8 {
+        let message = arrival.message;
+        if self.transactions.iter().any(|of| of.key == arrival.key) {
+            return 2;
+        }
+        let to = message.to().map(|to| to.uri).unwrap_or_default();
+        // Farther along its way a proxy may have put another host into the Request-URI.
+        let cseq = message.cseq().map(|cseq| cseq.number);
+        let on_its_way = self.transactions.iter().any(|of| Some(of.cseq) == cseq && message.via_count() > of.depth);
+        let same_registrar = !message.is_request() || self.registrar.is_none() || registrar(message) == self.registrar;
+        u8::from((same_registrar || on_its_way) && address_key(to) == *self.aor_key)
+    }
+
+    /// Takes in one message of this registration. Returns the keys of the contacts that it bound.
+    pub(super) fn feed(&mut self, digest: &Digest, arrival: &Arrival<'_, '_>) -> Bound {
+        let Arrival { event, message, key, .. } = *arrival;
+        self.messages += 1;
+        self.last = self.last.max(event.at);
+        if event.duplicate || self.seen.again(digest, event, message, key) {
+            return Bound::new();
+        }
+        self.lapse(event.at);
+        match message.start() {
+            StartLine::Request { .. } => {
+                self.on_register(arrival);
+                Bound::new()
+            }
+            StartLine::Response { code, phrase } => self.on_response(arrival, Code::new(code), phrase),
+        }
+    }
+
+    fn step(&mut self, code: Code, moment: Moment) {
+        if self.code == Some(code) {
+            return;
+        }
+        self.code = Some(code);
+        if self.timeline.len() >= Self::MOST_STEPS {
+            self.timeline.pop();
+        }
+        self.timeline.push(Step { at: moment.at, code, place: moment.place });
+    }
+
+    /// The transaction that decides the attempt in force: nearest to the client, then first seen.
+    fn deciding(&self) -> Option<&Transaction> {
+        self.transactions.iter().filter(|of| Some(of.cseq) == self.attempt).min_by_key(|of| of.depth)
+    }
+
+    fn on_register(&mut self, arrival: &Arrival<'_, '_>) {
+        let Arrival { event, message, key, .. } = *arrival;
+        let (hop, depth) = (arrival.hop(), message.via_count());
+        let cseq = message.cseq().map_or(0, |cseq| cseq.number);
+        if self.transactions.iter().any(|of| of.key == key && of.hop == hop) {
+            return;
+        }
+        let begins_attempt = self.deciding().is_none_or(|deciding| {
+            let farther_and_pending = depth > deciding.depth && !deciding.is_answered();
+            cseq > deciding.cseq && !farther_and_pending
+        });
+        let wish = Wish::of(message);
+        if begins_attempt {
+            self.attempt = Some(cseq);
+            if self.registrar.is_none() {
+                self.registrar = registrar(message);
+                self.user_agent = message.user_agent().and_then(owned);
+            }
+            if let Wish::Bind(contacts) = &wish
+                && let Some((contact, _)) = contacts.first()
+            {
+                self.contact = Some(contact.uri.clone());
+            }
+            self.cause = None;
+            let code = if wish.removes() { Code::UNREGISTERING } else { Code::REGISTERING };
+            self.step(code, Moment::of(event));
+        }
+        let wish = Some(wish);
+        self.remember(Transaction { key, cseq, depth, hop, wish, began: event.at, answer: None });
+    }
+
+    fn remember(&mut self, transaction: Transaction) {
+        if self.transactions.len() >= Self::MOST_TRANSACTIONS {
+            self.transactions.remove(0);
+        }
+        self.transactions.push(transaction);
+    }
+
+    fn on_response(&mut self, arrival: &Arrival<'_, '_>, code: Code, phrase: &[u8]) -> Bound {
+        let Arrival { event, message, key, .. } = *arrival;
+        let (hop, cseq) = (arrival.hop(), message.cseq().map_or(0, |cseq| cseq.number));
+        let of_key = |transactions: &[Transaction], close: &dyn Fn(&Transaction) -> bool| {
+            transactions.iter().position(|of| of.key == key && close(of))
+        };
+        let index = of_key(&self.transactions, &|of| of.hop == hop).or_else(|| of_key(&self.transactions, &|_| true));
+        let index = if let Some(index) = index {
+            index
+        } else {
+            // Its REGISTER was not captured.
+            if self.attempt.is_none_or(|current| cseq > current) {
+                self.attempt = Some(cseq);
+            }
+            let depth = message.via_count();
+            self.remember(Transaction { key, cseq, depth, hop, wish: None, began: event.at, answer: None });
+            self.transactions.len() - 1
+        };
+        let Some(transaction) = self.transactions.get_mut(index) else { return Bound::new() };
+        if transaction.is_answered() {
+            return Bound::new();
+        }
+        transaction.answer = Some((Answer { code, phrase: owned(phrase) }, event.at));
+        let transaction = transaction.clone();
+        let decides = self.deciding().is_some_and(|deciding| deciding.key == key && deciding.hop == transaction.hop);
+        if !decides || !code.is_final() {
+            return Bound::new();
+        }
+        self.challenged |= code.is_challenge();
+        if code.is_success() {
+            self.on_granted(message, transaction.wish.as_ref(), Moment::of(event))
+        } else {
+            self.step(code, Moment::of(event));
+            Bound::new()
+        }
+    }
+
+    /// A 2xx: what was asked for came true (RFC 3261 10.3 step 8).
+    fn on_granted(&mut self, message: &Message<'_>, wish: Option<&Wish>, moment: Moment) -> Bound {
+        let mut bound = Bound::new();
+        match wish {
+            Some(Wish::Bind(contacts)) => {
+                for (contact, asked) in contacts {
+                    let seconds = if *asked == 0 { 0 } else { granted(message, Some(contact)).unwrap_or(*asked) };
+                    let held = self.bindings.iter().position(|binding| binding.contact.key == contact.key);
+                    if seconds == 0 {
+                        if let Some(held) = held {
+                            self.bindings.remove(held);
+                        }
+                        continue;
+                    }
+                    let until = moment.at.after(Duration::from_secs(seconds.into()));
+                    let binding = Binding { contact: contact.clone(), until, granted: moment };
+                    if let Some(held) = held {
+                        self.bindings[held] = binding;
+                        self.refreshes += 1;
+                    } else if self.bindings.len() < Self::MOST_CONTACTS {
+                        self.bindings.push(binding);
+                    }
+                    self.expires = Some(seconds);
+                    self.replaced = false;
+                    bound.push(contact.key.clone());
+                }
+            }
+            Some(Wish::RemoveAll) => self.bindings.clear(),
+            // A query, or a 2xx whose REGISTER was not captured: only what it lists is known.
+            Some(Wish::Query) | None => {
+                let listed = message.contacts().find_map(|contact| match contact {
+                    ContactValue::Addr(addr) => Some(text(addr.uri).into_boxed_str()),
+                    ContactValue::Star => None,
+                });
+                let code = if listed.is_some() { Code::REGISTERED } else { Code::UNREGISTERED };
+                if listed.is_some() {
+                    self.expires = granted(message, None);
+                    self.contact = self.contact.take().or(listed);
+                } else {
+                    self.cause = Some(RegistrationCause::None);
+                }
+                self.step(code, moment);
+                return bound;
+            }
+        }
+        if self.bindings.is_empty() {
+            self.cause = Some(RegistrationCause::Requested);
+            self.step(Code::UNREGISTERED, moment);
+        } else {
+            self.registered.get_or_insert(moment.at);
+            self.step(Code::REGISTERED, moment);
+        }
+        bound
+    }
+
+    /// Another Call-ID registered this contact: what was granted here lives on there.
+    pub(super) fn on_replaced(&mut self, contact_key: &str, at: Timestamp) {
+        self.lapse(at);
+        let before = self.bindings.len();
+        self.bindings.retain(|binding| *binding.contact.key != *contact_key);
+        if self.bindings.len() < before && self.bindings.is_empty() && self.code == Some(Code::REGISTERED) {
+            self.replaced = true;
+        }
+    }
+
+    /// Lets granted lifetimes run out.
+    fn lapse(&mut self, now: Timestamp) {
+        if self.bindings.is_empty() || self.bindings.iter().any(|binding| binding.until > now) {
+            self.bindings.retain(|binding| binding.until > now);
+            return;
+        }
+        let last = self.bindings.iter().max_by_key(|binding| binding.until).cloned();
+        self.bindings.clear();
+        if let Some(last) = last
+            && self.code == Some(Code::REGISTERED)
+        {
+            self.cause = Some(RegistrationCause::Expired);
+            self.step(Code::UNREGISTERED, Moment { at: last.until, place: last.granted.place });
+        }
+    }
+
+    /// What is to be told of this registration as it stands at `now`.
+    pub(super) fn into_fact(mut self, now: Timestamp) -> RegistrationFact {
+        self.lapse(now);
+        let pending = matches!(self.code, Some(Code::REGISTERING | Code::UNREGISTERING));
+        // Timer F (RFC 3261 17.1.2.2) runs to the final response, provisional ones do not stop it.
+        let timed_out = pending && self.deciding().is_some_and(|deciding| now >= deciding.began.after(TIMER_B));
+        let answer = self.deciding().and_then(|deciding| deciding.answer.clone()).map(|(answer, _)| answer);
+        RegistrationFact {
+            category: self.code.map(|code| match code {
+                Code::REGISTERING | Code::UNREGISTERING if timed_out => Category::Unsuccessful,
+                Code::REGISTERING | Code::UNREGISTERING => Category::Attempting,
+                Code::REGISTERED => Category::Active,
+                Code::UNREGISTERED => Category::Completed,
+                _ => Category::Unsuccessful,
+            }),
+            cause: if self.replaced && self.code == Some(Code::REGISTERED) {
+                Some(RegistrationCause::Replaced)
+            } else {
+                self.cause
+            },
+            aor: self.aor,
+            contact: self.contact,
+            registrar: self.registrar,
+            call_id: text(&self.call_id).into(),
+            code: self.code,
+            answer,
+            start: self.start.at,
+            place: self.start.place,
+            registered: self.registered,
+            last: self.last,
+            expires: self.expires,
+            refreshes: self.refreshes,
+            challenged: self.challenged,
+            timed_out,
+            path: self.path,
+            user_agent: self.user_agent,
+            messages: self.messages,
+            timeline: self.timeline,
+        }
+    }
+}
+
+/// Host of the Request-URI, in lower case.
+fn registrar(message: &Message<'_>) -> Option<Box<str>> {
+    let StartLine::Request { uri, .. } = message.start() else { return None };
+    uri_host(uri).map(|host| text(host).to_lowercase().into_boxed_str())
+}
+
+/// The lifetime that a 2xx grants: of this contact where it lists that, else its Expires header. Without a contact to
+/// look for: that of the first one listed.
+fn granted(message: &Message<'_>, contact: Option<&Contact>) -> Option<u32> {
+    let of_contact = message.contacts().find_map(|listed| match listed {
+        ContactValue::Addr(ref addr) if contact.is_none_or(|own| address_key(addr.uri) == *own.key) => listed.expires(),
+        _ => None,
+    });
+    of_contact.or_else(|| message.expires())
+}
