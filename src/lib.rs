@@ -12,6 +12,8 @@ pub mod codes;
 pub mod event;
 pub mod issue;
 pub mod packet;
+pub mod render;
+pub mod report;
 pub mod time;
 pub mod track;
 pub mod wire;

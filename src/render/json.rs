@@ -1,0 +1,452 @@
+//! JSON: one document, or one record a line. Rows are written as they stand, never gathered into one value.
+//! Knows nothing of terminals, yet no control character leaves here unescaped.
+
+use std::fmt::Write as _;
+use std::io::{self, Write};
+
+use serde_json::{Map, Value, json};
+
+use crate::render::{Render, Waiting, is_hidden};
+use crate::report::summary::Tallied;
+use crate::report::{CaptureRow, Cell, Column, Columns, Kind, Row, SCHEMA_NAME, Summary, Totals};
+
+/// Bytes gathered before they go out: rows are short and writes are dear.
+const CHUNK: usize = 1 << 16;
+
+/// The whole run as one object; rows sorted by start.
+pub(super) struct Document<'a> {
+    columns: Columns,
+    rows: Waiting,
+    out: &'a mut dyn Write,
+}
+
+impl<'a> Document<'a> {
+    pub(super) fn new(columns: Columns, out: &'a mut dyn Write) -> Self {
+        Self { columns, rows: Waiting::default(), out }
+    }
+}
+
+impl Render for Document<'_> {
+    fn row(&mut self, row: Row) -> io::Result<()> {
+        self.rows.take(row, &self.columns);
+        Ok(())
+    }
+
+    // One row a line within the arrays: a person's grep and a diff are served, and no byte is spent on indentation.
+    fn end(mut self: Box<Self>, summary: &Summary) -> io::Result<()> {
+        self.rows.sort();
+        let mut text = String::with_capacity(CHUNK);
+        text.push_str("{\"schema\":");
+        push_text(&mut text, SCHEMA_NAME);
+        text.push_str(",\n\"captures\":[");
+        for (index, capture) in summary.captures.iter().enumerate() {
+            text.push_str(separator(index));
+            push_value(&mut text, &capture_object(capture));
+        }
+        text.push_str("],\n\"calls\":[");
+        array(&mut text, self.columns.calls().unwrap_or_default(), &self.rows.calls, self.out)?;
+        text.push_str("],\n\"registrations\":[");
+        array(&mut text, self.columns.registrations().unwrap_or_default(), &self.rows.registrations, self.out)?;
+        text.push_str("],\n\"totals\":");
+        push_value(&mut text, &totals_object(&summary.totals));
+        text.push_str("}\n");
+        self.out.write_all(text.as_bytes())?;
+        self.out.flush()
+    }
+}
+
+/// The rows of one kind, sent out by the chunk.
+fn array<R>(text: &mut String, columns: &[&Column<R>], rows: &[R], out: &mut dyn Write) -> io::Result<()> {
+    for (index, row) in rows.iter().enumerate() {
+        text.push_str(separator(index));
+        push_row(text, None, columns, row);
+        if text.len() >= CHUNK {
+            out.write_all(text.as_bytes())?;
+            text.clear();
+        }
+    }
+    Ok(())
+}
+
+const fn separator(index: usize) -> &'static str {
+    if index == 0 { "\n" } else { ",\n" }
+}
+
+/// One record a line, written when it is handed over.
+pub(super) struct Lines<'a> {
+    columns: Columns,
+    /// Reused from line to line.
+    line: String,
+    out: &'a mut dyn Write,
+}
+
+impl<'a> Lines<'a> {
+    pub(super) fn new(columns: Columns, out: &'a mut dyn Write) -> Self {
+        Self { columns, line: String::new(), out }
+    }
+
+    fn send(&mut self) -> io::Result<()> {
+        self.line.push('\n');
+        self.out.write_all(self.line.as_bytes())?;
+        self.line.clear();
+        Ok(())
+    }
+
+    fn send_object(&mut self, kind: &str, fields: Map<String, Value>) -> io::Result<()> {
+        let mut object = Map::new();
+        object.insert("type".to_owned(), kind.into());
+        object.extend(fields);
+        push_value(&mut self.line, &object);
+        self.send()
+    }
+}
+
+impl Render for Lines<'_> {
+    fn row(&mut self, row: Row) -> io::Result<()> {
+        match (&row, self.columns.calls(), self.columns.registrations()) {
+            (Row::Call(row), Some(columns), _) => push_row(&mut self.line, Some(Kind::Call), columns, row),
+            (Row::Registration(row), _, Some(columns)) => {
+                push_row(&mut self.line, Some(Kind::Registration), columns, row);
+            }
+            _ => return Ok(()),
+        }
+        self.send()
+    }
+
+    fn end(mut self: Box<Self>, summary: &Summary) -> io::Result<()> {
+        for capture in &summary.captures {
+            self.send_object("capture", capture_object(capture))?;
+        }
+        self.send_object("totals", totals_object(&summary.totals))?;
+        self.out.flush()
+    }
+}
+
+fn push_row<R>(text: &mut String, kind: Option<Kind>, columns: &[&Column<R>], row: &R) {
+    text.push('{');
+    if let Some(kind) = kind {
+        text.push_str("\"type\":");
+        push_text(text, kind.name());
+    }
+    for (index, column) in columns.iter().enumerate() {
+        if index > 0 || kind.is_some() {
+            text.push(',');
+        }
+        push_text(text, column.key);
+        text.push(':');
+        push_cell(text, &(column.cell)(row));
+    }
+    text.push('}');
+}
+
+fn push_cell(text: &mut String, cell: &Cell<'_>) {
+    // Writing to a String cannot fail.
+    let _ = match cell {
+        Cell::Unknown => text.write_str("null"),
+        Cell::Nothing => text.write_str("[]"),
+        Cell::Integer(_) | Cell::Seconds(_) | Cell::Flag(_) => write!(text, "{cell}"),
+        // None of these characters needs an escape.
+        Cell::Time(_) | Cell::Address(_) => write!(text, "\"{cell}\""),
+        Cell::Text(characters) => {
+            push_text(text, characters);
+            Ok(())
+        }
+        Cell::Reasons(reasons) => {
+            text.push('[');
+            for (index, reason) in reasons.iter().enumerate() {
+                text.push_str(if index > 0 { ",{\"protocol\":" } else { "{\"protocol\":" });
+                push_text(text, &reason.protocol);
+                text.push_str(",\"cause\":");
+                push_cell(text, &reason.cause.map_or(Cell::Unknown, |cause| Cell::Integer(cause.into())));
+                text.push_str(",\"text\":");
+                push_optional(text, reason.text.as_deref().filter(|words| !words.is_empty()));
+                text.push('}');
+            }
+            text.write_char(']')
+        }
+        Cell::Timeline(timeline) => {
+            text.push('[');
+            for (index, step) in timeline.moments().enumerate() {
+                text.push_str(if index > 0 { "," } else { "" });
+                let _ = write!(text, "{{\"time\":\"{}\",\"code\":{},\"status\":", step.time, step.code);
+                push_optional(text, step.status);
+                text.push_str(",\"file\":");
+                push_text(text, step.file);
+                let _ = write!(text, ",\"frame\":{}}}", step.frame);
+            }
+            text.write_char(']')
+        }
+    };
+}
+
+fn push_optional(text: &mut String, optional: Option<&str>) {
+    match optional {
+        Some(characters) => push_text(text, characters),
+        None => text.push_str("null"),
+    }
+}
+
+/// A JSON string. JSON itself asks for C0 controls to be escaped; DEL, C1 and what turns text unseen are too, since
+/// this may reach a terminal. A reader gets the same characters back.
+fn push_text(text: &mut String, characters: &str) {
+    // Nearly every string of nearly every capture.
+    if !characters.chars().any(|c| is_hidden(c) || matches!(c, '"' | '\\')) {
+        text.push('"');
+        text.push_str(characters);
+        text.push('"');
+        return;
+    }
+    push_escaped(text, &Value::from(characters).to_string());
+}
+
+/// A small object: what is said once per capture or per run.
+fn push_value(text: &mut String, object: &Map<String, Value>) {
+    // A map of strings and numbers is always JSON.
+    push_escaped(text, &serde_json::to_string(object).unwrap_or_default());
+}
+
+/// JSON whose strings may still hold hidden characters; outside of strings there are none.
+fn push_escaped(text: &mut String, json: &str) {
+    if !json.chars().any(is_hidden) {
+        text.push_str(json);
+        return;
+    }
+    for c in json.chars() {
+        if is_hidden(c) {
+            for unit in c.encode_utf16(&mut [0; 2]) {
+                // Writing to a String cannot fail.
+                let _ = write!(text, "\\u{unit:04x}");
+            }
+        } else {
+            text.push(c);
+        }
+    }
+}
+
+fn object(value: Value) -> Map<String, Value> {
+    match value {
+        Value::Object(fields) => fields,
+        _ => Map::new(),
+    }
+}
+
+fn capture_object(capture: &CaptureRow) -> Map<String, Value> {
+    let skipped = capture.skipped.iter().map(|skipped| {
+        json!({
+            "cause": skipped.cause,
+            "count": skipped.count,
+            "bytes": skipped.bytes,
+            "first_frame": skipped.first_frame,
+            "text": skipped.text,
+            "remedy": skipped.remedy,
+        })
+    });
+    object(json!({
+        "file": capture.file,
+        "format": capture.format,
+        "link_types": capture.link_type_names().collect::<Vec<_>>(),
+        "packets": capture.packets,
+        "bytes": capture.bytes,
+        "first": capture.first_printed().map(|at| at.to_string()),
+        "last": capture.last_printed().map(|at| at.to_string()),
+        "sip_messages": capture.sip_messages,
+        "rtp_packets": capture.rtp_packets,
+        "rtcp_packets": capture.rtcp_packets,
+        "duplicates": capture.duplicates,
+        "cut_short": capture.cut_short,
+        "skipped": skipped.collect::<Vec<_>>(),
+    }))
+}
+
+fn totals_object(totals: &Totals) -> Map<String, Value> {
+    let tallied = |tallied: &Tallied| {
+        let categories: Map<_, _> =
+            tallied.by_category().map(|(name, count)| (name.to_owned(), count.into())).collect();
+        let codes: Map<_, _> = tallied.by_code().map(|(code, count)| (code.into_owned(), count.into())).collect();
+        json!({ "by_category": categories, "by_code": codes })
+    };
+    let messages = &totals.messages;
+    let methods: Map<_, _> = messages.methods.iter().map(|(method, count)| (method.clone(), (*count).into())).collect();
+    let codes: Map<_, _> = messages.codes.iter().map(|(code, count)| (code.to_string(), (*count).into())).collect();
+    object(json!({
+        "calls": tallied(&totals.calls),
+        "registrations": tallied(&totals.registrations),
+        "messages": { "by_method": methods, "by_code": codes },
+    }))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::render::Format;
+    use crate::render::tests::{BOTH, rendered};
+    use crate::report::column::{CALLS, MEDIA, REGISTRATIONS};
+    use crate::report::{SCHEMA, samples};
+
+    fn schema() -> Value {
+        serde_json::from_str(SCHEMA).unwrap()
+    }
+
+    fn document() -> Value {
+        serde_json::from_str(&rendered(Format::Json, Columns::all(&BOTH), None, false)).unwrap()
+    }
+
+    fn records() -> Vec<Value> {
+        let lines = rendered(Format::Ndjson, Columns::all(&BOTH), None, false);
+        lines.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
+    }
+
+    #[test]
+    fn what_is_written_is_what_the_schema_promises() {
+        let schema = schema();
+        jsonschema::draft202012::meta::validate(&schema).unwrap();
+        let schema = jsonschema::draft202012::new(&schema).unwrap();
+        for instance in records().into_iter().chain([document()]) {
+            let errors: Vec<_> = schema.iter_errors(&instance).map(|e| format!("{}: {e}", e.instance_path())).collect();
+            assert!(errors.is_empty(), "{errors:?}\n{instance:#}");
+        }
+    }
+
+    #[test]
+    fn the_schema_refuses_a_field_too_many_and_one_too_few() {
+        let schema = jsonschema::draft202012::new(&schema()).unwrap();
+        let (document, records) = (document(), records());
+        for path in ["", "/captures/0", "/captures/0/skipped/0", "/calls/0", "/calls/0/timeline/0", "/registrations/0"]
+        {
+            let mut more = document.clone();
+            let fields = more.pointer_mut(path).unwrap().as_object_mut().unwrap();
+            fields.insert("surprise".to_owned(), Value::Null);
+            assert!(!schema.is_valid(&more), "{path} with a field more");
+            let keys: Vec<_> = document.pointer(path).unwrap().as_object().unwrap().keys().cloned().collect();
+            for key in keys {
+                let mut fewer = document.clone();
+                fewer.pointer_mut(path).unwrap().as_object_mut().unwrap().remove(&key);
+                assert!(!schema.is_valid(&fewer), "{path} without {key}");
+            }
+        }
+        for record in records {
+            let mut more = record.clone();
+            more.as_object_mut().unwrap().insert("surprise".to_owned(), Value::Null);
+            assert!(!schema.is_valid(&more), "{record}");
+        }
+    }
+
+    #[test]
+    fn the_schema_lists_the_columns_with_their_words_in_their_order() {
+        let schema = schema();
+        let listed = |definition: &str| -> Vec<(String, String)> {
+            let fields = &schema["$defs"][definition]["properties"];
+            let words = |about: &Value| about["description"].as_str().unwrap_or_default().to_owned();
+            fields.as_object().unwrap().iter().map(|(key, about)| (key.clone(), words(about))).collect()
+        };
+        let calls: Vec<_> = CALLS.iter().map(|column| (column.key.to_owned(), column.about.to_owned())).collect();
+        assert_eq!(listed("call_fields"), calls);
+        let registrations: Vec<_> =
+            REGISTRATIONS.iter().map(|column| (column.key.to_owned(), column.about.to_owned())).collect();
+        assert_eq!(listed("registration_fields"), registrations);
+        let media: Vec<_> = listed("stream").into_iter().map(|(key, _)| key).filter(|key| key != "rtcp").collect();
+        assert_eq!(media, MEDIA);
+        for definition in ["call_fields", "registration_fields", "capture_fields", "totals_fields", "stream"] {
+            let required: Vec<_> = schema["$defs"][definition]["required"].as_array().unwrap().iter().collect();
+            let properties: Vec<_> = schema["$defs"][definition]["properties"].as_object().unwrap().keys().collect();
+            assert_eq!(required, properties, "every field of {definition} is required");
+        }
+    }
+
+    #[test]
+    fn unknown_is_null_and_no_text_is_empty() {
+        fn walk(value: &Value, path: &str) {
+            match value {
+                Value::String(text) => assert!(!text.is_empty(), "{path}"),
+                Value::Array(items) => items.iter().for_each(|item| walk(item, path)),
+                Value::Object(fields) => fields.iter().for_each(|(key, field)| walk(field, &format!("{path}/{key}"))),
+                _ => (),
+            }
+        }
+        let document = document();
+        walk(&document, "");
+        let call = document["calls"].as_array().unwrap().iter().find(|call| call["code"].is_null()).unwrap();
+        for key in
+            ["status", "category", "sip_code", "from_uri", "answered", "pdd_s", "media", "audio", "icmp", "hold_s"]
+        {
+            assert!(call[key].is_null(), "{key}");
+        }
+        assert_eq!((&call["linked"], &call["reason_header"], &call["timeline"]), (&json!([]), &json!([]), &json!([])));
+    }
+
+    #[test]
+    fn a_call_reads_as_the_record_says() {
+        let document = document();
+        let call = &document["calls"][0];
+        assert_eq!(call["code"], 1000);
+        assert_eq!(call["pdd_s"].to_string(), "0.3");
+        assert_eq!(call["duration_s"].to_string(), "134.0");
+        assert_eq!(call["start"], "2026-03-02T09:15:00.000000Z");
+        assert_eq!(
+            call["reason_header"],
+            json!([{ "protocol": "Q.850", "cause": 16, "text": "Normal call clearing" }])
+        );
+        assert_eq!(
+            call["timeline"][1],
+            json!({
+                "time": "2026-03-02T09:15:00.300000Z",
+                "code": 180,
+                "status": "Ringing",
+                "file": "office.pcap",
+                "frame": 3,
+            })
+        );
+        let joined = document["calls"].as_array().unwrap().iter().find(|call| call["src"] == "[2001:db8::10]:5060");
+        assert_eq!(joined.unwrap()["transport"], "TCP");
+    }
+
+    #[test]
+    fn rows_are_in_order_of_start_and_records_in_order_of_closing() {
+        let document = document();
+        let starts = |rows: &[Value]| -> Vec<String> {
+            rows.iter().filter_map(|row| row["start"].as_str().map(str::to_owned)).collect()
+        };
+        assert!(starts(document["calls"].as_array().unwrap()).is_sorted());
+        let records = records();
+        let kinds: Vec<_> = records.iter().filter_map(|record| record["type"].as_str()).collect();
+        let (calls, registrations) = (samples::calls().len(), samples::registrations().len());
+        let expected = [vec!["call"; calls], vec!["registration"; registrations], vec!["capture", "totals"]].concat();
+        assert_eq!(kinds, expected);
+        let first: Vec<_> = samples::calls().iter().map(|call| call.start.rfc3339(6).to_string()).collect();
+        assert_eq!(starts(&records[..calls]), first);
+    }
+
+    #[test]
+    fn nothing_hidden_leaves_unescaped_and_everything_comes_back() {
+        for format in [Format::Json, Format::Ndjson] {
+            let text = rendered(format, Columns::all(&BOTH), None, false);
+            assert!(!text.chars().any(|c| c != '\n' && is_hidden(c)), "{format:?}");
+        }
+        let hostile = "\x1b[31m\x7f\u{9b}\u{202e}\u{e0041}\"\\é日本";
+        let mut text = String::new();
+        push_text(&mut text, hostile);
+        assert_eq!(text, "\"\\u001b[31m\\u007f\\u009b\\u202e\\udb40\\udc41\\\"\\\\é日本\"");
+        assert_eq!(serde_json::from_str::<String>(&text).unwrap(), hostile);
+    }
+
+    #[test]
+    fn chosen_columns_are_the_only_fields_in_the_order_chosen() {
+        let columns = Columns::choose(&[Kind::Call], ["reason", "code"]).unwrap();
+        let document = rendered(Format::Json, columns.clone(), None, false);
+        let document: Value = serde_json::from_str(&document).unwrap();
+        let keys: Vec<_> = document["calls"][0].as_object().unwrap().keys().collect();
+        assert_eq!(keys, ["reason", "code"]);
+        assert_eq!(document["registrations"], json!([]), "a kind that is not shown has no rows");
+        let lines = rendered(Format::Ndjson, columns, None, false);
+        assert!(lines.starts_with("{\"type\":\"call\",\"reason\":\"answered after 4.2 s"), "{lines}");
+        assert!(!lines.contains("registration\",\"aor"));
+    }
+
+    #[test]
+    fn a_run_without_rows_is_still_a_document() {
+        let mut out = Vec::new();
+        Box::new(Document::new(Columns::all(&BOTH), &mut out)).end(&Summary::default()).unwrap();
+        let empty: Value = serde_json::from_slice(&out).unwrap();
+        assert!(jsonschema::draft202012::new(&schema()).unwrap().is_valid(&empty), "{empty}");
+    }
+}

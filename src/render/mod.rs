@@ -1,0 +1,184 @@
+//! Ink: rows become the bytes of a table, CSV, JSON or NDJSON. Knows nothing of how a row came to be, and asks its
+//! columns for everything that it prints.
+
+pub mod codes;
+mod csv;
+mod json;
+mod table;
+
+use std::borrow::Cow;
+use std::fmt::Write as _;
+use std::io::{self, Write};
+
+use crate::report::{CallRow, Columns, RegistrationRow, Row, Summary};
+
+/// How results are printed.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Format {
+    /// For people.
+    #[default]
+    Table,
+    /// One table for spreadsheets and databases: calls or registrations.
+    Csv,
+    /// One document.
+    Json,
+    /// One record a line, each written as it closes.
+    Ndjson,
+}
+
+/// What the output looks like beside its format.
+#[derive(Clone, Debug)]
+pub struct Layout {
+    /// Which kinds are shown and which of their columns. CSV holds one kind: calls, where both are shown.
+    pub columns: Columns,
+    /// Characters in a line of the terminal; `None` where it is none, and nothing is cut then. Tables only.
+    pub width: Option<usize>,
+    /// Whether colours are wanted. Tables only.
+    pub color: bool,
+}
+
+/// Takes rows one by one, then the end. Every error is the writer's; a broken pipe is the caller's to judge.
+pub trait Render {
+    /// Takes one more row. Only NDJSON writes it at once: the others are sorted by start.
+    ///
+    /// # Errors
+    /// What the writer refuses.
+    fn row(&mut self, row: Row) -> io::Result<()>;
+
+    /// Writes whatever is left, and flushes.
+    ///
+    /// # Errors
+    /// What the writer refuses.
+    fn end(self: Box<Self>, summary: &Summary) -> io::Result<()>;
+}
+
+/// The renderer of a format. Writes are few and large, so `out` needs no buffer of its own.
+#[must_use]
+pub fn renderer<'a>(format: Format, layout: Layout, out: &'a mut dyn Write) -> Box<dyn Render + 'a> {
+    match format {
+        Format::Table => Box::new(table::Table::new(layout, out)),
+        Format::Csv => Box::new(csv::Csv::new(layout.columns, out)),
+        Format::Json => Box::new(json::Document::new(layout.columns, out)),
+        Format::Ndjson => Box::new(json::Lines::new(layout.columns, out)),
+    }
+}
+
+/// Rows that wait for the end, where they are put in order.
+#[derive(Debug, Default)]
+struct Waiting {
+    calls: Vec<CallRow>,
+    registrations: Vec<RegistrationRow>,
+}
+
+impl Waiting {
+    /// Keeps a row of a kind that is shown.
+    fn take(&mut self, row: Row, columns: &Columns) {
+        match row {
+            Row::Call(row) if columns.calls().is_some() => self.calls.push(*row),
+            Row::Registration(row) if columns.registrations().is_some() => self.registrations.push(*row),
+            _ => (),
+        }
+    }
+
+    fn sort(&mut self) {
+        self.calls.sort_by_key(CallRow::order);
+        self.registrations.sort_by_key(RegistrationRow::order);
+    }
+}
+
+/// Whether a character must not reach a terminal as it is: controls, and what turns, hides or joins text unseen.
+const fn is_hidden(c: char) -> bool {
+    matches!(c,
+        '\0'..='\x1f' | '\x7f'..='\u{9f}'
+        // soft hyphen, Arabic letter mark, Hangul fillers, Mongolian vowel separator
+        | '\u{ad}' | '\u{61c}' | '\u{115f}' | '\u{1160}' | '\u{180e}' | '\u{3164}' | '\u{ffa0}'
+        // zero width, directional marks; line and paragraph separators, embeddings; joiners, isolates; BOM
+        | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}'
+        // interlinear annotations, tags
+        | '\u{fff9}'..='\u{fffb}' | '\u{e0000}'..='\u{e007f}')
+}
+
+/// A stranger's text made fit for a terminal: hidden characters are spelled out (`\x1b`, `\u{202e}`). For tables, and
+/// for every message on standard error that quotes a capture.
+#[must_use]
+pub fn shown(text: &str) -> Cow<'_, str> {
+    if !text.chars().any(is_hidden) {
+        return Cow::Borrowed(text);
+    }
+    let mut fit = String::with_capacity(text.len() + 8);
+    for c in text.chars() {
+        // Writing to a String cannot fail.
+        let _ = match c {
+            '\n' => fit.write_str("\\n"),
+            '\r' => fit.write_str("\\r"),
+            '\t' => fit.write_str("\\t"),
+            '\0'..='\x7f' if is_hidden(c) => write!(fit, "\\x{:02x}", u32::from(c)),
+            _ if is_hidden(c) => write!(fit, "\\u{{{:x}}}", u32::from(c)),
+            _ => fit.write_char(c),
+        };
+    }
+    Cow::Owned(fit)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::report::{Kind, samples};
+    use proptest::prelude::*;
+
+    /// What a format makes of the samples.
+    pub(super) fn rendered(format: Format, columns: Columns, width: Option<usize>, color: bool) -> String {
+        let mut out = Vec::new();
+        let mut render = renderer(format, Layout { columns, width, color }, &mut out);
+        for row in samples::rows() {
+            render.row(row).unwrap();
+        }
+        render.end(&samples::summary()).unwrap();
+        String::from_utf8(out).unwrap()
+    }
+
+    pub(super) const BOTH: [Kind; 2] = [Kind::Call, Kind::Registration];
+
+    #[test]
+    fn hidden_characters_are_spelled_out() {
+        let cases = [
+            ("plain äöü 日本 👍🏽", "plain äöü 日本 👍🏽"),
+            ("\x1b[31mred\x1b[0m", "\\x1b[31mred\\x1b[0m"),
+            ("a\r\nb\tc", "a\\r\\nb\\tc"),
+            ("\0\x7f\u{85}\u{9b}31m", "\\x00\\x7f\\u{85}\\u{9b}31m"),
+            ("\u{202e}txt\u{200b}\u{feff}\u{2066}", "\\u{202e}txt\\u{200b}\\u{feff}\\u{2066}"),
+            ("\u{e0041}", "\\u{e0041}"),
+        ];
+        for (text, expected) in cases {
+            assert_eq!(shown(text), expected);
+        }
+    }
+
+    #[test]
+    fn a_writer_that_refuses_is_heard_in_every_format() {
+        struct Closed;
+        impl Write for Closed {
+            fn write(&mut self, _: &[u8]) -> io::Result<usize> {
+                Err(io::ErrorKind::BrokenPipe.into())
+            }
+            fn flush(&mut self) -> io::Result<()> {
+                Ok(())
+            }
+        }
+        for format in [Format::Table, Format::Csv, Format::Json, Format::Ndjson] {
+            let layout = Layout { columns: Columns::all(&BOTH), width: None, color: false };
+            let mut closed = Closed;
+            let mut render = renderer(format, layout, &mut closed);
+            let ended = samples::rows().into_iter().try_for_each(|row| render.row(row));
+            let ended = ended.and_then(|()| render.end(&samples::summary()));
+            assert_eq!(ended.unwrap_err().kind(), io::ErrorKind::BrokenPipe, "{format:?}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn what_is_shown_hides_nothing(text in any::<String>()) {
+            prop_assert!(!shown(&text).chars().any(is_hidden));
+        }
+    }
+}

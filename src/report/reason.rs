@@ -1,0 +1,612 @@
+//! How a call or registration went and why, in one line that a person understands. Knows nothing of where it is printed.
+
+use std::borrow::Cow;
+use std::time::Duration;
+
+use crate::codes::{Category, Code};
+use crate::time::{Spoken, Timestamp};
+use crate::track::fact::{CallFact, Proof, Reason, RegistrationCause, RegistrationFact, Side};
+
+/// Characters of a stranger's text that a line quotes; the record holds the whole of it elsewhere.
+const QUOTED: usize = 100;
+
+/// One line for a call.
+#[must_use]
+pub fn of_call(call: &CallFact) -> String {
+    let mut line = if call.partial { "joined after the INVITE: ".to_owned() } else { String::new() };
+    line.push_str(&told(call));
+    append_reasons(&mut line, call);
+    line
+}
+
+fn told(call: &CallFact) -> String {
+    match call.code {
+        Some(Code::ACTIVE) => format!("{}, {}", answered(call), still_up(call)),
+        Some(Code::COMPLETED) => format!("{}, {}", answered(call), hung_up(call)),
+        Some(Code::CANCEL) => unanswered_cancel(call),
+        Some(Code::INVITE) => no_response(call),
+        Some(code) if code.is_provisional() => still_provisional(call, code),
+        Some(code) if code.is_final() => refused(call, code),
+        // The states that a monitor gives up a call in: they follow an answer, mostly.
+        Some(code) => {
+            let name = code.name().map_or_else(|| code.to_string(), str::to_owned);
+            if call.answered.or(call.final_at).is_some() { format!("{}, then: {name}", answered(call)) } else { name }
+        }
+        None => untold(call),
+    }
+}
+
+/// `answered after 4.2 s`, or what proves that it was.
+fn answered(call: &CallFact) -> String {
+    let mut said = match (call.answered, call.proof) {
+        (Some(at), _) if !call.partial => format!("answered after {}", Spoken(at.since(call.start))),
+        (None, Some(Proof::Ack)) => "answer not captured, proved by the caller's ACK".to_owned(),
+        (None, Some(Proof::CalleeBye)) => "answer not captured, proved by the callee's BYE".to_owned(),
+        _ => "answered".to_owned(),
+    };
+    if call.cancelled {
+        said.push_str(", too late to cancel");
+    }
+    if call.ack_missing {
+        said.push_str(", never acknowledged");
+    }
+    said
+}
+
+fn still_up(call: &CallFact) -> String {
+    let up = call.answered.map(|at| call.last.since(at)).filter(|up| *up > Duration::ZERO);
+    let length = up.map_or_else(String::new, |up| format!(" ({})", Spoken(up)));
+    format!("still up at the end of the capture{length}")
+}
+
+fn hung_up(call: &CallFact) -> String {
+    let who = match call.ended_by {
+        Some(Side::Caller) => "caller hung up",
+        Some(Side::Callee) => "callee hung up",
+        None => "hung up",
+    };
+    let talk = call.answered.zip(call.ended).map(|(from, to)| Spoken(to.since(from)));
+    let after = talk.map_or_else(String::new, |talk| format!(" after {talk}"));
+    let refused = call.bye_refused.map_or_else(String::new, |code| format!(", BYE refused with {}", said(code, None)));
+    format!("{who}{after}{refused}")
+}
+
+/// The caller gave up, and no final response to the INVITE was seen.
+fn unanswered_cancel(call: &CallFact) -> String {
+    let rest = if call.timed_out { "no final response in 32 s" } else { "no final response seen" };
+    format!("{}, {rest}", cancelled(call))
+}
+
+/// `caller cancelled after 12.0 s of ringing`.
+fn cancelled(call: &CallFact) -> String {
+    let what = if call.answered_elsewhere { "answered elsewhere" } else { "caller cancelled" };
+    // 487 comes after the CANCEL: a slow network's answer is no part of the caller's patience.
+    let step = call.timeline.iter().rev().find(|step| step.code == Code::CANCEL).map(|step| step.at);
+    format!("{what}{}", after_ringing(call, step.or(call.final_at)))
+}
+
+/// ` after 3.1 s of ringing`, or since the INVITE where it never rang.
+fn after_ringing(call: &CallFact, until: Option<Timestamp>) -> String {
+    match (call.ringing, call.attempt_start, until) {
+        (Some(from), _, Some(until)) => format!(" after {} of ringing", Spoken(until.since(from))),
+        (None, Some(from), Some(until)) => format!(" after {}", Spoken(until.since(from))),
+        _ => String::new(),
+    }
+}
+
+fn no_response(call: &CallFact) -> String {
+    let from = call.attempt_start.unwrap_or(call.start);
+    let to = match call.last_invite.filter(|_| call.invites_sent > 1) {
+        Some(last) => last,
+        None if call.timed_out => call.ended.unwrap_or(call.last),
+        None => call.last,
+    };
+    let span = to.since(from);
+    let invites = match call.invites_sent {
+        0 | 1 => "the INVITE".to_owned(),
+        several => format!("{several} INVITEs"),
+    };
+    let length = if span > Duration::ZERO { format!(" in {}", Spoken(span)) } else { String::new() };
+    let rest = if call.timed_out { "" } else { ", the capture ended" };
+    format!("no response to {invites}{length}{rest}")
+}
+
+fn still_provisional(call: &CallFact, code: Code) -> String {
+    let since = call.ringing.or(call.attempt_start);
+    let until = if call.timed_out { call.ended.unwrap_or(call.last) } else { call.last };
+    let length = since.map(|since| until.since(since)).filter(|length| *length > Duration::ZERO).map(Spoken);
+    let phrase = phrase_of(call, code);
+    match (code.get(), call.timed_out) {
+        (180, true) => {
+            let length = length.map_or_else(String::new, |length| format!(" for {length}"));
+            format!("ringing{length} with no answer (timed out)")
+        }
+        (180, false) => {
+            let length = length.map_or_else(String::new, |length| format!(" ({length})"));
+            format!("still ringing when the capture ended{length}")
+        }
+        (_, true) => {
+            let length = length.map_or_else(String::new, |length| format!(" in {length}"));
+            format!("{}, then no answer{length} (timed out)", said(code, phrase))
+        }
+        (_, false) => {
+            let length = length.map_or_else(String::new, |length| format!(" ({length})"));
+            format!("{}, no final response when the capture ended{length}", said(code, phrase))
+        }
+    }
+}
+
+/// A final response other than 2xx.
+fn refused(call: &CallFact, code: Code) -> String {
+    let response = said(code, phrase_of(call, code));
+    if code.is_challenge() {
+        let realm = call.realm.as_ref().map_or_else(String::new, |realm| format!(" (realm {})", quoted(realm)));
+        let what = if call.credentials { "credentials refused" } else { "challenge never answered" };
+        return format!("{what}: {response}{realm}");
+    }
+    match code.get() {
+        300..=399 => {
+            let target = call.redirect_to.as_ref().map_or_else(String::new, |to| format!(" to {}", clipped(to)));
+            format!("{response}{target}, not followed")
+        }
+        487 if call.cancelled || call.answered_elsewhere => cancelled(call),
+        _ => {
+            let crossed = if call.cancelled { ", as the caller cancelled" } else { "" };
+            format!("{response}{}{crossed}", after_ringing(call, call.final_at))
+        }
+    }
+}
+
+/// Nothing that was captured says where the call stood.
+fn untold(call: &CallFact) -> String {
+    let messages = match call.messages {
+        1 => "1 message".to_owned(),
+        count => format!("{count} messages"),
+    };
+    let response = call.answer.as_ref().map_or_else(String::new, |answer| {
+        format!(", the last response was {}", said(answer.code, answer.phrase.as_deref()))
+    });
+    let refused = call.bye_refused.map_or_else(String::new, |code| format!(", BYE refused with {}", said(code, None)));
+    format!(
+        "the {messages} captured do{} not tell how it went{response}{refused}",
+        if call.messages == 1 { "es" } else { "" }
+    )
+}
+
+/// The phrase that came with this very code.
+fn phrase_of(call: &CallFact, code: Code) -> Option<&str> {
+    call.answer.as_ref().filter(|answer| answer.code == code)?.phrase.as_deref()
+}
+
+/// `486 Busy Here`, or `486 "Busy now"` where the sender worded it otherwise.
+fn said(code: Code, phrase: Option<&str>) -> String {
+    match (code.name(), phrase.map(str::trim).filter(|phrase| !phrase.is_empty())) {
+        (Some(name), None) => format!("{code} {name}"),
+        (Some(name), Some(phrase)) if name.eq_ignore_ascii_case(phrase) => format!("{code} {name}"),
+        (_, Some(phrase)) => format!("{code} {}", quoted(phrase)),
+        (None, None) => code.to_string(),
+    }
+}
+
+fn quoted(text: &str) -> String {
+    format!("\"{}\"", clipped(text))
+}
+
+fn clipped(text: &str) -> Cow<'_, str> {
+    match text.char_indices().nth(QUOTED) {
+        Some((end, _)) => Cow::Owned(format!("{}…", text.get(..end).unwrap_or_default())),
+        None => Cow::Borrowed(text),
+    }
+}
+
+/// ` (Q.850 17 User busy)`: what the Reason headers add.
+fn append_reasons(line: &mut String, call: &CallFact) {
+    let mut told: Vec<String> = Vec::new();
+    for reason in call.reasons.iter().filter(|reason| says_more(reason, call)) {
+        let words = spelled(reason);
+        if !told.contains(&words) {
+            told.push(words);
+        }
+    }
+    if !told.is_empty() {
+        line.push_str(&format!(" ({})", told.join("; ")));
+    }
+}
+
+/// Whether a Reason adds to what the line says anyway.
+fn says_more(reason: &Reason, call: &CallFact) -> bool {
+    match (reason.protocol.to_ascii_uppercase().as_str(), reason.cause) {
+        // Normal clearing is what hanging up is.
+        ("Q.850", Some(16)) => call.code != Some(Code::COMPLETED),
+        ("SIP", Some(200)) => !call.answered_elsewhere,
+        ("SIP", Some(cause)) => {
+            let same = call.code.is_some_and(|code| u32::from(code.get()) == cause);
+            !same || reason.text.as_deref().is_some_and(|text| !names(cause, text))
+        }
+        _ => true,
+    }
+}
+
+/// Whether `text` is no more than the catalogue's name of this status code.
+fn names(cause: u32, text: &str) -> bool {
+    let name = u16::try_from(cause).ok().and_then(|cause| Code::new(cause).name());
+    name.is_some_and(|name| name.eq_ignore_ascii_case(text))
+}
+
+fn spelled(reason: &Reason) -> String {
+    let mut words = clipped(&reason.protocol).into_owned();
+    if let Some(cause) = reason.cause {
+        words.push_str(&format!(" {cause}"));
+    }
+    let text = reason.text.as_deref().map(str::trim).filter(|text| !text.is_empty());
+    let known = || match (reason.protocol.to_ascii_uppercase().as_str(), reason.cause?) {
+        ("Q.850", cause) => q850(cause),
+        ("SIP", cause) => Code::new(u16::try_from(cause).ok()?).name(),
+        _ => None,
+    };
+    if let Some(text) = text.or_else(known) {
+        words.push(' ');
+        words.push_str(&clipped(text));
+    }
+    words
+}
+
+/// ITU-T Q.850 Table 1: the causes that gateways send, by number.
+const fn q850(cause: u32) -> Option<&'static str> {
+    Some(match cause {
+        1 => "Unallocated number",
+        2 => "No route to specified transit network",
+        3 => "No route to destination",
+        4 => "Send special information tone",
+        5 => "Misdialled trunk prefix",
+        6 => "Channel unacceptable",
+        16 => "Normal call clearing",
+        17 => "User busy",
+        18 => "No user responding",
+        19 => "No answer from user",
+        20 => "Subscriber absent",
+        21 => "Call rejected",
+        22 => "Number changed",
+        23 => "Redirection to new destination",
+        25 => "Exchange routing error",
+        26 => "Non-selected user clearing",
+        27 => "Destination out of order",
+        28 => "Invalid number format",
+        29 => "Facility rejected",
+        31 => "Normal, unspecified",
+        34 => "No circuit available",
+        38 => "Network out of order",
+        41 => "Temporary failure",
+        42 => "Switching equipment congestion",
+        43 => "Access information discarded",
+        44 => "Requested circuit not available",
+        47 => "Resource unavailable",
+        50 => "Requested facility not subscribed",
+        55 => "Incoming calls barred within CUG",
+        57 => "Bearer capability not authorized",
+        58 => "Bearer capability not presently available",
+        63 => "Service or option not available",
+        65 => "Bearer capability not implemented",
+        69 => "Requested facility not implemented",
+        79 => "Service or option not implemented",
+        81 => "Invalid call reference value",
+        87 => "User not member of CUG",
+        88 => "Incompatible destination",
+        95 => "Invalid message",
+        96 => "Mandatory information element is missing",
+        97 => "Message type non-existent or not implemented",
+        99 => "Information element non-existent or not implemented",
+        100 => "Invalid information element contents",
+        102 => "Recovery on timer expiry",
+        111 => "Protocol error",
+        127 => "Interworking, unspecified",
+        _ => return None,
+    })
+}
+
+/// One line for a registration.
+#[must_use]
+pub fn of_registration(registration: &RegistrationFact) -> String {
+    let granted = || registration.expires.map_or_else(String::new, |seconds| format!(" for {seconds} s"));
+    let refreshed = || match registration.refreshes {
+        0 => String::new(),
+        1 => ", refreshed once".to_owned(),
+        several => format!(", refreshed {several} times"),
+    };
+    match (registration.code, registration.cause) {
+        (Some(Code::REGISTERED), Some(RegistrationCause::Replaced)) => {
+            format!("registered{}{}, then replaced under another Call-ID", granted(), refreshed())
+        }
+        (Some(Code::REGISTERED), _) => format!("registered{}{}", granted(), refreshed()),
+        (Some(Code::UNREGISTERED), Some(RegistrationCause::Expired)) => {
+            format!("granted{}{}, then ran out", granted(), refreshed())
+        }
+        (Some(Code::UNREGISTERED), Some(RegistrationCause::None)) => "asked: no binding".to_owned(),
+        (Some(Code::UNREGISTERED), _) => format!("the client unregistered{}", refreshed()),
+        (Some(Code::REGISTERING | Code::UNREGISTERING), _) => pending(registration),
+        (Some(code), _) => {
+            let phrase = registration.answer.as_ref().filter(|answer| answer.code == code);
+            let response = said(code, phrase.and_then(|answer| answer.phrase.as_deref()));
+            if registration.registered.is_some() { format!("{response}, after it was registered") } else { response }
+        }
+        (None, _) => "what was captured does not tell how it went".to_owned(),
+    }
+}
+
+/// The last REGISTER has no final response.
+fn pending(registration: &RegistrationFact) -> String {
+    let what = if registration.code == Some(Code::UNREGISTERING) { "to unregister" } else { "to register" };
+    let response = registration.answer.as_ref().map(|answer| said(answer.code, answer.phrase.as_deref()));
+    let challenged = registration.answer.as_ref().is_some_and(|answer| answer.code.is_challenge());
+    let rest = match (registration.timed_out, registration.category) {
+        (true, _) => "in 32 s",
+        (false, Some(Category::Unsuccessful)) => "at all",
+        (false, _) => "when the capture ended",
+    };
+    match response {
+        Some(response) if !challenged => format!("asked {what}: {response}, no final response {rest}"),
+        _ => format!("asked {what}: no response {rest}"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::report::samples::{answer, at, invite, reason, registrations};
+
+    fn changed(mut call: CallFact, change: impl FnOnce(&mut CallFact)) -> CallFact {
+        change(&mut call);
+        call
+    }
+
+    #[test]
+    fn answered_calls() {
+        let up = || invite(0, 1).ringing_from(300).answered_at(4_200);
+        let done = |side| up().hung_up_at(138_200, side);
+        let cases = [
+            (done(Side::Callee), "answered after 4.2 s, callee hung up after 2:14"),
+            (done(Side::Caller), "answered after 4.2 s, caller hung up after 2:14"),
+            (changed(done(Side::Caller), |c| c.ended_by = None), "answered after 4.2 s, hung up after 2:14"),
+            (
+                changed(done(Side::Caller), |c| c.reasons = vec![reason("Q.850", 16, "Normal call clearing")]),
+                "answered after 4.2 s, caller hung up after 2:14",
+            ),
+            (
+                changed(done(Side::Callee), |c| c.reasons = vec![reason("Q.850", 38, "")]),
+                "answered after 4.2 s, callee hung up after 2:14 (Q.850 38 Network out of order)",
+            ),
+            (
+                changed(done(Side::Callee), |c| c.bye_refused = Some(Code::new(481))),
+                "answered after 4.2 s, callee hung up after 2:14, BYE refused with 481 Call/Transaction Does Not Exist",
+            ),
+            (
+                changed(done(Side::Callee), |c| c.ack_missing = true),
+                "answered after 4.2 s, never acknowledged, callee hung up after 2:14",
+            ),
+            (
+                changed(done(Side::Caller), |c| c.cancelled = true),
+                "answered after 4.2 s, too late to cancel, caller hung up after 2:14",
+            ),
+            (
+                changed(up(), |c| c.last = at(316_200)),
+                "answered after 4.2 s, still up at the end of the capture (5:12)",
+            ),
+            (up(), "answered after 4.2 s, still up at the end of the capture"),
+            (
+                changed(up(), |c| (c.last, c.ack_missing) = (at(36_200), true)),
+                "answered after 4.2 s, never acknowledged, still up at the end of the capture (32.0 s)",
+            ),
+            (
+                changed(up(), |c| c.code = Some(Code::new(8003))),
+                "answered after 4.2 s, then: Unmonitored due to no media transmission",
+            ),
+        ];
+        for (call, expected) in cases {
+            assert_eq!(of_call(&call), expected);
+        }
+    }
+
+    #[test]
+    fn refused_calls() {
+        let busy = |phrase| invite(0, 1).ringing_from(400).refused_at(3_500, 486, phrase);
+        let refused = |code, phrase| invite(0, 1).refused_at(250, code, phrase);
+        let with_realm = |c: &mut CallFact| c.realm = Some("example.com".into());
+        let cases = [
+            (busy("Busy now"), "486 \"Busy now\" after 3.1 s of ringing"),
+            (busy("busy here"), "486 Busy Here after 3.1 s of ringing"),
+            (busy(""), "486 Busy Here after 3.1 s of ringing"),
+            (
+                changed(busy("Busy now"), |c| c.reasons = vec![reason("Q.850", 17, "User busy")]),
+                "486 \"Busy now\" after 3.1 s of ringing (Q.850 17 User busy)",
+            ),
+            (
+                changed(busy(""), |c| c.reasons = vec![reason("q.850", 17, ""), reason("Q.850", 17, "User busy")]),
+                "486 Busy Here after 3.1 s of ringing (q.850 17 User busy; Q.850 17 User busy)",
+            ),
+            (
+                changed(busy(""), |c| c.reasons = vec![reason("Q.850", 17, ""), reason("Q.850", 17, "User busy")]),
+                "486 Busy Here after 3.1 s of ringing (Q.850 17 User busy)",
+            ),
+            (
+                changed(busy(""), |c| c.reasons = vec![reason("SIP", 486, "Busy Here")]),
+                "486 Busy Here after 3.1 s of ringing",
+            ),
+            (
+                changed(busy(""), |c| c.reasons = vec![reason("SIP", 486, "do not disturb")]),
+                "486 Busy Here after 3.1 s of ringing (SIP 486 do not disturb)",
+            ),
+            (
+                changed(busy(""), |c| c.cancelled = true),
+                "486 Busy Here after 3.1 s of ringing, as the caller cancelled",
+            ),
+            (refused(503, "Service Unavailable"), "503 Service Unavailable after 0.3 s"),
+            (refused(499, ""), "499 after 0.3 s"),
+            (refused(499, "Odd"), "499 \"Odd\" after 0.3 s"),
+            (refused(487, ""), "487 Request Terminated after 0.3 s"),
+            (refused(407, ""), "challenge never answered: 407 Proxy Authentication Required"),
+            (
+                changed(refused(401, "Unauthorized"), with_realm),
+                "challenge never answered: 401 Unauthorized (realm \"example.com\")",
+            ),
+            (
+                changed(changed(refused(401, "Go away"), with_realm), |c| c.credentials = true),
+                "credentials refused: 401 \"Go away\" (realm \"example.com\")",
+            ),
+            (refused(302, ""), "302 Moved Temporarily, not followed"),
+            (
+                changed(refused(302, ""), |c| c.redirect_to = Some("sip:bob@example.net".into())),
+                "302 Moved Temporarily to sip:bob@example.net, not followed",
+            ),
+        ];
+        for (call, expected) in cases {
+            assert_eq!(of_call(&call), expected);
+        }
+    }
+
+    #[test]
+    fn cancelled_calls() {
+        let rang = || invite(0, 1).ringing_from(300).cancelled_at(12_300);
+        let cases = [
+            (rang().refused_at(13_000, 487, ""), "caller cancelled after 12.0 s of ringing"),
+            (invite(0, 1).cancelled_at(2_000).refused_at(2_100, 487, ""), "caller cancelled after 2.0 s"),
+            (rang(), "caller cancelled after 12.0 s of ringing, no final response seen"),
+            (rang().timed_out_at(44_300), "caller cancelled after 12.0 s of ringing, no final response in 32 s"),
+            (
+                changed(rang().refused_at(13_000, 487, ""), |c| {
+                    c.answered_elsewhere = true;
+                    c.reasons = vec![reason("SIP", 200, "Call completed elsewhere")];
+                }),
+                "answered elsewhere after 12.0 s of ringing",
+            ),
+            (
+                changed(rang().refused_at(13_000, 487, ""), |c| c.reasons = vec![reason("SIP", 487, "")]),
+                "caller cancelled after 12.0 s of ringing",
+            ),
+            (
+                changed(rang().refused_at(13_000, 487, ""), |c| c.reasons = vec![reason("Q.850", 102, "")]),
+                "caller cancelled after 12.0 s of ringing (Q.850 102 Recovery on timer expiry)",
+            ),
+        ];
+        for (call, expected) in cases {
+            assert_eq!(of_call(&call), expected);
+        }
+    }
+
+    #[test]
+    fn calls_without_an_end() {
+        let seven = |c: &mut CallFact| (c.invites_sent, c.last_invite) = (7, Some(at(31_500)));
+        let cases = [
+            (changed(invite(0, 1).timed_out_at(32_000), seven), "no response to 7 INVITEs in 31.5 s"),
+            (invite(0, 1).timed_out_at(32_000), "no response to the INVITE in 32.0 s"),
+            (invite(0, 1), "no response to the INVITE, the capture ended"),
+            (
+                changed(invite(0, 1), |c| (c.invites_sent, c.last_invite) = (2, Some(at(500)))),
+                "no response to 2 INVITEs in 0.5 s, the capture ended",
+            ),
+            (invite(0, 1).ringing_from(700).timed_out_at(180_700), "ringing for 3:00 with no answer (timed out)"),
+            (invite(0, 1).ringing_from(700), "still ringing when the capture ended"),
+            (
+                changed(invite(0, 1).ringing_from(700), |c| c.last = at(12_700)),
+                "still ringing when the capture ended (12.0 s)",
+            ),
+            (
+                changed(invite(0, 1), |c| (c.code, c.last) = (Some(Code::new(100)), at(5_000))),
+                "100 Trying, no final response when the capture ended (5.0 s)",
+            ),
+            (
+                changed(invite(0, 1).timed_out_at(180_000), |c| {
+                    (c.code, c.answer) = (Some(Code::new(183)), answer(183, "Announcement"));
+                }),
+                "183 \"Announcement\", then no answer in 3:00 (timed out)",
+            ),
+        ];
+        for (call, expected) in cases {
+            assert_eq!(of_call(&call), expected);
+        }
+    }
+
+    #[test]
+    fn calls_joined_late() {
+        let joined = |mut call: CallFact| {
+            (call.partial, call.attempt_start) = (true, None);
+            call
+        };
+        let bye = || joined(invite(0, 1).hung_up_at(1_000, Side::Callee));
+        let cases = [
+            (
+                joined(invite(0, 1).answered_at(1_000).hung_up_at(11_000, Side::Callee)),
+                "joined after the INVITE: answered, callee hung up after 10.0 s",
+            ),
+            (
+                changed(bye(), |c| c.proof = Some(Proof::CalleeBye)),
+                "joined after the INVITE: answer not captured, proved by the callee's BYE, callee hung up",
+            ),
+            (
+                changed(invite(0, 1).hung_up_at(1_000, Side::Caller), |c| c.proof = Some(Proof::Ack)),
+                "answer not captured, proved by the caller's ACK, caller hung up",
+            ),
+            (
+                changed(joined(invite(0, 1)), |c| c.code = None),
+                "joined after the INVITE: the 1 message captured does not tell how it went",
+            ),
+            (
+                changed(joined(invite(0, 1)), |c| {
+                    (c.code, c.messages, c.answer) = (None, 3, answer(183, ""));
+                }),
+                "joined after the INVITE: the 3 messages captured do not tell how it went, \
+                 the last response was 183 Session Progress",
+            ),
+            (joined(invite(0, 1).refused_at(300, 486, "")), "joined after the INVITE: 486 Busy Here"),
+        ];
+        for (call, expected) in cases {
+            assert_eq!(of_call(&call), expected);
+        }
+    }
+
+    #[test]
+    fn a_strangers_text_is_quoted_to_a_bound() {
+        let call = invite(0, 1).refused_at(100, 486, &"é".repeat(70_000));
+        assert!(of_call(&call).chars().count() < 200);
+    }
+
+    #[test]
+    fn registration_lines() {
+        let lines: Vec<_> = registrations().iter().map(of_registration).collect();
+        assert_eq!(
+            lines,
+            [
+                "registered for 3600 s",
+                "403 \"Wrong password\"",
+                "granted for 60 s, refreshed 2 times, then ran out",
+                "asked to register: no response in 32 s",
+            ]
+        );
+        let of = |change: fn(&mut RegistrationFact)| {
+            let mut registration = registrations().remove(0);
+            change(&mut registration);
+            of_registration(&registration)
+        };
+        assert_eq!(of(|r| r.refreshes = 1), "registered for 3600 s, refreshed once");
+        assert_eq!(
+            of(|r| r.cause = Some(RegistrationCause::Replaced)),
+            "registered for 3600 s, then replaced under another Call-ID"
+        );
+        assert_eq!(
+            of(|r| (r.code, r.cause) = (Some(Code::UNREGISTERED), Some(RegistrationCause::Requested))),
+            "the client unregistered"
+        );
+        assert_eq!(
+            of(|r| (r.code, r.cause) = (Some(Code::UNREGISTERED), Some(RegistrationCause::None))),
+            "asked: no binding"
+        );
+        assert_eq!(
+            of(|r| (r.code, r.answer) = (Some(Code::new(503)), answer(503, ""))),
+            "503 Service Unavailable, after it was registered"
+        );
+        assert_eq!(
+            of(|r| (r.code, r.answer) = (Some(Code::UNREGISTERING), answer(100, ""))),
+            "asked to unregister: 100 Trying, no final response when the capture ended"
+        );
+        assert_eq!(of(|r| r.code = None), "what was captured does not tell how it went");
+    }
+}

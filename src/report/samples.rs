@@ -1,0 +1,366 @@
+//! Hand-made facts of every kind, hostile ones included, for the tests of this room and of the renderers.
+
+use std::sync::Arc;
+
+use crate::codes::{Category, Code};
+use crate::event::{Path, Transport};
+use crate::packet::{LinkType, Place};
+use crate::report::row::{CallRow, RegistrationRow, Row, Source, Sources};
+use crate::report::summary::{CaptureRow, Skipped, Summary, Totals, Traffic};
+use crate::time::Timestamp;
+use crate::track::fact::{Answer, CallFact, Fact, Party, Reason, RegistrationCause, RegistrationFact, Side, Step};
+
+/// 2026-03-02T09:15:00Z.
+const EPOCH_MS: i64 = 1_772_442_900_000;
+
+/// So many milliseconds into the capture.
+pub(crate) fn at(ms: i64) -> Timestamp {
+    Timestamp::from_millis(EPOCH_MS + ms)
+}
+
+fn step(ms: i64, code: u16, frame: u64) -> Step {
+    Step { at: at(ms), code: Code::new(code), place: Place { file: 0, frame } }
+}
+
+fn path() -> Path {
+    Path {
+        src: "192.0.2.10:5060".parse().unwrap(),
+        dst: "198.51.100.20:5060".parse().unwrap(),
+        transport: Transport::Udp,
+    }
+}
+
+fn party(uri: &str, display: &str) -> Party {
+    let text = |text: &str| (!text.is_empty()).then(|| text.into());
+    Party { uri: text(uri), display: text(display) }
+}
+
+pub(crate) fn answer(code: u16, phrase: &str) -> Option<Answer> {
+    Some(Answer { code: Code::new(code), phrase: (!phrase.is_empty()).then(|| phrase.into()) })
+}
+
+pub(crate) fn reason(protocol: &str, cause: u32, text: &str) -> Reason {
+    Reason { protocol: protocol.into(), cause: Some(cause), text: (!text.is_empty()).then(|| text.into()) }
+}
+
+/// A call whose INVITE went out `ms` into the capture in frame `frame`, and nothing else.
+pub(crate) fn invite(ms: i64, frame: u64) -> CallFact {
+    CallFact {
+        call_id: format!("call-{frame}@192.0.2.10").into(),
+        code: Some(Code::INVITE),
+        category: Some(Category::Attempting),
+        answer: None,
+        reasons: Vec::new(),
+        warning: None,
+        start: at(ms),
+        place: Place { file: 0, frame },
+        attempt_start: Some(at(ms)),
+        ringing: None,
+        final_at: None,
+        answered: None,
+        proof: None,
+        ended: None,
+        ended_by: None,
+        last: at(ms),
+        from: party("sip:1001@pbx.example.com", "Alice"),
+        to: party("sip:2002@pbx.example.com", ""),
+        request_uri: Some("sip:2002@pbx.example.com".into()),
+        path: path(),
+        user_agent: Some("Phone/1.0".into()),
+        messages: 1,
+        retransmissions: 0,
+        duplicates: 0,
+        attempts: 1,
+        invites_sent: 1,
+        last_invite: Some(at(ms)),
+        challenged: false,
+        credentials: false,
+        realm: None,
+        redirected: false,
+        redirect_to: None,
+        cancelled: false,
+        answered_elsewhere: false,
+        hops: 1,
+        branches: 1,
+        partial: false,
+        timed_out: false,
+        ack_missing: false,
+        bye_refused: None,
+        timeline: vec![step(ms, 2002, frame)],
+    }
+}
+
+impl CallFact {
+    pub(crate) fn ringing_from(mut self, ms: i64) -> Self {
+        self.ringing = Some(at(ms));
+        self.moves_to(ms, 180)
+    }
+
+    pub(crate) fn answered_at(mut self, ms: i64) -> Self {
+        self.answered = Some(at(ms));
+        self.final_at = Some(at(ms));
+        self.answer = answer(200, "OK");
+        self.category = Some(Category::Active);
+        self.moves_to(ms, 999)
+    }
+
+    pub(crate) fn hung_up_at(mut self, ms: i64, by: Side) -> Self {
+        self.ended = Some(at(ms));
+        self.ended_by = Some(by);
+        self.category = Some(Category::Completed);
+        self.moves_to(ms, 1000)
+    }
+
+    pub(crate) fn refused_at(mut self, ms: i64, code: u16, phrase: &str) -> Self {
+        self.ended = Some(at(ms));
+        self.final_at = Some(at(ms));
+        self.answer = answer(code, phrase);
+        self.category = Some(Category::Unsuccessful);
+        self.moves_to(ms, code)
+    }
+
+    pub(crate) fn cancelled_at(mut self, ms: i64) -> Self {
+        self.cancelled = true;
+        self.ended_by = Some(Side::Caller);
+        self.moves_to(ms, 2004)
+    }
+
+    pub(crate) fn timed_out_at(mut self, ms: i64) -> Self {
+        self.timed_out = true;
+        self.ended = Some(at(ms));
+        self.category = Some(Category::Unsuccessful);
+        self
+    }
+
+    fn moves_to(mut self, ms: i64, code: u16) -> Self {
+        let frame = self.timeline.last().map_or(1, |last| last.place.frame + 2);
+        self.code = Some(Code::new(code));
+        self.timeline.push(step(ms, code, frame));
+        self.last = at(ms);
+        self.messages += 2;
+        self
+    }
+}
+
+/// A dozen calls, in no order.
+pub(crate) fn calls() -> Vec<CallFact> {
+    let with = |mut call: CallFact, change: fn(&mut CallFact)| {
+        change(&mut call);
+        call
+    };
+    vec![
+        with(invite(0, 1).ringing_from(300).answered_at(4_200).hung_up_at(138_200, Side::Callee), |call| {
+            call.reasons = vec![reason("Q.850", 16, "Normal call clearing")];
+        }),
+        with(invite(61_000, 120).ringing_from(61_450).refused_at(64_550, 486, "Busy now"), |call| {
+            call.reasons = vec![reason("Q.850", 17, "User busy")];
+            call.to = party("sip:+442079460123;phone-context=+44@gw.example.net", "");
+        }),
+        with(invite(65_000, 140).timed_out_at(97_000), |call| {
+            call.invites_sent = 7;
+            call.retransmissions = 6;
+            call.messages = 7;
+            call.last_invite = Some(at(96_500));
+        }),
+        with(invite(70_000, 160).ringing_from(70_200).cancelled_at(82_200).refused_at(82_300, 487, ""), |call| {
+            call.from = party("sip:anonymous@anonymous.invalid", "Anonymous");
+        }),
+        with(invite(71_500, 161).refused_at(71_600, 407, "Proxy Authentication Required"), |call| {
+            call.challenged = true;
+            call.credentials = true;
+            call.realm = Some("pbx.example.com".into());
+            call.attempts = 2;
+        }),
+        with(invite(72_000, 170).refused_at(72_125, 302, "Moved Temporarily"), |call| {
+            call.redirected = true;
+            call.redirect_to = Some("sip:voicemail@pbx.example.com".into());
+        }),
+        with(invite(90_000, 200).ringing_from(90_700).timed_out_at(270_700), |_| ()),
+        with(invite(100_000, 220).ringing_from(100_250).answered_at(103_000), |call| {
+            call.last = at(415_000);
+            call.ack_missing = true;
+            call.path.src = "[2001:db8::10]:5060".parse().unwrap();
+            call.path.dst = "[2001:db8::20]:5060".parse().unwrap();
+            call.path.transport = Transport::Tcp;
+        }),
+        with(
+            invite(110_000, 240).refused_at(110_020, 503, "Sérvice\x1b[31m\x07 down\r\nSet-Evil: \u{202e}yes"),
+            |call| {
+                call.from = party("sip:evil\x1b]0;owned\x07@example.com", "=cmd|' /C calc'!A0");
+                call.user_agent = Some("@SUM(1+1)*cmd".into());
+                call.warning = Some("399 gw \"line\nbreak\"".into());
+            },
+        ),
+        with(
+            invite(120_000, 260).ringing_from(120_100).answered_at(125_000).hung_up_at(3_860_000, Side::Caller),
+            |call| {
+                call.from = party("sip:東京支社の電話交換手の山田太郎さん@例え.jp", "山田太郎");
+                call.to = party(
+                    "sip:a-very-long-user-part-that-nobody-would-dial-by-hand-0123456789@very.long.host.name.example.com",
+                    "",
+                );
+                call.bye_refused = Some(Code::new(481));
+            },
+        ),
+        with(invite(130_000, 280).hung_up_at(130_100, Side::Callee), |call| {
+            call.partial = true;
+            call.attempt_start = None;
+            call.ended_by = None;
+            call.setup_nothing();
+        }),
+        with(invite(140_000, 300).cancelled_at(141_000), |call| {
+            call.category = Some(Category::Attempting);
+            call.answered_elsewhere = true;
+            call.reasons = vec![reason("SIP", 200, "Call completed elsewhere")];
+        }),
+        with(invite(150_000, 320), |call| {
+            call.partial = true;
+            call.attempt_start = None;
+            call.code = None;
+            call.category = None;
+            call.from = Party::default();
+            call.to = Party::default();
+            call.request_uri = None;
+            call.user_agent = None;
+            call.timeline.clear();
+            call.messages = 2;
+        }),
+    ]
+}
+
+impl CallFact {
+    /// A call joined in the middle: no response of its INVITE was seen.
+    fn setup_nothing(&mut self) {
+        self.answer = None;
+        self.answered = None;
+        self.timeline.retain(|step| step.code == Code::COMPLETED);
+    }
+}
+
+fn register(ms: i64, frame: u64) -> RegistrationFact {
+    RegistrationFact {
+        aor: "sip:1001@pbx.example.com".into(),
+        contact: Some("sip:1001@192.0.2.10:5060;transport=udp".into()),
+        registrar: Some("pbx.example.com".into()),
+        call_id: format!("reg-{frame}@192.0.2.10").into(),
+        code: Some(Code::REGISTERED),
+        category: Some(Category::Active),
+        cause: None,
+        answer: answer(200, "OK"),
+        start: at(ms),
+        place: Place { file: 0, frame },
+        registered: Some(at(ms + 40)),
+        last: at(ms + 40),
+        expires: Some(3600),
+        refreshes: 0,
+        challenged: true,
+        timed_out: false,
+        path: path(),
+        user_agent: Some("Phone/1.0".into()),
+        messages: 4,
+        timeline: vec![step(ms, 1010, frame), step(ms + 40, 1011, frame + 3)],
+    }
+}
+
+/// A registration of each kind.
+pub(crate) fn registrations() -> Vec<RegistrationFact> {
+    let with = |mut registration: RegistrationFact, change: fn(&mut RegistrationFact)| {
+        change(&mut registration);
+        registration
+    };
+    vec![
+        with(register(200, 11), |_| ()),
+        with(register(5_000, 50), |registration| {
+            registration.aor = "sip:2002@pbx.example.com".into();
+            registration.code = Some(Code::new(403));
+            registration.category = Some(Category::Unsuccessful);
+            registration.answer = answer(403, "Wrong password");
+            registration.registered = None;
+            registration.expires = None;
+            registration.timeline = vec![step(5_000, 1010, 50), step(5_040, 403, 53)];
+        }),
+        with(register(6_000, 60), |registration| {
+            registration.code = Some(Code::UNREGISTERED);
+            registration.category = Some(Category::Completed);
+            registration.cause = Some(RegistrationCause::Expired);
+            registration.expires = Some(60);
+            registration.refreshes = 2;
+            registration.timeline.push(step(186_000, 1013, 90));
+        }),
+        with(register(7_000, 70), |registration| {
+            registration.code = Some(Code::REGISTERING);
+            registration.category = Some(Category::Unsuccessful);
+            registration.answer = None;
+            registration.registered = None;
+            registration.expires = None;
+            registration.contact = None;
+            registration.timed_out = true;
+            registration.challenged = false;
+            registration.timeline.truncate(1);
+        }),
+    ]
+}
+
+/// The captures that the facts come from.
+pub(crate) fn sources() -> Sources {
+    Arc::new([Source { name: "office.pcap".into(), digits: 6 }])
+}
+
+pub(crate) fn call_rows() -> Vec<CallRow> {
+    calls().into_iter().map(|fact| CallRow::new(fact, &sources())).collect()
+}
+
+pub(crate) fn registration_rows() -> Vec<RegistrationRow> {
+    registrations().into_iter().map(|fact| RegistrationRow::new(fact, &sources())).collect()
+}
+
+/// All of them as a run would hand them over.
+pub(crate) fn rows() -> Vec<Row> {
+    let calls = calls().into_iter().map(|fact| Fact::Call(Box::new(fact)));
+    let registrations = registrations().into_iter().map(|fact| Fact::Registration(Box::new(fact)));
+    calls.chain(registrations).map(|fact| Row::new(fact, &sources())).collect()
+}
+
+/// What is said at the end of [`rows`].
+pub(crate) fn summary() -> Summary {
+    let mut totals = Totals::default();
+    rows().iter().for_each(|row| totals.count(row));
+    totals.messages = Traffic {
+        methods: [("INVITE".to_owned(), 21), ("ACK".to_owned(), 9), ("BYE".to_owned(), 3)].into(),
+        codes: [(100, 11), (180, 7), (200, 8), (486, 1)].into(),
+    };
+    let capture = CaptureRow {
+        file: "office.pcap".to_owned(),
+        format: "pcap".to_owned(),
+        link_types: vec![LinkType::ETHERNET],
+        packets: 5_120,
+        bytes: 1_204_331,
+        first: Some(at(0)),
+        last: Some(at(3_860_000)),
+        digits: 6,
+        sip_messages: 60,
+        rtp_packets: None,
+        rtcp_packets: None,
+        duplicates: 2,
+        cut_short: 1,
+        skipped: vec![
+            Skipped {
+                cause: "not_decoded_gre".to_owned(),
+                count: 41,
+                bytes: 5_904,
+                first_frame: 17,
+                text: "GRE is not decoded".to_owned(),
+                remedy: "capture inside the tunnel, or strip the encapsulation first",
+            },
+            Skipped {
+                cause: "cut_short".to_owned(),
+                count: 1,
+                bytes: 400,
+                first_frame: 1_204,
+                text: "cut by the snap length before the part that was needed".to_owned(),
+                remedy: "capture again with a larger snap length (tcpdump -s 0)",
+            },
+        ],
+    };
+    Summary { captures: vec![capture], totals }
+}
