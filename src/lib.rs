@@ -6,14 +6,20 @@
 //!  file ──capture──▶ Packet ──assemble──▶ Event ──track──▶ Fact ──report──▶ Row ──render──▶ bytes
 //! ```
 
-pub mod assemble;
-pub mod capture;
 pub mod codes;
 pub mod event;
 pub mod issue;
 pub mod packet;
-pub mod render;
-pub mod report;
 pub mod time;
-pub mod track;
+
 pub mod wire;
+
+pub mod assemble;
+pub mod capture;
+pub mod track;
+
+pub mod report;
+
+pub mod render;
+
+pub mod app;

@@ -1,3 +1,7 @@
-//! The `sipcodes` program.
+//! The program: hands its arguments to the library and the library's answer to the shell.
 
-fn main() {}
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    sipcodes::app::run(std::env::args_os())
+}

@@ -1,0 +1,12 @@
+//! The program around the river: what was typed, what it means, and what is told to the shell in the end.
+//! Knows every other room and holds no rule of SIP.
+
+mod cli;
+mod generate;
+mod output;
+mod pipeline;
+mod plan;
+mod progress;
+mod run;
+
+pub use run::run;

@@ -1,0 +1,248 @@
+//! The river in one page: packets become events, events facts, facts rows, rows bytes. Everything else is how.
+//! Knows the rooms by their doors only, and no rule of SIP.
+
+use std::collections::BTreeMap;
+
+use super::output::Sink;
+use super::plan::Plan;
+use super::progress::Progress;
+use super::run::{Failure, Messages, Outcome};
+use crate::assemble::Assembler;
+use crate::capture::{CaptureInfo, Captures, TroubleKind};
+use crate::issue::{Cause, Issues, Tally};
+use crate::render::{self, shown};
+use crate::report::{CaptureRow, Report, Skipped, Source, Traffic};
+use crate::time::Timestamp;
+use crate::track::Tracker;
+
+/// Reads the plan's captures to their end and tells what was in them.
+pub(crate) fn analyze(plan: Plan, messages: &Messages) -> Result<Outcome, Failure> {
+    let output = plan.output.clone();
+    let mut sink = output.open(plan.live).map_err(|error| Failure::output(&output, error))?;
+    match flow(plan, messages, &mut sink) {
+        Err(Stop::Writing(_)) if sink.is_abandoned() => Err(Failure::Abandoned),
+        Err(Stop::Writing(error)) => Err(Failure::output(&output, error)),
+        Err(Stop::NothingRead) => Err(Failure::NothingRead),
+        Ok(outcome) => Ok(outcome),
+    }
+}
+
+/// Why the river stops before its end.
+enum Stop {
+    NothingRead,
+    Writing(std::io::Error),
+}
+
+impl From<std::io::Error> for Stop {
+    fn from(error: std::io::Error) -> Self {
+        Self::Writing(error)
+    }
+}
+
+fn flow(plan: Plan, messages: &Messages, sink: &mut Sink) -> Result<Outcome, Stop> {
+    let mut issues = Issues::default();
+    let mut troubles = Troubles::default();
+    let mut progress = Progress::new(plan.progress);
+
+    let mut captures = Captures::open(plan.sources); //                          file   -> Packet
+    let mut assembler = Assembler::new(); //                                     Packet -> Event
+    let mut tracker = Tracker::new(); //                                         Event  -> Fact
+    let mut report = Report::new(sources(captures.infos())); //                  Fact   -> Row
+    let mut renderer = render::renderer(plan.format, plan.layout, sink); //      Row    -> bytes
+
+    let mut end = Timestamp::default();
+    let mut digits = vec![0; captures.infos().len()];
+    troubles.tell(&mut captures, messages);
+    while let Some(packet) = captures.next(&mut issues) {
+        let file = packet.place.file as usize;
+        end = end.max(packet.at);
+        assembler.push(&packet, &mut issues, &mut |event| tracker.feed(&event));
+        // How precise its times are shows only as a capture is read.
+        if let (Some(known), Some(info)) = (digits.get_mut(file), captures.infos().get(file))
+            && *known != info.digits
+        {
+            *known = info.digits;
+            report.set_sources(sources(captures.infos()));
+        }
+        while let Some(fact) = tracker.poll() {
+            renderer.row(report.take(fact))?;
+        }
+        if progress.packet() {
+            progress.show(captures.bytes_done(), captures.bytes_total());
+        }
+    }
+    assembler.finish(&mut issues, &mut |event| tracker.feed(&event));
+    tracker.finish(end);
+    while let Some(fact) = tracker.poll() {
+        renderer.row(report.take(fact))?;
+    }
+
+    progress.clear();
+    troubles.tell(&mut captures, messages);
+    let outcome = troubles.outcome(captures.infos(), &issues, messages)?;
+    let rows = captures.infos().iter().zip(0..).map(|(info, file)| capture_row(info, file, &issues, &tracker));
+    renderer.end(&report.finish(rows.collect(), traffic(&tracker)))?;
+    sink.finish()?;
+    Ok(outcome)
+}
+
+/// What was wrong with the captures as files.
+#[derive(Debug, Default)]
+struct Troubles {
+    /// Indices of captures of which nothing could be read.
+    unread: Vec<u32>,
+    damaged: bool,
+}
+
+impl Troubles {
+    /// Says what came up since the last time, a line each.
+    fn tell(&mut self, captures: &mut Captures, messages: &Messages) {
+        for trouble in captures.take_troubles() {
+            match trouble.kind {
+                TroubleKind::Unreadable => self.unread.push(trouble.file),
+                TroubleKind::Damaged => self.damaged = true,
+                TroubleKind::CutShort => {
+                    messages.warning(&trouble);
+                    continue;
+                }
+            }
+            messages.error(&trouble);
+        }
+    }
+
+    /// Says what in the packets was not read, and how all of it ends.
+    fn outcome(mut self, infos: &[CaptureInfo], issues: &Issues, messages: &Messages) -> Result<Outcome, Stop> {
+        let mut causes: BTreeMap<Cause, Vec<Tally>> = BTreeMap::new();
+        for (info, file) in infos.iter().zip(0..) {
+            let undecoded = |(cause, tally): (Cause, Tally)| matches!(cause, Cause::LinkType(_)).then_some(tally.count);
+            let nothing_decoded =
+                info.packets > 0 && issues.of_file(file).filter_map(undecoded).sum::<u64>() == info.packets;
+            if nothing_decoded {
+                self.unread.push(file);
+            }
+            for (cause, tally) in issues.of_file(file) {
+                self.damaged |= matches!(cause, Cause::Record(_));
+                match cause {
+                    Cause::LinkType(_) if nothing_decoded => messages.error(line(infos, cause, &[tally])),
+                    _ => causes.entry(cause).or_default().push(tally),
+                }
+            }
+        }
+        for (cause, tallies) in causes {
+            messages.warning(line(infos, cause, &tallies));
+        }
+        self.unread.sort_unstable();
+        self.unread.dedup();
+        match self.unread.len() {
+            unread if unread >= infos.len() => Err(Stop::NothingRead),
+            0 if !self.damaged => Ok(Outcome::Whole),
+            _ => Ok(Outcome::Partly),
+        }
+    }
+}
+
+/// One line on a cause: where it was first, what it is, how often it was, what to do.
+fn line(infos: &[CaptureInfo], cause: Cause, tallies: &[Tally]) -> String {
+    let first = tallies.iter().map(|tally| tally.first).min().unwrap_or_default();
+    let name = infos.get(first.file as usize).map_or("", |info| info.name.as_str());
+    let count: u64 = tallies.iter().map(|tally| tally.count).sum();
+    let often = match (count, tallies.len()) {
+        (..=1, _) => String::new(),
+        (_, 1) => format!(" ({count} times, here first)"),
+        (_, files) => format!(" ({count} times in {files} captures, here first)"),
+    };
+    format!("{}: packet {}: {}{often}; {}", shown(name), first.frame, cause.text(), cause.remedy())
+}
+
+/// The captures as the rows speak of them, as far as they are known by now.
+fn sources(infos: &[CaptureInfo]) -> Vec<Source> {
+    infos.iter().map(|info| Source { name: info.name.as_str().into(), digits: info.digits }).collect()
+}
+
+fn capture_row(info: &CaptureInfo, file: u32, issues: &Issues, tracker: &Tracker) -> CaptureRow {
+    let of_file = tracker.traffic().of_file(file);
+    CaptureRow {
+        file: info.name.clone(),
+        format: info.format.to_owned(),
+        link_types: info.link_types.clone(),
+        packets: info.packets,
+        bytes: info.bytes,
+        first: info.first,
+        last: info.last,
+        digits: info.digits,
+        sip_messages: of_file.sip_messages,
+        rtp_packets: None,
+        rtcp_packets: None,
+        duplicates: of_file.duplicates,
+        cut_short: info.cut_short,
+        skipped: Skipped::of_file(issues, file),
+    }
+}
+
+fn traffic(tracker: &Tracker) -> Traffic {
+    let seen = tracker.traffic();
+    let methods = seen.methods.iter().map(|(method, count)| (method.to_string(), *count));
+    Traffic { methods: methods.collect(), codes: seen.codes.clone() }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::packet::Place;
+
+    fn capture(name: &str, packets: u64) -> CaptureInfo {
+        CaptureInfo { name: name.to_owned(), packets, ..CaptureInfo::default() }
+    }
+
+    fn ends(infos: &[CaptureInfo], troubles: Troubles, found: &[(u32, Cause)]) -> Option<Outcome> {
+        let mut issues = Issues::default();
+        for (file, cause) in found {
+            issues.add(Place { file: *file, frame: 1 }, *cause, 1);
+        }
+        troubles.outcome(infos, &issues, &Messages::plain()).ok()
+    }
+
+    #[test]
+    fn the_end_says_how_much_was_read() {
+        use Outcome::{Partly, Whole};
+        let two = [capture("a", 2), capture("b", 1)];
+        let unread = |files: &[u32]| Troubles { unread: files.to_vec(), damaged: false };
+        let damaged = || Troubles { unread: Vec::new(), damaged: true };
+        let usb = Cause::LinkType(220);
+        let cases: &[(&str, Option<Outcome>, Option<Outcome>)] = &[
+            ("nothing wrong", ends(&two, unread(&[]), &[]), Some(Whole)),
+            ("damage", ends(&two, damaged(), &[]), Some(Partly)),
+            ("a record passed over", ends(&two, unread(&[]), &[(0, Cause::Record("block"))]), Some(Partly)),
+            ("one unread", ends(&two, unread(&[1]), &[]), Some(Partly)),
+            ("all unread", ends(&two, unread(&[0, 1]), &[]), None),
+            ("one told twice", ends(&two, unread(&[1, 1]), &[]), Some(Partly)),
+            ("an interface not decoded", ends(&two, unread(&[]), &[(0, usb)]), Some(Whole)),
+            ("a capture not decoded", ends(&two, unread(&[]), &[(1, usb)]), Some(Partly)),
+            ("one unread, one not decoded", ends(&two, unread(&[0]), &[(1, usb)]), None),
+            ("a tunnel not decoded", ends(&two, unread(&[]), &[(1, Cause::NotDecoded("GRE"))]), Some(Whole)),
+            ("a capture without packets", ends(&[capture("a", 0)], unread(&[]), &[]), Some(Whole)),
+        ];
+        for (name, got, expected) in cases {
+            assert_eq!(got, expected, "{name}");
+        }
+    }
+
+    #[test]
+    fn a_cause_is_one_line_with_place_count_and_remedy() {
+        let infos = [capture("a\x1b.pcap", 9), capture("b.pcap", 9)];
+        let tally = |file, frame, count| Tally { count, bytes: 0, first: Place { file, frame } };
+        let cause = Cause::NotDecoded("GRE");
+        let end = "; capture inside the tunnel, or strip the encapsulation first";
+        let cases: &[(&[Tally], &str)] = &[
+            (&[tally(1, 7, 1)], "b.pcap: packet 7: GRE is not decoded"),
+            (&[tally(0, 7, 3)], "a\\x1b.pcap: packet 7: GRE is not decoded (3 times, here first)"),
+            (
+                &[tally(0, 7, 3), tally(1, 2, 2)],
+                "a\\x1b.pcap: packet 7: GRE is not decoded (5 times in 2 captures, here first)",
+            ),
+        ];
+        for (tallies, expected) in cases {
+            assert_eq!(line(&infos, cause, tallies), format!("{expected}{end}"));
+        }
+    }
+}
