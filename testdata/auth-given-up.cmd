@@ -1,0 +1,1 @@
+analyze auth-given-up.pcap

@@ -1,0 +1,1 @@
+analyze callee-hangs-up.pcap

@@ -1,0 +1,1 @@
+analyze calls.pcap --format csv --show registrations

@@ -1,0 +1,1 @@
+analyze cancel-crosses-answer.pcap

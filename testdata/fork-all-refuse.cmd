@@ -1,0 +1,1 @@
+analyze fork-all-refuse.pcap

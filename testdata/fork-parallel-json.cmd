@@ -1,0 +1,1 @@
+analyze fork-parallel.pcap --format json

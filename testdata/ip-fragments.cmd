@@ -1,0 +1,1 @@
+analyze ip-fragments.pcap

@@ -1,0 +1,1 @@
+analyze ipv6.pcap

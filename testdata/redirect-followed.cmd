@@ -1,0 +1,1 @@
+analyze redirect-followed.pcap

@@ -1,0 +1,1 @@
+analyze registration.pcap --format ndjson

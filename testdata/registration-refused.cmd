@@ -1,0 +1,1 @@
+analyze registration-refused.pcap

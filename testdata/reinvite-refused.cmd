@@ -1,0 +1,1 @@
+analyze reinvite-refused.pcap

@@ -1,0 +1,1 @@
+analyze tcp-segments.pcap
