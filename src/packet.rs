@@ -43,6 +43,8 @@ impl LinkType {
 pub struct Packet<'a> {
     /// File and frame number.
     pub place: Place,
+    /// The section of its file, from 0: a pcapng that was written in several goes has several.
+    pub section: u32,
     /// When it was captured.
     pub at: Timestamp,
     /// How its first bytes are to be read.

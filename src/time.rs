@@ -39,11 +39,47 @@ impl Timestamp {
         Self(self.0.saturating_add(i64::try_from(span.as_nanos()).unwrap_or(i64::MAX)))
     }
 
+    /// Reads an instant as people write it: RFC 3339 (`2026-11-22T16:57:03.25Z`) or seconds since the epoch
+    /// (`1795366623.25`).
+    #[must_use]
+    pub fn parse(text: &str) -> Option<Self> {
+        let text = text.trim();
+        if let Some(nanos) = decimal_nanos(text) {
+            return Some(Self(nanos));
+        }
+        let at: jiff::Timestamp = text.parse().ok()?;
+        i64::try_from(at.as_nanosecond()).ok().map(Self)
+    }
+
     /// RFC 3339 in UTC with `digits` of the second's fraction (0 to 9): the capture's own precision.
     #[must_use]
     pub fn rfc3339(self, digits: u8) -> Rfc3339 {
         Rfc3339 { at: self, digits: digits.min(9) }
     }
+}
+
+/// Reads a span as people write it: `90`, `90s`, `5m`, `1h`, `1h 30m`; a bare number is seconds.
+#[must_use]
+pub fn parse_span(text: &str) -> Option<Duration> {
+    let text = text.trim();
+    if let Some(nanos) = decimal_nanos(text) {
+        return u64::try_from(nanos).ok().map(Duration::from_nanos);
+    }
+    // Only the friendly form: `PT5M` is not how people write it, and a sign has no meaning here.
+    text.starts_with(|c: char| c.is_ascii_digit()).then_some(())?;
+    let span: jiff::SignedDuration = text.parse().ok()?;
+    Duration::try_from(span).ok()
+}
+
+/// Seconds with or without a fraction, as nanoseconds. Exact: an `f64` would not hold the nanoseconds of today.
+fn decimal_nanos(text: &str) -> Option<i64> {
+    let (seconds, fraction) = text.split_once('.').unwrap_or((text, ""));
+    let digits = |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
+    if !digits(seconds) || (text.contains('.') && !digits(fraction)) {
+        return None;
+    }
+    let nanos = format!("{fraction:0<9}").get(..9)?.parse::<i64>().ok()?;
+    seconds.parse::<i64>().ok()?.checked_mul(1_000_000_000)?.checked_add(nanos)
 }
 
 /// Prints a [`Timestamp`] as `2026-11-22T16:57:03.250000Z`.
@@ -113,6 +149,49 @@ mod tests {
         ];
         for (millis, expected) in cases {
             assert_eq!(Spoken(Duration::from_millis(millis)).to_string(), expected, "{millis} ms");
+        }
+    }
+
+    #[test]
+    fn reads_instants_as_people_write_them() {
+        let cases = [
+            ("1700000000", Some(1_700_000_000_000_000_000)),
+            ("1700000000.000005", Some(1_700_000_000_000_005_000)),
+            ("1700000000.1234567899", Some(1_700_000_000_123_456_789)),
+            ("2023-11-14T22:13:20Z", Some(1_700_000_000_000_000_000)),
+            ("2023-11-14T23:13:20.5+01:00", Some(1_700_000_000_500_000_000)),
+            ("2023-11-14 22:13:20Z", Some(1_700_000_000_000_000_000)),
+            ("2023-11-14", None),
+            ("1700000000.", None),
+            ("-5", None),
+            ("99999999999999", None),
+            ("yesterday", None),
+            ("", None),
+        ];
+        for (text, expected) in cases {
+            assert_eq!(Timestamp::parse(text).map(Timestamp::nanos), expected, "{text}");
+        }
+    }
+
+    #[test]
+    fn reads_spans_as_people_write_them() {
+        let cases = [
+            ("90", Some(90_000)),
+            ("0.5", Some(500)),
+            ("90s", Some(90_000)),
+            ("5m", Some(300_000)),
+            ("1h", Some(3_600_000)),
+            ("1h 30m", Some(5_400_000)),
+            ("1h30m", Some(5_400_000)),
+            ("250ms", Some(250)),
+            ("-5s", None),
+            ("PT5M", None),
+            ("5 parsecs", None),
+            ("m", None),
+            ("", None),
+        ];
+        for (text, expected) in cases {
+            assert_eq!(parse_span(text), expected.map(Duration::from_millis), "{text}");
         }
     }
 

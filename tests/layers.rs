@@ -28,7 +28,7 @@ const DOORS: &[(&str, &[&str])] = &[
     ("rsip", &["wire/sip/typed.rs"]),
     ("jiff", &["time.rs"]),
     ("comfy_table", &["render/"]),
-    ("csv", &["render/csv.rs", "render/codes.rs"]),
+    ("csv", &["render/csv.rs", "render/codes.rs", "app/marks.rs"]),
     ("serde_json", &["render/", "report/"]),
     ("clap", &["app/cli.rs", "app/generate.rs"]),
     ("clap_complete", &["app/cli.rs", "app/generate.rs"]),

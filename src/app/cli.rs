@@ -2,8 +2,11 @@
 
 use std::ffi::OsString;
 use std::path::PathBuf;
+use std::time::Duration;
 
 use clap::{CommandFactory, Parser, Subcommand, ValueEnum};
+
+use crate::time::{self, Timestamp};
 
 /// What was typed.
 #[derive(Debug, Parser)]
@@ -120,6 +123,68 @@ pub(crate) struct Analyze {
     /// Print no progress and no warnings, only errors
     #[arg(short, long, help_heading = "Output")]
     pub(crate) quiet: bool,
+
+    #[command(flatten)]
+    pub(crate) states: States,
+}
+
+/// What decides the codes 8000 to 8004 and 8100.
+#[derive(Debug, clap::Args)]
+#[cfg_attr(test, derive(Default))]
+#[command(next_help_heading = "Unmonitored calls")]
+pub(crate) struct States {
+    /// An answered call without media is 8003 after so long without signalling
+    ///
+    /// Spans are written as `90`, `90s`, `5m`, `1h`; a bare number is seconds.
+    #[arg(long, value_name = "SPAN", value_parser = span, default_value = "1h")]
+    pub(crate) signalling_timeout: Duration,
+
+    /// An answered call that had media is 8100 after so long without media and signalling
+    #[arg(long, value_name = "SPAN", value_parser = span, default_value = "5m")]
+    pub(crate) media_timeout: Duration,
+
+    /// Decide 8002, 8003 and 8100 when their time has come, not in hindsight
+    ///
+    /// In hindsight, which is the default, these codes hold only for a call that never resumes: a BYE an hour later
+    /// still completes it. An online monitor cannot know that; with this option its answer is given.
+    #[arg(long)]
+    pub(crate) as_live: bool,
+
+    /// Mark a call as unmonitored (8000), if TIME is given only if it is in progress then
+    ///
+    /// TIME is RFC 3339 (`2026-11-22T16:57:03Z`) or seconds since the epoch. May be given several times.
+    #[arg(long, value_name = "CALL-ID[@TIME]")]
+    pub(crate) unmonitor: Vec<String>,
+
+    /// The server restarted at TIME: calls active then are 8001
+    #[arg(long, value_name = "TIME", value_parser = instant)]
+    pub(crate) server_restart: Vec<Timestamp>,
+
+    /// The sniffer restarted at TIME: calls active then are 8002
+    #[arg(long, value_name = "TIME", value_parser = instant)]
+    pub(crate) sniffer_restart: Vec<Timestamp>,
+
+    /// A gap between captures, or between sections of one, that is longer than this is a restart (8002)
+    #[arg(long, value_name = "SPAN", value_parser = span, default_value = "5m")]
+    pub(crate) restart_gap: Duration,
+
+    /// Calls that start while N calls are in progress are 8004
+    #[arg(long, value_name = "N")]
+    pub(crate) license_limit: Option<usize>,
+
+    /// Read marks from a CSV file of `time,event,call_id`
+    ///
+    /// The event is `unmonitor` (with the Call-ID), `server-restart` or `sniffer-restart`.
+    #[arg(long, value_name = "FILE", value_hint = clap::ValueHint::FilePath)]
+    pub(crate) events: Option<PathBuf>,
+}
+
+fn span(text: &str) -> Result<Duration, String> {
+    time::parse_span(text).ok_or_else(|| "write it as `90`, `90s`, `5m` or `1h`".to_owned())
+}
+
+fn instant(text: &str) -> Result<Timestamp, String> {
+    Timestamp::parse(text).ok_or_else(|| "write it as `2026-11-22T16:57:03Z` or as seconds since the epoch".to_owned())
 }
 
 /// `sipcodes codes`.

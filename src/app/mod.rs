@@ -3,6 +3,7 @@
 
 mod cli;
 mod generate;
+mod marks;
 mod output;
 mod pipeline;
 mod plan;

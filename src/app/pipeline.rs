@@ -46,15 +46,21 @@ fn flow(plan: Plan, messages: &Messages, sink: &mut Sink) -> Result<Outcome, Sto
 
     let mut captures = Captures::open(plan.sources); //                          file   -> Packet
     let mut assembler = Assembler::new(); //                                     Packet -> Event
-    let mut tracker = Tracker::new(); //                                         Event  -> Fact
+    let mut tracker = Tracker::new(plan.settings); //                            Event  -> Fact
     let mut report = Report::new(sources(captures.infos())); //                  Fact   -> Row
     let mut renderer = render::renderer(plan.format, plan.layout, sink); //      Row    -> bytes
 
     let mut end = Timestamp::default();
+    let mut origin_before = None;
     let mut digits = vec![0; captures.infos().len()];
     troubles.tell(&mut captures, messages);
     while let Some(packet) = captures.next(&mut issues) {
         let file = packet.place.file as usize;
+        let origin = (packet.place.file, packet.section);
+        // Nobody listened between two captures; a silence within one is no gap.
+        if std::mem::replace(&mut origin_before, Some(origin)).is_some_and(|before| before != origin) {
+            tracker.on_sniffer_gap(end, packet.at);
+        }
         end = end.max(packet.at);
         assembler.push(&packet, &mut issues, &mut |event| tracker.feed(&event));
         // How precise its times are shows only as a capture is read.

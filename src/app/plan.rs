@@ -10,6 +10,7 @@ use crate::codes::{Code, Entry};
 use crate::render::{self, Layout, shown};
 use crate::report::column::{CALLS, REGISTRATIONS};
 use crate::report::{Columns, Kind};
+use crate::track::Settings;
 
 use super::cli::{Analyze, Codes, CodesFormat, Color, Format, Show};
 use super::output::Output;
@@ -34,6 +35,8 @@ pub(crate) enum Misuse {
     NoColumn(String),
     #[error("{}: is one of the captures; write the output to another file", shown(.0))]
     OutputIsCapture(String),
+    #[error(transparent)]
+    Events(#[from] super::marks::EventsError),
 }
 
 /// What `analyze` is to do.
@@ -41,6 +44,8 @@ pub(crate) enum Misuse {
 pub(crate) struct Plan {
     /// The captures in the order typed.
     pub(crate) sources: Vec<Source>,
+    /// Timeouts, limits and marks.
+    pub(crate) settings: Settings,
     /// How to print.
     pub(crate) format: render::Format,
     /// Which kinds, which columns of them, and what a table may use.
@@ -132,6 +137,7 @@ impl Plan {
         Ok(Self {
             live: format == render::Format::Ndjson && to_stdout && sources.contains(&Source::Stdin),
             sources,
+            settings: super::marks::settings(typed.states)?,
             format,
             layout: Layout { columns, width: around.width.filter(|_| to_stdout).map(usize::from), color },
             output,
@@ -268,6 +274,7 @@ fn distance(one: &str, other: &str) -> usize {
 
 #[cfg(test)]
 mod tests {
+    use super::super::cli::States;
     use super::*;
 
     fn typed(captures: &[&str]) -> Analyze {
@@ -279,6 +286,7 @@ mod tests {
             show: Vec::new(),
             color: Color::Auto,
             quiet: false,
+            states: States::default(),
         }
     }
 

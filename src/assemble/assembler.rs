@@ -280,6 +280,7 @@ mod tests {
         for (n, frame) in frames.iter().enumerate() {
             let packet = Packet {
                 place: Place { file: 0, frame: n as u64 + 1 },
+                section: 0,
                 at: Timestamp::from_nanos(frame.micros * 1000),
                 link: frame.link,
                 original_len: (frame.data.len() + frame.cut) as u32,

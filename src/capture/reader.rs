@@ -138,6 +138,7 @@ impl Reader {
         }
         Some(Packet {
             place: Place { file, frame: self.frame },
+            section: u32::try_from(info.sections.len()).unwrap_or(u32::MAX).saturating_sub(1),
             at: head.at,
             link: head.link,
             original_len: head.original_len,

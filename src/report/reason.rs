@@ -14,23 +14,36 @@ const QUOTED: usize = 100;
 #[must_use]
 pub fn of_call(call: &CallFact) -> String {
     let mut line = if call.partial { "joined after the INVITE: ".to_owned() } else { String::new() };
-    line.push_str(&told(call));
+    line.push_str(&told(call, call.code));
     append_reasons(&mut line, call);
     line
 }
 
-fn told(call: &CallFact) -> String {
-    match call.code {
+fn told(call: &CallFact, code: Option<Code>) -> String {
+    match code {
         Some(Code::ACTIVE) => format!("{}, {}", answered(call), still_up(call)),
         Some(Code::COMPLETED) => format!("{}, {}", answered(call), hung_up(call)),
         Some(Code::CANCEL) => unanswered_cancel(call),
         Some(Code::INVITE) => no_response(call),
         Some(code) if code.is_provisional() => still_provisional(call, code),
         Some(code) if code.is_final() => refused(call, code),
-        // The states that a monitor gives up a call in: they follow an answer, mostly.
+        Some(Code::MEDIA_STOPPED) => format!("{}, then neither media nor signalling{}", answered(call), silent(call)),
+        Some(Code::UNMONITORED_NO_MEDIA) => {
+            format!("{}, never any media, no signalling{}", answered(call), silent(call))
+        }
         Some(code) => {
-            let name = code.name().map_or_else(|| code.to_string(), str::to_owned);
-            if call.answered.or(call.final_at).is_some() { format!("{}, then: {name}", answered(call)) } else { name }
+            let why = match code {
+                Code::UNMONITORED_BY_USER => "marked as unmonitored by the user",
+                Code::UNMONITORED_SERVER_RESTART => "active when the server restarted",
+                Code::UNMONITORED_SNIFFER_RESTART => "active when the sniffer restarted",
+                Code::UNMONITORED_LICENSING => "started beyond the licence limit",
+                other => other.name().unwrap_or("in a state without a name"),
+            };
+            match call.on_the_wire.filter(|wire| *wire != code) {
+                Some(Code::ACTIVE) => format!("{}; {why}", answered(call)),
+                Some(wire) => format!("{}; {why}", told(call, Some(wire))),
+                None => why.to_owned(),
+            }
         }
         None => untold(call),
     }
@@ -51,6 +64,13 @@ fn answered(call: &CallFact) -> String {
         said.push_str(", never acknowledged");
     }
     said
+}
+
+/// How long nothing was heard until that was decided.
+fn silent(call: &CallFact) -> String {
+    let decided = call.timeline.iter().rev().find(|step| Some(step.code) == call.code).map(|step| step.at);
+    let length = decided.map(|at| at.since(call.last)).filter(|length| *length > Duration::ZERO);
+    length.map_or_else(String::new, |length| format!(" for {}", Spoken(length)))
 }
 
 fn still_up(call: &CallFact) -> String {
@@ -353,6 +373,7 @@ fn pending(registration: &RegistrationFact) -> String {
 mod tests {
     use super::*;
     use crate::report::samples::{answer, at, invite, reason, registrations};
+    use crate::track::fact::Step;
 
     fn changed(mut call: CallFact, change: impl FnOnce(&mut CallFact)) -> CallFact {
         change(&mut call);
@@ -397,8 +418,24 @@ mod tests {
                 "answered after 4.2 s, never acknowledged, still up at the end of the capture (32.0 s)",
             ),
             (
-                changed(up(), |c| c.code = Some(Code::new(8003))),
-                "answered after 4.2 s, then: Unmonitored due to no media transmission",
+                changed(up(), |c| {
+                    let place = c.place;
+                    c.code = Some(Code::UNMONITORED_NO_MEDIA);
+                    c.timeline.push(Step { at: c.last.after(Duration::from_secs(3600)), code: Code::new(8003), place });
+                }),
+                "answered after 4.2 s, never any media, no signalling for 1:00:00",
+            ),
+            (
+                changed(up(), |c| c.code = Some(Code::MEDIA_STOPPED)),
+                "answered after 4.2 s, then neither media nor signalling",
+            ),
+            (
+                changed(up(), |c| c.code = Some(Code::UNMONITORED_SERVER_RESTART)),
+                "answered after 4.2 s; active when the server restarted",
+            ),
+            (
+                changed(done(Side::Callee), |c| c.code = Some(Code::UNMONITORED_BY_USER)),
+                "answered after 4.2 s, callee hung up after 2:14; marked as unmonitored by the user",
             ),
         ];
         for (call, expected) in cases {

@@ -48,6 +48,7 @@ pub(crate) fn invite(ms: i64, frame: u64) -> CallFact {
     CallFact {
         call_id: format!("call-{frame}@192.0.2.10").into(),
         code: Some(Code::INVITE),
+        on_the_wire: Some(Code::INVITE),
         category: Some(Category::Attempting),
         answer: None,
         reasons: Vec::new(),
@@ -134,7 +135,7 @@ impl CallFact {
 
     fn moves_to(mut self, ms: i64, code: u16) -> Self {
         let frame = self.timeline.last().map_or(1, |last| last.place.frame + 2);
-        self.code = Some(Code::new(code));
+        (self.code, self.on_the_wire) = (Some(Code::new(code)), Some(Code::new(code)));
         self.timeline.push(step(ms, code, frame));
         self.last = at(ms);
         self.messages += 2;

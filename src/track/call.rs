@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use super::dialog::{Bye, Dialogs};
 use super::fact::{Answer, CallFact, Party, Proof, Reason, Side, Step};
+use super::marks::{Override, Settings};
 use super::outcome::{Deciding, Standing, deciding};
 use super::state::{Signal, State};
 use super::transaction::{Digest, InviteTransaction, Moment, Seen, TIMER_B, TIMER_C, owned, reasons};
@@ -38,7 +39,14 @@ pub(super) struct Call {
     retransmissions: u32,
     duplicates: u32,
     start: Moment,
-    last: Timestamp,
+    /// The last message and its packet.
+    last: Moment,
+    /// The last RTP or RTCP packet of the call, where there was one.
+    media: Option<Timestamp>,
+    /// The code that stands over what the wire says, whatever follows.
+    marked: Option<Override>,
+    /// A restart that this call was active across; the next message of the call shows that it resumed.
+    interrupted: Option<Override>,
     from: Party,
     to: Party,
     path: Path,
@@ -125,7 +133,10 @@ impl Call {
             retransmissions: 0,
             duplicates: 0,
             start: moment,
-            last: moment.at,
+            last: moment,
+            media: None,
+            marked: None,
+            interrupted: None,
             from: party(message.from()),
             to: party(message.to()),
             path: arrival.hop(),
@@ -168,7 +179,10 @@ impl Call {
     pub(super) fn feed(&mut self, digest: &Digest, arrival: &Arrival<'_, '_>) {
         let Arrival { event, message, key, tags } = *arrival;
         self.messages += 1;
-        self.last = self.last.max(event.at);
+        if event.at >= self.last.at {
+            self.last = Moment::of(event);
+        }
+        self.interrupted = None;
         if event.duplicate {
             self.duplicates += 1;
             return;
@@ -206,12 +220,19 @@ impl Call {
             return;
         }
         self.state = next;
-        if let Some(code) = next.code() {
-            if self.timeline.len() >= Self::MOST_STEPS {
-                self.timeline.pop();
-            }
-            self.timeline.push(Step { at: moment.at, code, place: moment.place });
+        // A mark stands whatever follows: what the wire says after it is told by the other fields.
+        if let Some(code) = next.code()
+            && self.marked.is_none()
+        {
+            self.step(Step { at: moment.at, code, place: moment.place });
         }
+    }
+
+    fn step(&mut self, step: Step) {
+        if self.timeline.len() >= Self::MOST_STEPS {
+            self.timeline.pop();
+        }
+        self.timeline.push(step);
     }
 
     /// Brings the state in line with what the deciding transactions say at this moment.
@@ -454,6 +475,64 @@ impl Call {
         self.settle(Moment::of(event));
     }
 
+    /// RTP or RTCP of this call was seen.
+    pub(super) fn on_media(&mut self, at: Timestamp) {
+        self.media = Some(self.media.map_or(at, |last| last.max(at)));
+        self.interrupted = None;
+    }
+
+    /// Sets the code that stands from here on; the first one wins.
+    pub(super) fn mark(&mut self, code: Code, at: Timestamp) {
+        if self.marked.is_none() {
+            let place = self.last.place;
+            self.marked = Some(Override { code, at, place });
+            self.step(Step { at, code, place });
+        }
+    }
+
+    /// A restart fell into the silence of this active call. In hindsight it counts only if the call never resumes.
+    pub(super) fn interrupt(&mut self, code: Code, at: Timestamp) {
+        if self.is_active() {
+            self.interrupted.get_or_insert(Override { code, at, place: self.last.place });
+        }
+    }
+
+    /// Answered and not hung up, by what the wire says.
+    pub(super) fn is_active(&self) -> bool {
+        self.state == State::Active
+    }
+
+    /// Whether it takes up a licence at `now`: ringing or active, no timer run out, not itself beyond the limit.
+    pub(super) fn is_in_progress(&self, now: Timestamp) -> bool {
+        let beyond_the_limit = self.marked.is_some_and(|marked| marked.code == Code::UNMONITORED_LICENSING);
+        let waits = self.state.is_attempting() && self.deciding().deadline().is_some_and(|deadline| deadline > now);
+        (waits || self.is_active()) && !beyond_the_limit
+    }
+
+    /// When this active call has been silent for too long, and the code that it gets then. RTP is not expected while
+    /// the call is held, and without RTP only signalling can be missed.
+    pub(super) fn falls_silent(&self, settings: &Settings) -> Option<Override> {
+        if !self.is_active() {
+            return None;
+        }
+        let (since, timeout, code) = match self.media {
+            Some(media) => (media.max(self.last.at), settings.media_timeout, Code::MEDIA_STOPPED),
+            None => (self.last.at, settings.signalling_timeout, Code::UNMONITORED_NO_MEDIA),
+        };
+        Some(Override { code, at: since.after(timeout), place: self.last.place })
+    }
+
+    /// Decides by silence and interruption what is due at `now`: at the end in hindsight, at any time as an online
+    /// monitor would. Whichever came first counts.
+    pub(super) fn judge_silence(&mut self, settings: &Settings, now: Timestamp) {
+        let due = |silence: &Override| silence.at <= now;
+        let first =
+            [self.interrupted, self.falls_silent(settings).filter(due)].into_iter().flatten().min_by_key(|of| of.at);
+        if let Some(first) = first.filter(|_| self.is_active()) {
+            self.mark(first.code, first.at);
+        }
+    }
+
     /// When this call wants to be looked at again: a timer of a branch, or its close.
     pub(super) fn wakes_at(&self, now: Timestamp) -> Option<Timestamp> {
         let deadline = self.deciding().deadline().filter(|deadline| self.state.is_attempting() && *deadline > now);
@@ -535,6 +614,8 @@ impl Call {
         let ended = match self.state {
             State::Completed => bye.map(|bye| bye.seen.at),
             State::Failed(_) => last_word.map(|word| word.seen.at),
+            // The last packet before the silence.
+            State::Active => self.marked.filter(|marked| is_silence(marked.code)).map(|_| self.last_sign_of_life()),
             _ => deadline.filter(|_| timed_out),
         };
         let reasons = response
@@ -548,8 +629,12 @@ impl Call {
         let challenge = last_word.and_then(|word| word.challenge.as_deref()).and_then(challenge);
         CallFact {
             call_id: text(&self.call_id).into(),
-            code: self.state.code(),
-            category: category(self.state, timed_out),
+            on_the_wire: self.state.code(),
+            code: self.marked.map_or_else(|| self.state.code(), |marked| Some(marked.code)),
+            category: match self.marked {
+                Some(marked) => Some(marked.code.category()),
+                None => category(self.state, timed_out),
+            },
             answer: response.map(|response| Answer { code: response.code, phrase: response.phrase.clone() }),
             reasons,
             warning: response.and_then(|response| response.warning.clone()),
@@ -566,7 +651,7 @@ impl Call {
                 (false, None) if taken_back => Some(Side::Caller),
                 _ => None,
             },
-            last: self.last,
+            last: self.last_sign_of_life(),
             path: first_hop.map_or(self.path, |transaction| transaction.hop),
             messages: self.messages,
             retransmissions: self.retransmissions,
@@ -598,9 +683,19 @@ impl Call {
         }
     }
 
+    /// The last message or media of the call.
+    pub(super) fn last_sign_of_life(&self) -> Timestamp {
+        self.media.map_or(self.last.at, |media| media.max(self.last.at))
+    }
+
     fn initial(&self) -> impl Iterator<Item = &InviteTransaction> {
         self.transactions.iter().filter(|transaction| transaction.invite.is_some())
     }
+}
+
+/// Whether a code was given because nothing was heard any more.
+fn is_silence(code: Code) -> bool {
+    code == Code::UNMONITORED_NO_MEDIA || code == Code::MEDIA_STOPPED
 }
 
 /// The category of a call in this state, given whether one of its timers ran out.

@@ -80,6 +80,8 @@ pub struct CallFact {
     pub call_id: Box<str>,
     /// The state at the end; `None` where what was captured does not tell.
     pub code: Option<Code>,
+    /// The state by what was on the wire alone; `code` is another where a mark or a silence took its place.
+    pub on_the_wire: Option<Code>,
     /// The code's category, with RFC 3261's timers taken into account.
     pub category: Option<Category>,
     /// The last response of the latest attempt on the caller's hop.

@@ -8,8 +8,8 @@
 
 use std::net::SocketAddr;
 
-use super::Tracker;
 use super::fact::{CallFact, Fact, RegistrationCause, RegistrationFact, Side};
+use super::{Mark, Marking, Settings, Tracker};
 use crate::event::{Event, Path, Transport, What};
 use crate::packet::Place;
 use crate::time::Timestamp;
@@ -23,6 +23,15 @@ fn line(text: &str, frame: u64, tracker: &mut Tracker) {
     let (src, dst) = word().split_once('>').expect("sender>receiver");
     let what = word();
     let options: Vec<(&str, &str)> = words.map(|word| word.split_once('=').expect("key=value")).collect();
+    #[expect(clippy::cast_possible_truncation, reason = "seconds of a test")]
+    let at = Timestamp::from_millis((seconds * 1000.0) as i64);
+    match what {
+        "MEDIA" => return tracker.on_media(b"c", at),
+        "GAP" => {
+            return tracker.on_sniffer_gap(at, Timestamp::from_millis(1000 * dst.parse::<i64>().expect("seconds")));
+        }
+        _ => {}
+    }
     let option = |key: &str| options.iter().find(|(name, _)| *name == key).map(|(_, value)| *value);
 
     let (code, method) = match what.split_once('/') {
@@ -70,8 +79,6 @@ fn line(text: &str, frame: u64, tracker: &mut Tracker) {
         let host = name.bytes().fold(0_u8, |sum, byte| sum.wrapping_mul(31).wrapping_add(byte));
         SocketAddr::from(([192, 0, 2, host], 5060))
     };
-    #[expect(clippy::cast_possible_truncation, reason = "seconds of a test")]
-    let at = Timestamp::from_millis((seconds * 1000.0) as i64);
     let message = Message::parse(message.as_bytes()).expect("a message");
     tracker.feed(&Event {
         at,
@@ -144,7 +151,11 @@ fn words_of_registration(registration: &RegistrationFact) -> String {
 
 /// Lives that end at `end` seconds; `expected` holds a row per line, of which every word must be true.
 fn live(name: &str, end: f64, life: &str, expected: &str) {
-    let mut tracker = Tracker::new();
+    live_with(Settings::default(), name, end, life, expected);
+}
+
+fn live_with(settings: Settings, name: &str, end: f64, life: &str, expected: &str) {
+    let mut tracker = Tracker::new(settings);
     let lines = life.lines().map(str::trim).filter(|line| !line.is_empty());
     for (frame, text) in (1..).zip(lines) {
         line(text, frame, &mut tracker);
@@ -918,6 +929,168 @@ fn joined_late_and_one_sided() {
     }
 }
 
+/// An answered call of which nothing is heard after 2 s.
+const ANSWERED: &str = "
+    0 a>b INVITE
+    1 b>a 200
+    2 a>b ACK
+";
+
+#[test]
+fn silence() {
+    let lives = [
+        ("no media, not silent for long enough", false, "", 3601.0, "999 active ended=-"),
+        (
+            "no media, silent for the signalling timeout",
+            false,
+            "",
+            3602.0,
+            "8003 unmonitored ended=2 answered=1 sip=200 life=2002,999,8003",
+        ),
+        (
+            "media, then neither media nor signalling",
+            false,
+            "300 -> MEDIA",
+            600.0,
+            "8100 completed ended=300 life=2002,999,8100",
+        ),
+        ("media, not silent for long enough", false, "300 -> MEDIA", 599.0, "999 active"),
+        (
+            "media stopped, but signalling went on",
+            false,
+            "
+          100 -> MEDIA
+          350 a>b INVITE to=B cseq=2 via=a2
+          350.1 b>a 200 cseq=2 via=a2",
+            650.0,
+            "999 active",
+        ),
+        ("a BYE hours later still completes it", false, "9000 a>b BYE", 9100.0, "1000 completed life=2002,999,1000"),
+        (
+            "... but not where it was decided as live",
+            true,
+            "9000 a>b BYE",
+            9100.0,
+            "8003 unmonitored ended=9000 by=caller life=2002,999,8003",
+        ),
+        (
+            "as live, media comes back too late",
+            true,
+            "
+          10 -> MEDIA
+          400 -> MEDIA
+          500 a>b BYE",
+            600.0,
+            "8100 completed ended=500 life=2002,999,8100",
+        ),
+        (
+            "in hindsight it resumed",
+            false,
+            "
+          10 -> MEDIA
+          400 -> MEDIA
+          500 a>b BYE",
+            600.0,
+            "1000 completed life=2002,999,1000",
+        ),
+    ];
+    for (name, as_live, then, end, expected) in lives {
+        let settings = Settings { as_live, ..Settings::default() };
+        live_with(settings, name, end, &format!("{ANSWERED}{then}"), expected);
+    }
+    live("a call that rings is not silent, it runs out of time", 9999.0, "0 a>b INVITE\n1 b>a 180", "180 unsuccessful");
+}
+
+#[test]
+fn restarts() {
+    let lives = [
+        ("a gap that the call never outlives", false, "10 ->311 GAP", 400.0, "8002 unmonitored life=2002,999,8002"),
+        ("a gap of just the limit", false, "10 ->310 GAP", 400.0, "999 active"),
+        (
+            "a gap that the call outlives",
+            false,
+            "10 ->1000 GAP\n1001 a>b BYE",
+            1100.0,
+            "1000 completed life=2002,999,1000",
+        ),
+        (
+            "... but not where it was decided as live",
+            true,
+            "10 ->1000 GAP\n1001 a>b BYE",
+            1100.0,
+            "8002 unmonitored ended=1001 by=caller",
+        ),
+        ("media after the gap is a sign of life too", false, "10 ->1000 GAP\n1001 -> MEDIA", 1100.0, "999 active"),
+        ("silent before the gap", false, "5000 ->6000 GAP", 6100.0, "8003"),
+        ("a call that ended before it", false, "5 a>b BYE\n10 ->1000 GAP", 1100.0, "1000"),
+    ];
+    for (name, as_live, then, end, expected) in lives {
+        let settings = Settings { as_live, ..Settings::default() };
+        live_with(settings, name, end, &format!("{ANSWERED}{then}"), expected);
+    }
+}
+
+#[test]
+fn marks() {
+    let at = |seconds: i64, what| vec![Mark { at: Timestamp::from_millis(1000 * seconds), what }];
+    let unmonitor = |call_id: &str| Marking::Unmonitor(call_id.as_bytes().into());
+    let lives = [
+        (
+            "marked by the user while active",
+            at(5, unmonitor("c")),
+            "9 a>b BYE",
+            "8000 unmonitored sip=200 answered=1 ended=9 by=caller life=2002,999,8000",
+        ),
+        ("marked by the user while ringing", at(0, unmonitor("c")), "", "8000 life=2002,8000"),
+        ("another call was marked", at(5, unmonitor("d")), "9 a>b BYE", "1000"),
+        ("marked after its end", at(12, unmonitor("c")), "9 a>b BYE", "1000"),
+        ("active when the server restarted", at(5, Marking::ServerRestart), "9 a>b BYE", "8001 unmonitored ended=9"),
+        ("ringing when the server restarted", at(0, Marking::ServerRestart), "", "999"),
+        ("active when the sniffer restarted", at(5, Marking::SnifferRestart), "9 a>b BYE", "8002 unmonitored"),
+        ("a restart after the capture", at(500, Marking::ServerRestart), "", "999"),
+        ("the first mark wins", [at(7, Marking::SnifferRestart), at(5, Marking::ServerRestart)].concat(), "", "8001"),
+    ];
+    for (name, marks, then, expected) in lives {
+        // The INVITE is in progress before its answer: half a second into the call.
+        let marks = marks.into_iter().map(|mark| match mark.at.nanos() {
+            0 => Mark { at: Timestamp::from_millis(500), ..mark },
+            _ => mark,
+        });
+        let settings = Settings { marks: marks.collect(), ..Settings::default() };
+        live_with(settings, name, 60.0, &format!("{ANSWERED}{then}"), expected);
+    }
+    for (name, then, expected) in [("whatever its state", "9 a>b BYE", "8000 ended=9"), ("still up", "", "8000")] {
+        let settings = Settings { unmonitored: vec![(*b"c").into()], ..Settings::default() };
+        live_with(settings, name, 60.0, &format!("{ANSWERED}{then}"), expected);
+    }
+}
+
+#[test]
+fn licences() {
+    let life = "
+        0 a>b INVITE id=1
+        1 a>b INVITE id=2
+        2 b>a 200 id=1
+        3 a>b INVITE id=3
+        4 b>a 486 id=2
+        5 a>b INVITE id=4
+        6 b>a 200 id=3
+        40 a>b INVITE id=5";
+    let settings = Settings { license_limit: Some(2), ..Settings::default() };
+    live_with(
+        settings,
+        "two at a time",
+        41.0,
+        life,
+        "
+        999 active
+        486
+        8004 unmonitored sip=200 answered=6 life=8004
+        2002 timed_out=true
+        2002 attempting",
+    );
+}
+
 #[test]
 fn registrations() {
     let lives = [
@@ -1135,7 +1308,7 @@ proptest::proptest! {
         lines in proptest::collection::vec(any_line(), 0..60),
         tail in 0_i64..500,
     ) {
-        let mut tracker = Tracker::new();
+        let mut tracker = Tracker::new(Settings::default());
         let (mut at, mut facts) = (0_u32, Vec::new());
         for (frame, text) in (1..).zip(&lines) {
             let (gap, rest) = text.split_once(' ').expect("a gap");

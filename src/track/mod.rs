@@ -6,10 +6,12 @@ mod dialog;
 pub mod fact;
 #[cfg(test)]
 mod lives;
+mod marks;
 mod outcome;
 mod registration;
 mod state;
 mod tracker;
 mod transaction;
 
+pub use marks::{Mark, Marking, Settings};
 pub use tracker::{FileTraffic, Tracker, Traffic};

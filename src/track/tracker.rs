@@ -7,9 +7,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::call::{Arrival, Call, Tags};
-use super::fact::Fact;
+use super::fact::{CallFact, Fact};
+use super::marks::{Mark, Marking, Settings};
 use super::registration::Registration;
 use super::transaction::{Digest, TIMER_B, belongs_to_calls};
+use crate::codes::Code;
 use crate::event::{Event, What};
 use crate::time::Timestamp;
 use crate::wire::sip::{Message, Method, text};
@@ -83,12 +85,19 @@ struct Open {
     call: Call,
     /// An alarm for this slot is set. Alarms may come early, never late.
     alarmed: bool,
+    /// It is counted among the calls in progress.
+    in_progress: bool,
 }
 
 /// Holds every call and registration in progress. Given events, it yields facts; it reads no clock, opens no file and
 /// starts no thread.
 #[derive(Debug, Default)]
 pub struct Tracker {
+    settings: Settings,
+    /// Marks still to come, the next one last.
+    marks: Vec<Mark>,
+    /// Calls in progress; counted only where a limit asks for it.
+    in_progress: usize,
     digest: Digest,
     now: Option<Timestamp>,
     groups: HashMap<Arc<[u8]>, Group, foldhash::quality::RandomState>,
@@ -105,11 +114,27 @@ pub struct Tracker {
     traffic: Traffic,
 }
 
+/// When a call wants to be looked at again; as an online monitor would, also when its silence is due.
+fn wakes_at(call: &Call, settings: &Settings, now: Timestamp) -> Option<Timestamp> {
+    let silence = || call.falls_silent(settings).map(|silence| silence.at).filter(|at| settings.as_live && *at > now);
+    call.wakes_at(now).or_else(silence)
+}
+
+/// The fact of a call that is told now. A call marked by the user without a time is marked whatever its state.
+fn settled(mut call: Call, settings: &Settings, now: Timestamp) -> CallFact {
+    if settings.unmonitored.iter().any(|call_id| **call_id == call.call_id()[..]) {
+        call.mark(Code::UNMONITORED_BY_USER, call.last_sign_of_life());
+    }
+    call.into_fact(now)
+}
+
 impl Tracker {
     /// A tracker that has seen nothing.
     #[must_use]
-    pub fn new() -> Self {
-        Self::default()
+    pub fn new(settings: Settings) -> Self {
+        let mut marks = settings.marks.clone();
+        marks.sort_by_key(|mark| Reverse(mark.at));
+        Self { settings, marks, ..Self::default() }
     }
 
     /// Takes in what happened on the wire; time passes up to it.
@@ -132,11 +157,22 @@ impl Tracker {
     pub fn advance(&mut self, now: Timestamp) {
         let now = self.now.map_or(now, |then| then.max(now));
         self.now = Some(now);
-        while let Some(&Reverse((at, slot))) = self.alarms.peek()
-            && at <= now
-        {
-            self.alarms.pop();
-            self.on_alarm(at, slot);
+        loop {
+            let alarm = self.alarms.peek().map(|Reverse((at, _))| *at).filter(|at| *at <= now);
+            let mark = self.marks.last().map(|mark| mark.at).filter(|at| *at <= now);
+            match (alarm, mark) {
+                (None, None) => break,
+                (alarm, Some(at)) if alarm.is_none_or(|alarm| at <= alarm) => {
+                    if let Some(mark) = self.marks.pop() {
+                        self.on_mark(&mark);
+                    }
+                }
+                _ => {
+                    if let Some(Reverse((at, slot))) = self.alarms.pop() {
+                        self.on_alarm(at, slot);
+                    }
+                }
+            }
         }
         while let Some(&(until, key)) = self.closings.front()
             && until <= now
@@ -144,6 +180,55 @@ impl Tracker {
             self.closings.pop_front();
             if self.closed.get(&key).is_some_and(|held| *held <= now) {
                 self.closed.remove(&key);
+            }
+        }
+    }
+
+    /// The captures were interrupted from `from` to `to`, longer than [`Settings::restart_gap`], and go on in another
+    /// file or section: calls active across it that never resume are 8002. Not called for a silence within one capture.
+    pub fn on_sniffer_gap(&mut self, from: Timestamp, to: Timestamp) {
+        self.on_gap(from, to, Code::UNMONITORED_SNIFFER_RESTART);
+    }
+
+    fn on_gap(&mut self, from: Timestamp, to: Timestamp, code: Code) {
+        let at = from.after(self.settings.restart_gap);
+        if at >= to {
+            return;
+        }
+        self.advance(at);
+        for open in self.calls.iter_mut().flatten() {
+            open.call.interrupt(code, at);
+            if self.settings.as_live {
+                open.call.judge_silence(&self.settings, at);
+            }
+        }
+    }
+
+    /// RTP or RTCP of a call was seen. The newest active call of the Call-ID is meant.
+    pub fn on_media(&mut self, call_id: &[u8], at: Timestamp) {
+        self.advance(at);
+        let Some(group) = self.groups.get(call_id) else { return };
+        for slot in group.calls.iter().rev() {
+            if let Some(Some(open)) = self.calls.get_mut(*slot)
+                && open.call.is_active()
+            {
+                open.call.on_media(at);
+                return;
+            }
+        }
+    }
+
+    fn on_mark(&mut self, mark: &Mark) {
+        let at = mark.at;
+        for open in self.calls.iter_mut().flatten() {
+            let call = &mut open.call;
+            match &mark.what {
+                Marking::Unmonitor(call_id) if call.call_id()[..] == **call_id && call.is_in_progress(at) => {
+                    call.mark(Code::UNMONITORED_BY_USER, at);
+                }
+                Marking::ServerRestart if call.is_active() => call.mark(Code::UNMONITORED_SERVER_RESTART, at),
+                Marking::SnifferRestart if call.is_active() => call.mark(Code::UNMONITORED_SNIFFER_RESTART, at),
+                _ => {}
             }
         }
     }
@@ -161,7 +246,8 @@ impl Tracker {
         for open in self.calls.drain(..).flatten() {
             let mut call = open.call;
             call.on_time(now);
-            facts.push(Fact::Call(Box::new(call.into_fact(now))));
+            call.judge_silence(&self.settings, now);
+            facts.push(Fact::Call(Box::new(settled(call, &self.settings, now))));
         }
         facts.extend(self.registrations.drain(..).map(|open| Fact::Registration(Box::new(open.into_fact(now)))));
         facts.sort_by_key(|fact| match fact {
@@ -187,16 +273,21 @@ impl Tracker {
             self.close(at, slot);
             return;
         }
+        if self.settings.as_live {
+            open.call.judge_silence(&self.settings, at);
+        }
         // No message that comes after this alarm can end a call sooner than 64·T1 from now.
-        match open.call.wakes_at(at) {
+        match wakes_at(&open.call, &self.settings, at) {
             Some(wake) => self.alarms.push(Reverse((wake.min(at.after(TIMER_B)), slot))),
             None => open.alarmed = false,
         }
+        self.count(slot, at);
     }
 
     fn close(&mut self, at: Timestamp, slot: usize) {
         let Some(open) = self.calls.get_mut(slot).and_then(Option::take) else { return };
         self.free.push(slot);
+        self.in_progress -= usize::from(open.in_progress);
         let call = open.call;
         if let Some(group) = self.groups.get_mut(call.call_id()) {
             group.calls.retain(|of| *of != slot);
@@ -212,7 +303,19 @@ impl Tracker {
             self.closed.insert(key, until);
             self.closings.push_back((until, key));
         }
-        self.facts.push_back(Fact::Call(Box::new(call.into_fact(at))));
+        let fact = settled(call, &self.settings, at);
+        self.facts.push_back(Fact::Call(Box::new(fact)));
+    }
+
+    /// Keeps count of the calls in progress.
+    fn count(&mut self, slot: usize, now: Timestamp) {
+        if self.settings.license_limit.is_none() {
+            return;
+        }
+        let Some(Some(open)) = self.calls.get_mut(slot) else { return };
+        let is = open.call.is_in_progress(now);
+        let was = std::mem::replace(&mut open.in_progress, is);
+        self.in_progress = self.in_progress + usize::from(is) - usize::from(was);
     }
 
     fn is_straggler(&self, call_id: &[u8], tags: Tags) -> bool {
@@ -232,11 +335,14 @@ impl Tracker {
         };
         let Some(Some(open)) = self.calls.get_mut(slot) else { return };
         open.call.feed(&self.digest, arrival);
-        if !open.alarmed && open.call.wakes_at(arrival.event.at).is_some() {
+        let now = self.now.unwrap_or(arrival.event.at);
+        if !open.alarmed && wakes_at(&open.call, &self.settings, now).is_some() {
             open.alarmed = true;
-            let now = self.now.unwrap_or(arrival.event.at);
-            self.alarms.push(Reverse((now.after(TIMER_B), slot)));
+            let soonest = self.settings.signalling_timeout.min(self.settings.media_timeout);
+            let after = if self.settings.as_live { TIMER_B.min(soonest) } else { TIMER_B };
+            self.alarms.push(Reverse((now.after(after), slot)));
         }
+        self.count(slot, now);
     }
 
     /// The open call that a message belongs to: the surest, and among equals the newest.
@@ -268,9 +374,12 @@ impl Tracker {
         });
         let (call_id, group) = self.group(call_id);
         group.calls.push(slot);
-        let call = Call::open(call_id, arrival);
+        let mut call = Call::open(call_id, arrival);
+        if self.settings.license_limit.is_some_and(|limit| self.in_progress >= limit) && arrival.is_initial_invite() {
+            call.mark(Code::UNMONITORED_LICENSING, arrival.event.at);
+        }
         if let Some(place) = self.calls.get_mut(slot) {
-            *place = Some(Open { call, alarmed: false });
+            *place = Some(Open { call, alarmed: false, in_progress: false });
         }
         slot
     }

@@ -1,0 +1,1 @@
+analyze interrupted-1.pcap interrupted-2.pcap

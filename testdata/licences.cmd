@@ -1,0 +1,1 @@
+analyze calls.pcap --license-limit 3

@@ -1,0 +1,1 @@
+analyze silence.pcap
