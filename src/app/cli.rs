@@ -56,7 +56,7 @@ Examples:
 pub(crate) enum Command {
     /// List the calls and registrations found in captures, each with the code it ended with
     #[command(after_help = ANALYZE_EXAMPLES)]
-    Analyze(Analyze),
+    Analyze(Box<Analyze>),
 
     /// Explain status codes: what each means and where it is defined
     #[command(

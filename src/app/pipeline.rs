@@ -58,7 +58,7 @@ fn flow(plan: Plan, messages: &Messages, sink: &mut Sink) -> Result<Outcome, Sto
         let file = packet.place.file as usize;
         let origin = (packet.place.file, packet.section);
         // Nobody listened between two captures; a silence within one is no gap.
-        if std::mem::replace(&mut origin_before, Some(origin)).is_some_and(|before| before != origin) {
+        if origin_before.replace(origin).is_some_and(|before| before != origin) {
             tracker.on_sniffer_gap(end, packet.at);
         }
         end = end.max(packet.at);

@@ -77,7 +77,7 @@ pub fn run(args: impl IntoIterator<Item = OsString>) -> ExitCode {
 fn command(cli: Cli, messages: &Messages) -> Result<Outcome, Failure> {
     match cli.command {
         Command::Analyze(typed) => {
-            let plan = Plan::new(typed, &Surroundings::now())?;
+            let plan = Plan::new(*typed, &Surroundings::now())?;
             pipeline::analyze(plan, messages)
         }
         Command::Codes(typed) => {
