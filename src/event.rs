@@ -45,7 +45,7 @@ pub struct Event<'a> {
     pub at: Timestamp,
     /// Where: the packet that completed it.
     pub place: Place,
-    /// Sender, receiver, transport.
+    /// Sender, receiver, transport; of an ICMP error those of the packet that it quotes.
     pub path: Path,
     /// The very same packet was captured before (a mirror port, two VLANs, two files); it says nothing new.
     pub duplicate: bool,
@@ -59,4 +59,15 @@ pub struct Event<'a> {
 pub enum What<'a> {
     /// A SIP message.
     Sip(Message<'a>),
+    /// An ICMP error about a packet that may have been SIP. It is no message itself.
+    Icmp(Undelivered<'a>),
+}
+
+/// What an ICMP error says of the packet that it quotes.
+#[derive(Clone, Debug)]
+pub struct Undelivered<'a> {
+    /// What went wrong: `port unreachable`. See [`Icmp::error`](crate::wire::icmp::Icmp::error).
+    pub error: &'static str,
+    /// As much of the SIP message as was quoted, where that is enough to see that it is one.
+    pub message: Option<Message<'a>>,
 }

@@ -6,9 +6,10 @@ use super::defrag::{Defrag, Key};
 use super::duplicate::Duplicates;
 use super::split::Stamp;
 use super::tcp::{Connections, Ends};
-use crate::event::{Event, Path, Transport, What};
+use crate::event::{Event, Path, Transport, Undelivered, What};
 use crate::issue::{Cause, Issues};
 use crate::packet::{Packet, Place};
+use crate::wire::icmp;
 use crate::wire::ip::{self, Carried, Udp};
 use crate::wire::link::{self, Link};
 use crate::wire::sip::{Frame, Message, frame, looks_like_sip};
@@ -127,6 +128,7 @@ impl Transports {
             }
             // Joined fragments that are fragments themselves: no sender makes these.
             Carried::Fragment(_) => unread(packet, Cause::Malformed("IP fragment"), issues),
+            Carried::Icmp { protocol, message } => icmp_error(around.stamp, protocol, message, sink),
             Carried::Other(protocol) => {
                 if let Some(name) = ip::tunnel_of_protocol(protocol) {
                     unread(packet, Cause::NotDecoded(name), issues);
@@ -190,6 +192,21 @@ fn lacks(message: &Message<'_>, mut say: impl FnMut(&'static str)) {
     if message.cseq().is_none() {
         say("CSeq");
     }
+}
+
+/// An ICMP error whose quote is SIP, or too short to tell what it is.
+fn icmp_error(stamp: Stamp, protocol: u8, message: &[u8], sink: &mut impl FnMut(Event<'_>)) {
+    let Some(icmp) = icmp::parse(protocol, message) else { return };
+    let message = Message::parse(icmp.payload);
+    // A UDP quote that begins in another way is media's, or another protocol's. A TCP segment may begin anywhere.
+    let letter = icmp.payload.first().is_none_or(u8::is_ascii_alphabetic);
+    if message.is_none() && !icmp.tcp && !letter {
+        return;
+    }
+    let transport = if icmp.tcp { Transport::Tcp } else { Transport::Udp };
+    let path = Path { src: icmp.src, dst: icmp.dst, transport };
+    let what = What::Icmp(Undelivered { error: icmp.error, message });
+    sink(Event { at: stamp.at, place: stamp.place, path, duplicate: false, what });
 }
 
 #[cold]
@@ -276,7 +293,11 @@ mod tests {
 
     fn run(frames: &[Frame]) -> (Seen, Counted) {
         let (mut assembler, mut issues, mut out) = (Assembler::new(), Issues::default(), Vec::new());
-        let mut sink = |event: Event<'_>| out.push((event.place.frame, event.duplicate));
+        let mut sink = |event: Event<'_>| {
+            if let What::Sip(_) = event.what {
+                out.push((event.place.frame, event.duplicate));
+            }
+        };
         for (n, frame) in frames.iter().enumerate() {
             let packet = Packet {
                 place: Place { file: 0, frame: n as u64 + 1 },
@@ -352,6 +373,52 @@ mod tests {
             issues.sort();
             counted.sort();
             assert_eq!(counted, issues, "{name}");
+        }
+    }
+
+    #[test]
+    fn icmp_errors_about_what_may_be_sip() {
+        let error = |quote: &[u8]| {
+            let mut data =
+                vec![0x45, 0, 0, 0, 0, 0, 0, 0, 64, 1, 0, 0, 10, 0, 0, 9, 10, 0, 0, 1, 3, 3, 0, 0, 0, 0, 0, 0];
+            data.extend(quote);
+            raw(data)
+        };
+        /// What is quoted, and of the event, if there is one, the Call-ID, if that was quoted.
+        type Case<'a> = (&'a str, Vec<u8>, Option<Option<&'a [u8]>>);
+        let cases: &[Case<'_>] = &[
+            ("SIP", udp(1, OPTIONS).data, Some(Some(b"1"))),
+            ("SIP, cut before its Call-ID", udp(1, OPTIONS).data[..60].to_vec(), Some(None)),
+            ("SIP, cut in its first line", udp(1, OPTIONS).data[..40].to_vec(), Some(None)),
+            ("no more than the ports", udp(1, OPTIONS).data[..28].to_vec(), Some(None)),
+            ("RTP", udp(1, &[0x80; 40]).data, None),
+            ("DNS", udp(1, &[0x12, 0x34, 1, 0, 0, 1]).data, None),
+            ("TCP", tcp(1, b"ontact: <sip:b>").data, Some(None)),
+            ("ICMP", vec![0x45, 0, 0, 0, 0, 0, 0, 0, 64, 1, 0, 0, 1, 1, 1, 1, 2, 2, 2, 2, 8, 0, 0, 0], None),
+        ];
+        for (name, quote, expected) in cases {
+            let frame = error(quote);
+            let (mut assembler, mut issues, mut out) = (Assembler::new(), Issues::default(), Vec::new());
+            let packet = Packet {
+                place: Place { file: 0, frame: 1 },
+                section: 0,
+                at: Timestamp::default(),
+                link: frame.link,
+                original_len: frame.data.len() as u32,
+                data: &frame.data,
+            };
+            assembler.push(&packet, &mut issues, &mut |event| {
+                let What::Icmp(Undelivered { error, message }) = event.what else { panic!("{name}: a message") };
+                assert_eq!(
+                    (error, event.path.dst.to_string().as_str()),
+                    ("port unreachable", "10.0.0.2:5070"),
+                    "{name}"
+                );
+                out.push(message.and_then(|message| message.call_id().map(<[u8]>::to_vec)));
+            });
+            let out: Vec<_> = out.iter().map(Option::as_deref).collect();
+            assert_eq!(out, expected.iter().copied().collect::<Vec<_>>(), "{name}");
+            assert_eq!(issues.of_file(0).count(), 0, "{name}");
         }
     }
 

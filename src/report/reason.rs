@@ -219,9 +219,11 @@ fn clipped(text: &str) -> Cow<'_, str> {
     }
 }
 
-/// ` (Q.850 17 User busy)`: what the Reason headers add.
+/// ` (Q.850 17 User busy)`: what an ICMP error and the Reason headers add.
 fn append_reasons(line: &mut String, call: &CallFact) {
-    let mut told: Vec<String> = Vec::new();
+    // What went wrong before the answer did not keep the call from it.
+    let icmp = call.icmp.filter(|icmp| call.answered.is_none_or(|answered| icmp.at >= answered));
+    let mut told: Vec<String> = icmp.iter().map(|icmp| format!("ICMP {}", icmp.name)).collect();
     for reason in call.reasons.iter().filter(|reason| says_more(reason, call)) {
         let words = spelled(reason);
         if !told.contains(&words) {
@@ -372,12 +374,17 @@ fn pending(registration: &RegistrationFact) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::packet::Place;
     use crate::report::samples::{answer, at, invite, reason, registrations};
-    use crate::track::fact::Step;
+    use crate::track::fact::{IcmpError, Step};
 
     fn changed(mut call: CallFact, change: impl FnOnce(&mut CallFact)) -> CallFact {
         change(&mut call);
         call
+    }
+
+    fn lost(millis: i64) -> Option<IcmpError> {
+        Some(IcmpError { name: "port unreachable", at: at(millis), place: Place::default() })
     }
 
     #[test]
@@ -437,6 +444,31 @@ mod tests {
                 changed(done(Side::Callee), |c| c.code = Some(Code::UNMONITORED_BY_USER)),
                 "answered after 4.2 s, callee hung up after 2:14; marked as unmonitored by the user",
             ),
+        ];
+        for (call, expected) in cases {
+            assert_eq!(of_call(&call), expected);
+        }
+    }
+
+    #[test]
+    fn icmp_errors() {
+        let answered = || invite(0, 1).answered_at(1_000).hung_up_at(11_000, Side::Caller);
+        let cases = [
+            (
+                changed(invite(0, 1).refused_at(500, 408, ""), |c| c.icmp = lost(200)),
+                "408 Request Timeout after 0.5 s (ICMP port unreachable)",
+            ),
+            (
+                changed(invite(0, 1).refused_at(500, 480, ""), |c| {
+                    (c.icmp, c.reasons) = (lost(200), vec![reason("Q.850", 20, "")]);
+                }),
+                "480 Temporarily Unavailable after 0.5 s (ICMP port unreachable; Q.850 20 Subscriber absent)",
+            ),
+            (
+                changed(answered(), |c| c.icmp = lost(11_000)),
+                "answered after 1.0 s, caller hung up after 10.0 s (ICMP port unreachable)",
+            ),
+            (changed(answered(), |c| c.icmp = lost(200)), "answered after 1.0 s, caller hung up after 10.0 s"),
         ];
         for (call, expected) in cases {
             assert_eq!(of_call(&call), expected);
@@ -534,6 +566,10 @@ mod tests {
         let seven = |c: &mut CallFact| (c.invites_sent, c.last_invite) = (7, Some(at(31_500)));
         let cases = [
             (changed(invite(0, 1).timed_out_at(32_000), seven), "no response to 7 INVITEs in 31.5 s"),
+            (
+                changed(invite(0, 1).timed_out_at(32_000), |c| (seven(c), c.icmp = lost(200)).1),
+                "no response to 7 INVITEs in 31.5 s (ICMP port unreachable)",
+            ),
             (invite(0, 1).timed_out_at(32_000), "no response to the INVITE in 32.0 s"),
             (invite(0, 1), "no response to the INVITE, the capture ended"),
             (

@@ -204,6 +204,7 @@ pub struct CallRow {
     pub(super) partial: bool,
     pub(super) timed_out: bool,
     pub(super) ack_missing: bool,
+    pub(super) icmp: Option<&'static str>,
 }
 
 impl CallRow {
@@ -255,6 +256,7 @@ impl CallRow {
             partial: fact.partial,
             timed_out: fact.timed_out,
             ack_missing: fact.ack_missing,
+            icmp: fact.icmp.map(|icmp| icmp.name),
         }
     }
 

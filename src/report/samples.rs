@@ -86,6 +86,7 @@ pub(crate) fn invite(ms: i64, frame: u64) -> CallFact {
         partial: false,
         timed_out: false,
         ack_missing: false,
+        icmp: None,
         bye_refused: None,
         timeline: vec![step(ms, 2002, frame)],
     }

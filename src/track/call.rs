@@ -4,7 +4,7 @@
 use std::sync::Arc;
 
 use super::dialog::{Bye, Dialogs};
-use super::fact::{Answer, CallFact, Party, Proof, Reason, Side, Step};
+use super::fact::{Answer, CallFact, IcmpError, Party, Proof, Reason, Side, Step};
 use super::marks::{Override, Settings};
 use super::outcome::{Deciding, Standing, deciding};
 use super::state::{Signal, State};
@@ -34,6 +34,7 @@ pub(super) struct Call {
     challenged: bool,
     redirected: bool,
     bye_reasons: Vec<Reason>,
+    icmp: Option<IcmpError>,
     seen: Seen,
     messages: u32,
     retransmissions: u32,
@@ -128,6 +129,7 @@ impl Call {
             challenged: false,
             redirected: false,
             bye_reasons: Vec::new(),
+            icmp: None,
             seen: Seen::default(),
             messages: 0,
             retransmissions: 0,
@@ -207,6 +209,21 @@ impl Call {
                 _ => {}
             },
         }
+    }
+
+    /// A packet of this call was reported lost. Evidence, no message and no sign of life.
+    pub(super) fn on_icmp(&mut self, name: &'static str, moment: Moment) {
+        self.icmp.get_or_insert(IcmpError { name, at: moment.at, place: moment.place });
+    }
+
+    /// Whether an INVITE that went this way waits for its final response.
+    pub(super) fn awaits(&self, path: Path) -> bool {
+        self.transactions.iter().any(|of| of.hop == path && of.invite.is_some() && of.last_word.is_none())
+    }
+
+    /// The ways that its initial INVITEs went.
+    pub(super) fn ways(&self) -> impl Iterator<Item = Path> {
+        self.initial().map(|transaction| transaction.hop)
     }
 
     fn deciding(&self) -> Deciding<'_> {
@@ -674,6 +691,7 @@ impl Call {
             partial,
             timed_out,
             ack_missing: self.ack_missing(ended.unwrap_or(now)),
+            icmp: self.icmp,
             bye_refused: bye.and_then(|bye| bye.refused),
             timeline,
             from: self.from.clone(),

@@ -73,6 +73,17 @@ pub enum Proof {
     CalleeBye,
 }
 
+/// An ICMP error (RFC 792, RFC 4443) that quoted a packet of a call.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct IcmpError {
+    /// `port unreachable`, `host unreachable`, …
+    pub name: &'static str,
+    /// When it came.
+    pub at: Timestamp,
+    /// Its packet.
+    pub place: Place,
+}
+
 /// How a call went.
 #[derive(Clone, Debug)]
 pub struct CallFact {
@@ -156,6 +167,8 @@ pub struct CallFact {
     pub timed_out: bool,
     /// The 2xx was never acknowledged.
     pub ack_missing: bool,
+    /// The first ICMP error about a packet of the call.
+    pub icmp: Option<IcmpError>,
     /// The final response to the BYE, where it was not 2xx.
     pub bye_refused: Option<Code>,
     /// The whole life.

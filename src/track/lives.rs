@@ -3,14 +3,15 @@
 //! A line is `seconds sender>receiver what [key=value …]`. `what` is a method, or a status code, with `/METHOD` where it
 //! does not answer the INVITE. Left out: `cseq` is 1 for INVITE, ACK and CANCEL and 2 for the others, `id` is `c`,
 //! `from` is the caller's tag `A`, `to` is the callee's tag `B` except in a first INVITE, CANCEL and 100, `via` (topmost
-//! first) is the branch `a1` for INVITE, CANCEL and their responses and the method's name for the others.
+//! first) is the branch `a1` for INVITE, CANCEL and their responses and the method's name for the others. With
+//! `icmp=NAME` it is an ICMP error that quotes the message, its first `quote=N` bytes.
 #![allow(clippy::or_fun_call, reason = "tests read better so")]
 
 use std::net::SocketAddr;
 
 use super::fact::{CallFact, Fact, RegistrationCause, RegistrationFact, Side};
 use super::{Mark, Marking, Settings, Tracker};
-use crate::event::{Event, Path, Transport, What};
+use crate::event::{Event, Path, Transport, Undelivered, What};
 use crate::packet::Place;
 use crate::time::Timestamp;
 use crate::wire::sip::Message;
@@ -79,13 +80,20 @@ fn line(text: &str, frame: u64, tracker: &mut Tracker) {
         let host = name.bytes().fold(0_u8, |sum, byte| sum.wrapping_mul(31).wrapping_add(byte));
         SocketAddr::from(([192, 0, 2, host], 5060))
     };
-    let message = Message::parse(message.as_bytes()).expect("a message");
+    let what = match option("icmp") {
+        None => What::Sip(Message::parse(message.as_bytes()).expect("a message")),
+        Some(error) => {
+            let quoted = option("quote").map_or(message.len(), |len| len.parse().expect("bytes"));
+            let error = error.replace('_', " ").leak();
+            What::Icmp(Undelivered { error, message: Message::parse(&message.as_bytes()[..quoted]) })
+        }
+    };
     tracker.feed(&Event {
         at,
         place: Place { file: 0, frame },
         path: Path { src: address(src), dst: address(dst), transport: Transport::Udp },
         duplicate: option("duplicate").is_some(),
-        what: What::Sip(message),
+        what,
     });
 }
 
@@ -121,6 +129,7 @@ fn words_of_call(call: &CallFact) -> String {
         words.push(format!("{name}={flag}"));
     }
     words.push(format!("reasons={}", call.reasons.len()));
+    words.push(format!("icmp={}", call.icmp.map_or("-".to_owned(), |icmp| icmp.name.replace(' ', "_"))));
     let life: Vec<_> = call.timeline.iter().map(|step| step.code.to_string()).collect();
     words.push(format!("life={}", life.join(",")));
     words.join(" ")
@@ -1347,5 +1356,106 @@ proptest::proptest! {
             })
             .collect();
         proptest::prop_assert_eq!(starts.len(), facts.len());
+    }
+}
+
+#[test]
+fn icmp_errors() {
+    let lives = [
+        (
+            "nobody listens",
+            60.0,
+            "0 a>b INVITE
+          0 a>b INVITE icmp=port_unreachable
+          0.5 a>b INVITE
+          0.5 a>b INVITE icmp=port_unreachable",
+            "2002 unsuccessful messages=2 retransmissions=1 icmp=port_unreachable life=2002",
+        ),
+        (
+            "the first error is told",
+            60.0,
+            "0 a>b INVITE
+          1 a>b INVITE icmp=host_unreachable
+          2 a>b INVITE icmp=port_unreachable",
+            "2002 icmp=host_unreachable",
+        ),
+        (
+            "no more quoted than the ports",
+            60.0,
+            "0 a>b INVITE
+          0 a>b INVITE icmp=port_unreachable quote=0",
+            "2002 icmp=port_unreachable",
+        ),
+        (
+            "cut before the Call-ID: the call that sent last on this hop",
+            20.0,
+            "0 a>b INVITE
+          1 a>b INVITE id=d
+          1.1 a>b INVITE icmp=port_unreachable quote=60
+          2 a>c INVITE id=e",
+            "2002 icmp=-
+          2002 icmp=port_unreachable
+          2002 icmp=-",
+        ),
+        (
+            "cut before the Call-ID, and nobody waits",
+            20.0,
+            "0 a>b INVITE
+          1 b>a 486
+          1.1 a>b INVITE icmp=port_unreachable quote=0",
+            "486 icmp=-",
+        ),
+        (
+            "the other way round is another hop",
+            20.0,
+            "0 a>b INVITE
+          1.1 b>a INVITE icmp=port_unreachable quote=0",
+            "2002 icmp=-",
+        ),
+        (
+            "a BYE that did not arrive",
+            60.0,
+            "0 a>b INVITE
+          1 b>a 200
+          1.1 a>b ACK
+          9 a>b BYE
+          9 a>b BYE icmp=host_unreachable",
+            "1000 messages=4 icmp=host_unreachable",
+        ),
+        (
+            "a response that did not arrive",
+            60.0,
+            "0 a>b INVITE
+          1 b>a 486
+          1 b>a 486 icmp=port_unreachable",
+            "486 messages=2 icmp=port_unreachable",
+        ),
+        (
+            "a cut BYE is none of the INVITE that waits",
+            60.0,
+            "0 a>b INVITE
+          1 a>b BYE icmp=port_unreachable quote=60",
+            "2002 icmp=-",
+        ),
+        (
+            "a REGISTER with the call's Call-ID",
+            60.0,
+            "0 a>b REGISTER
+          1 a>b INVITE cseq=9
+          2 a>b REGISTER icmp=port_unreachable",
+            "1010
+          2002 icmp=-",
+        ),
+        ("an error opens no call", 60.0, "0 a>b INVITE icmp=port_unreachable", ""),
+        (
+            "an error is no sign of life of the next call",
+            400.0,
+            "0 a>b INVITE
+          300 a>b INVITE icmp=port_unreachable quote=0",
+            "2002 icmp=- ended=32",
+        ),
+    ];
+    for (name, end, life, expected) in lives {
+        live(name, end, life, expected);
     }
 }

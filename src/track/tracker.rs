@@ -10,9 +10,9 @@ use super::call::{Arrival, Call, Tags};
 use super::fact::{CallFact, Fact};
 use super::marks::{Mark, Marking, Settings};
 use super::registration::Registration;
-use super::transaction::{Digest, TIMER_B, belongs_to_calls};
+use super::transaction::{Digest, Moment, TIMER_B, belongs_to_calls};
 use crate::codes::Code;
-use crate::event::{Event, What};
+use crate::event::{Event, Path, Undelivered, What};
 use crate::time::Timestamp;
 use crate::wire::sip::{Message, Method, text};
 
@@ -106,6 +106,8 @@ pub struct Tracker {
     registrations: Vec<Registration>,
     /// Which registration holds a contact of an address-of-record.
     holders: HashMap<u64, usize, foldhash::quality::RandomState>,
+    /// Which open call sent an initial INVITE last on a hop.
+    senders: HashMap<Path, usize, foldhash::quality::RandomState>,
     alarms: BinaryHeap<Reverse<(Timestamp, usize)>>,
     /// Closed calls by digest of Call-ID and tag, with the order in which they are forgotten.
     closed: HashMap<u64, Timestamp, foldhash::quality::RandomState>,
@@ -140,7 +142,10 @@ impl Tracker {
     /// Takes in what happened on the wire; time passes up to it.
     pub fn feed(&mut self, event: &Event<'_>) {
         self.advance(event.at);
-        let What::Sip(message) = &event.what;
+        let message = match &event.what {
+            What::Sip(message) => message,
+            What::Icmp(undelivered) => return self.feed_icmp(event, undelivered),
+        };
         self.traffic.count(event, message);
         let Some(method) = message.method() else { return };
         let Some(call_id) = message.call_id() else { return };
@@ -257,6 +262,7 @@ impl Tracker {
         self.facts.extend(facts);
         self.groups.clear();
         self.holders.clear();
+        self.senders.clear();
         self.alarms.clear();
     }
 
@@ -293,6 +299,11 @@ impl Tracker {
             group.calls.retain(|of| *of != slot);
             if group.calls.is_empty() && group.registrations.is_empty() {
                 self.groups.remove(call.call_id());
+            }
+        }
+        for way in call.ways() {
+            if self.senders.get(&way) == Some(&slot) {
+                self.senders.remove(&way);
             }
         }
         let until = at.after(REMEMBERED);
@@ -335,6 +346,9 @@ impl Tracker {
         };
         let Some(Some(open)) = self.calls.get_mut(slot) else { return };
         open.call.feed(&self.digest, arrival);
+        if arrival.is_initial_invite() && open.call.awaits(arrival.event.path) {
+            self.senders.insert(arrival.event.path, slot);
+        }
         let now = self.now.unwrap_or(arrival.event.at);
         if !open.alarmed && wakes_at(&open.call, &self.settings, now).is_some() {
             open.alarmed = true;
@@ -343,6 +357,40 @@ impl Tracker {
             self.alarms.push(Reverse((now.after(after), slot)));
         }
         self.count(slot, now);
+    }
+
+    /// An ICMP error is evidence on the call whose packet it quotes. It opens no call and is no message of one.
+    fn feed_icmp(&mut self, event: &Event<'_>, undelivered: &Undelivered<'_>) {
+        let quoted = undelivered.message.as_ref();
+        let slot = match quoted.and_then(|message| Some((message, message.call_id()?))) {
+            Some((message, call_id)) => self.slot_of_quote(call_id, event, message),
+            // Cut before the Call-ID: an error follows its packet closely, so it is that of the call that sent an
+            // INVITE last on this hop, if that one still waits.
+            None if quoted.is_none_or(|message| message.is_request() && message.method() == Some(Method::Invite)) => {
+                let waits = |slot: &usize| {
+                    self.calls.get(*slot).and_then(Option::as_ref).is_some_and(|open| open.call.awaits(event.path))
+                };
+                self.senders.get(&event.path).copied().filter(waits)
+            }
+            None => None,
+        };
+        if let Some(Some(open)) = slot.and_then(|slot| self.calls.get_mut(slot)) {
+            open.call.on_icmp(undelivered.error, Moment::of(event));
+        }
+    }
+
+    fn slot_of_quote(&self, call_id: &[u8], event: &Event<'_>, message: &Message<'_>) -> Option<usize> {
+        let method = message.method();
+        if method.is_some_and(|method| !belongs_to_calls(&method)) {
+            return None;
+        }
+        if message.from_value().is_some() && message.top_via().is_some() && message.cseq().is_some() {
+            let key = self.digest.transaction(message);
+            return self.slot_of(call_id, &Arrival { event, message, key, tags: Tags::of(&self.digest, message) });
+        }
+        // Cut before what tells the calls of one Call-ID apart; a registration under it might be meant as well.
+        let group = self.groups.get(call_id)?;
+        group.calls.last().copied().filter(|_| method.is_some() || group.registrations.is_empty())
     }
 
     /// The open call that a message belongs to: the surest, and among equals the newest.

@@ -60,6 +60,13 @@ pub enum Carried<'a> {
     Tcp(Tcp<'a>),
     /// Part of a larger IP packet.
     Fragment(Fragment<'a>),
+    /// A message of ICMP, or of ICMPv6: see [`icmp::parse`](super::icmp::parse).
+    Icmp {
+        /// Its IANA number, 1 or 58.
+        protocol: u8,
+        /// The whole of it.
+        message: &'a [u8],
+    },
     /// Another protocol, by its IANA number.
     Other(u8),
 }
@@ -245,6 +252,7 @@ fn behind_extensions(mut protocol: u8, mut payload: &[u8], truncated: bool) -> R
                 let header = IpAuthHeaderSlice::from_slice(payload).map_err(|_| refuse("AH header", truncated))?;
                 (header.next_header().0, header.slice().len())
             }
+            1 | 58 => return Ok(Carried::Icmp { protocol, message: payload }),
             other => return Ok(Carried::Other(other)),
         };
         (protocol, payload) = (next, payload.get(len..).unwrap_or_default());
@@ -471,6 +479,7 @@ mod tests {
                     Carried::Udp(udp) => { prop_assert!(udp.to_ip_end.starts_with(udp.payload)); udp.to_ip_end }
                     Carried::Tcp(tcp) => tcp.payload,
                     Carried::Fragment(fragment) => fragment.payload,
+                    Carried::Icmp { message, .. } => message,
                     Carried::Other(_) => &[],
                 };
                 prop_assert!(part.len() <= bytes.len());
