@@ -86,6 +86,7 @@ pub(crate) fn invite(ms: i64, frame: u64) -> CallFact {
         timed_out: false,
         ack_missing: false,
         bye_refused: None,
+        linked: Vec::new(),
         timeline: vec![step(ms, 2002, frame)],
     }
 }

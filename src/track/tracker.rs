@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use super::call::{Arrival, Call, Tags};
 use super::fact::Fact;
+use super::legs::{Calls, Legs};
 use super::registration::Registration;
 use super::transaction::{Digest, TIMER_B, belongs_to_calls};
 use crate::event::{Event, What};
@@ -78,6 +79,8 @@ struct Group {
     registrations: Vec<usize>,
 }
 
+type Groups = HashMap<Arc<[u8]>, Group, foldhash::quality::RandomState>;
+
 #[derive(Debug)]
 struct Open {
     call: Call,
@@ -91,7 +94,7 @@ struct Open {
 pub struct Tracker {
     digest: Digest,
     now: Option<Timestamp>,
-    groups: HashMap<Arc<[u8]>, Group, foldhash::quality::RandomState>,
+    groups: Groups,
     calls: Vec<Option<Open>>,
     free: Vec<usize>,
     registrations: Vec<Registration>,
@@ -103,6 +106,23 @@ pub struct Tracker {
     closings: VecDeque<(Timestamp, u64)>,
     facts: VecDeque<Fact>,
     traffic: Traffic,
+    pub(super) legs: Legs,
+}
+
+/// The open calls, as the search for other legs asks for them.
+struct Known<'t> {
+    groups: &'t Groups,
+    calls: &'t [Option<Open>],
+}
+
+impl Calls for Known<'_> {
+    fn call(&self, slot: usize) -> Option<&Call> {
+        self.calls.get(slot).and_then(Option::as_ref).map(|open| &open.call)
+    }
+
+    fn under(&self, call_id: &[u8]) -> &[usize] {
+        self.groups.get(call_id).map_or(&[], |group| &group.calls)
+    }
 }
 
 impl Tracker {
@@ -110,6 +130,11 @@ impl Tracker {
     #[must_use]
     pub fn new() -> Self {
         Self::default()
+    }
+
+    /// Looks for the Call-ID of another leg in these headers too, beside those that are known for it.
+    pub fn link_by(&mut self, headers: impl IntoIterator<Item = String>) {
+        self.legs.link_by(headers);
     }
 
     /// Takes in what happened on the wire; time passes up to it.
@@ -158,10 +183,12 @@ impl Tracker {
         self.advance(end);
         let now = self.now.unwrap_or(end);
         let mut facts: Vec<Fact> = Vec::new();
-        for open in self.calls.drain(..).flatten() {
-            let mut call = open.call;
+        for (slot, open) in self.calls.drain(..).enumerate() {
+            let Some(Open { mut call, .. }) = open else { continue };
             call.on_time(now);
-            facts.push(Fact::Call(Box::new(call.into_fact(now))));
+            let mut fact = call.into_fact(now);
+            fact.linked = self.legs.close(slot);
+            facts.push(Fact::Call(Box::new(fact)));
         }
         facts.extend(self.registrations.drain(..).map(|open| Fact::Registration(Box::new(open.into_fact(now)))));
         facts.sort_by_key(|fact| match fact {
@@ -212,7 +239,9 @@ impl Tracker {
             self.closed.insert(key, until);
             self.closings.push_back((until, key));
         }
-        self.facts.push_back(Fact::Call(Box::new(call.into_fact(at))));
+        let mut fact = call.into_fact(at);
+        fact.linked = self.legs.close(slot);
+        self.facts.push_back(Fact::Call(Box::new(fact)));
     }
 
     fn is_straggler(&self, call_id: &[u8], tags: Tags) -> bool {
@@ -237,6 +266,8 @@ impl Tracker {
             let now = self.now.unwrap_or(arrival.event.at);
             self.alarms.push(Reverse((now.after(TIMER_B), slot)));
         }
+        let known = Known { groups: &self.groups, calls: &self.calls };
+        self.legs.feed(slot, arrival, &self.digest, &known);
     }
 
     /// The open call that a message belongs to: the surest, and among equals the newest.

@@ -6,4 +6,5 @@
 
 pub mod ip;
 pub mod link;
+pub mod offer;
 pub mod sip;
