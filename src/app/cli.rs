@@ -116,6 +116,14 @@ pub(crate) struct Analyze {
     #[arg(long, value_name = "LIST", value_enum, value_delimiter = ',', help_heading = "Output")]
     pub(crate) show: Vec<Show>,
 
+    /// Show the legs of one call together
+    ///
+    /// Calls that a B2BUA or a transfer joins stand one after another, the first one where it would stand anyway. A
+    /// table numbers the legs; JSON and CSV change in the order of calls only; NDJSON writes calls as they end and so
+    /// cannot be grouped.
+    #[arg(long, help_heading = "Output")]
+    pub(crate) group: bool,
+
     /// When to use colour in tables and messages
     #[arg(long, value_name = "WHEN", value_enum, default_value_t = Color::Auto, help_heading = "Output")]
     pub(crate) color: Color,
@@ -123,6 +131,12 @@ pub(crate) struct Analyze {
     /// Print no progress and no warnings, only errors
     #[arg(short, long, help_heading = "Output")]
     pub(crate) quiet: bool,
+
+    /// Header whose value is the Call-ID of another leg of the call; repeatable
+    ///
+    /// Beside X-CID, X-Call-ID, X-Orig-Call-ID and the like, which are known.
+    #[arg(long, value_name = "NAME", help_heading = "Calls")]
+    pub(crate) leg_header: Vec<String>,
 
     #[command(flatten)]
     pub(crate) states: States,

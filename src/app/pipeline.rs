@@ -50,6 +50,7 @@ fn flow(plan: Plan, messages: &Messages, sink: &mut Sink) -> Result<Outcome, Sto
     let mut report = Report::new(sources(captures.infos())); //                  Fact   -> Row
     let mut renderer = render::renderer(plan.format, plan.layout, sink); //      Row    -> bytes
 
+    tracker.link_by(plan.leg_headers);
     let mut end = Timestamp::default();
     let mut origin_before = None;
     let mut digits = vec![0; captures.infos().len()];

@@ -33,6 +33,10 @@ pub(crate) enum Misuse {
     ColumnNotShown { name: String, of: &'static str },
     #[error("--columns names no column; there are: {0}")]
     NoColumn(String),
+    #[error("NDJSON writes each call as it ends and cannot be grouped: use --group with --format table, json or csv")]
+    GroupOfLines,
+    #[error("--leg-header: `{}` is no name of a header", shown(.0))]
+    NoHeader(String),
     #[error("{}: is one of the captures; write the output to another file", shown(.0))]
     OutputIsCapture(String),
     #[error(transparent)]
@@ -54,6 +58,8 @@ pub(crate) struct Plan {
     pub(crate) output: Output,
     /// Whether somebody may be shown how far it is.
     pub(crate) progress: bool,
+    /// Headers that hold the Call-ID of another leg, beside the known ones.
+    pub(crate) leg_headers: Vec<String>,
     /// Whether somebody waits for each record: the packets may be coming in as we read.
     pub(crate) live: bool,
 }
@@ -115,6 +121,12 @@ impl Plan {
             Format::Json => render::Format::Json,
             Format::Ndjson => render::Format::Ndjson,
         };
+        if typed.group && format == render::Format::Ndjson {
+            return Err(Misuse::GroupOfLines);
+        }
+        if let Some(name) = typed.leg_header.iter().find(|name| !is_header_name(name)) {
+            return Err(Misuse::NoHeader(name.clone()));
+        }
         let show = kinds(&typed.show, format)?;
         let columns = columns(&show, &typed.columns)?;
         let sources = sources(&typed.captures, around)?;
@@ -139,7 +151,13 @@ impl Plan {
             sources,
             settings: super::marks::settings(typed.states)?,
             format,
-            layout: Layout { columns, width: around.width.filter(|_| to_stdout).map(usize::from), color },
+            layout: Layout {
+                columns,
+                width: around.width.filter(|_| to_stdout).map(usize::from),
+                color,
+                group: typed.group,
+            },
+            leg_headers: typed.leg_header,
             output,
             progress: around.stderr_is_terminal && !typed.quiet,
         })
@@ -165,6 +183,11 @@ impl CodesPlan {
         };
         Ok(Self { entries, format, width: around.width })
     }
+}
+
+/// A token (RFC 3261 25.1).
+fn is_header_name(name: &str) -> bool {
+    !name.is_empty() && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-.!%*_+`'~".contains(&byte))
 }
 
 /// The kinds asked for, each once, in the order in which they are told.
@@ -287,6 +310,8 @@ mod tests {
             color: Color::Auto,
             quiet: false,
             states: States::default(),
+            group: false,
+            leg_header: Vec::new(),
         }
     }
 
@@ -344,6 +369,22 @@ mod tests {
         for (one, other, expected) in cases {
             assert_eq!(distance(one, other), expected, "{one} {other}");
             assert_eq!(distance(other, one), expected, "{other} {one}");
+        }
+    }
+
+    #[test]
+    fn legs_are_grouped_where_there_is_an_order() {
+        let plan = |format, group, leg_header: &[&str]| {
+            let leg_header = leg_header.iter().map(ToString::to_string).collect();
+            Plan::new(Analyze { format, group, leg_header, ..typed(&["a.pcap"]) }, &Surroundings::default())
+        };
+        for format in [Format::Table, Format::Csv, Format::Json] {
+            assert!(plan(format, true, &["X-My.Leg"]).unwrap().layout.group);
+        }
+        assert_eq!(plan(Format::Ndjson, true, &[]).unwrap_err(), Misuse::GroupOfLines);
+        assert!(plan(Format::Ndjson, false, &[]).is_ok());
+        for name in ["", "X Leg", "X-Leg:", "X-Lég"] {
+            assert_eq!(plan(Format::Table, false, &[name]).unwrap_err(), Misuse::NoHeader(name.to_owned()));
         }
     }
 

@@ -14,8 +14,8 @@ pub(super) struct Csv<'a> {
 }
 
 impl<'a> Csv<'a> {
-    pub(super) fn new(columns: Columns, out: &'a mut dyn Write) -> Self {
-        Self { columns, rows: Waiting::default(), out }
+    pub(super) fn new(columns: Columns, group: bool, out: &'a mut dyn Write) -> Self {
+        Self { columns, rows: Waiting::new(group), out }
     }
 }
 
@@ -187,7 +187,7 @@ mod tests {
         assert_eq!(registrations[0].len(), REGISTRATIONS.len() - 1);
         let mut out = Vec::new();
         let columns = Columns::choose(&[Kind::Call], ["code", "reason"]).unwrap();
-        Box::new(Csv::new(columns, &mut out)).end(&Summary::default()).unwrap();
+        Box::new(Csv::new(columns, false, &mut out)).end(&Summary::default()).unwrap();
         assert_eq!(out, b"code,reason\n");
     }
 

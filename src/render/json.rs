@@ -21,8 +21,8 @@ pub(super) struct Document<'a> {
 }
 
 impl<'a> Document<'a> {
-    pub(super) fn new(columns: Columns, out: &'a mut dyn Write) -> Self {
-        Self { columns, rows: Waiting::default(), out }
+    pub(super) fn new(columns: Columns, group: bool, out: &'a mut dyn Write) -> Self {
+        Self { columns, rows: Waiting::new(group), out }
     }
 }
 
@@ -160,6 +160,17 @@ fn push_cell(text: &mut String, cell: &Cell<'_>) {
                 push_cell(text, &reason.cause.map_or(Cell::Unknown, |cause| Cell::Integer(cause.into())));
                 text.push_str(",\"text\":");
                 push_optional(text, reason.text.as_deref().filter(|words| !words.is_empty()));
+                text.push('}');
+            }
+            text.write_char(']')
+        }
+        Cell::Links(links) => {
+            text.push('[');
+            for (index, link) in links.iter().enumerate() {
+                text.push_str(if index > 0 { ",{\"call_id\":" } else { "{\"call_id\":" });
+                push_text(text, &link.call_id);
+                text.push_str(",\"evidence\":");
+                push_text(text, link.evidence.name());
                 text.push('}');
             }
             text.write_char(']')
@@ -445,7 +456,7 @@ mod tests {
     #[test]
     fn a_run_without_rows_is_still_a_document() {
         let mut out = Vec::new();
-        Box::new(Document::new(Columns::all(&BOTH), &mut out)).end(&Summary::default()).unwrap();
+        Box::new(Document::new(Columns::all(&BOTH), false, &mut out)).end(&Summary::default()).unwrap();
         let empty: Value = serde_json::from_slice(&out).unwrap();
         assert!(jsonschema::draft202012::new(&schema()).unwrap().is_valid(&empty), "{empty}");
     }

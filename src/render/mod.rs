@@ -10,7 +10,7 @@ use std::borrow::Cow;
 use std::fmt::Write as _;
 use std::io::{self, Write};
 
-use crate::report::{CallRow, Columns, RegistrationRow, Row, Summary};
+use crate::report::{CallRow, Columns, RegistrationRow, Row, Summary, legs};
 
 /// How results are printed.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -35,6 +35,8 @@ pub struct Layout {
     pub width: Option<usize>,
     /// Whether colours are wanted. Tables only.
     pub color: bool,
+    /// Whether the legs of one call stand together rather than each at its start. NDJSON knows no order.
+    pub group: bool,
 }
 
 /// Takes rows one by one, then the end. Every error is the writer's; a broken pipe is the caller's to judge.
@@ -57,8 +59,8 @@ pub trait Render {
 pub fn renderer<'a>(format: Format, layout: Layout, out: &'a mut dyn Write) -> Box<dyn Render + 'a> {
     match format {
         Format::Table => Box::new(table::Table::new(layout, out)),
-        Format::Csv => Box::new(csv::Csv::new(layout.columns, out)),
-        Format::Json => Box::new(json::Document::new(layout.columns, out)),
+        Format::Csv => Box::new(csv::Csv::new(layout.columns, layout.group, out)),
+        Format::Json => Box::new(json::Document::new(layout.columns, layout.group, out)),
         Format::Ndjson => Box::new(json::Lines::new(layout.columns, out)),
     }
 }
@@ -68,9 +70,14 @@ pub fn renderer<'a>(format: Format, layout: Layout, out: &'a mut dyn Write) -> B
 struct Waiting {
     calls: Vec<CallRow>,
     registrations: Vec<RegistrationRow>,
+    group: bool,
 }
 
 impl Waiting {
+    fn new(group: bool) -> Self {
+        Self { group, ..Self::default() }
+    }
+
     /// Keeps a row of a kind that is shown.
     fn take(&mut self, row: Row, columns: &Columns) {
         match row {
@@ -83,6 +90,9 @@ impl Waiting {
     fn sort(&mut self) {
         self.calls.sort_by_key(CallRow::order);
         self.registrations.sort_by_key(RegistrationRow::order);
+        if self.group {
+            legs::put_together(&mut self.calls);
+        }
     }
 }
 
@@ -129,7 +139,7 @@ mod tests {
     /// What a format makes of the samples.
     pub(super) fn rendered(format: Format, columns: Columns, width: Option<usize>, color: bool) -> String {
         let mut out = Vec::new();
-        let mut render = renderer(format, Layout { columns, width, color }, &mut out);
+        let mut render = renderer(format, Layout { columns, width, color, group: false }, &mut out);
         for row in samples::rows() {
             render.row(row).unwrap();
         }
@@ -166,7 +176,7 @@ mod tests {
             }
         }
         for format in [Format::Table, Format::Csv, Format::Json, Format::Ndjson] {
-            let layout = Layout { columns: Columns::all(&BOTH), width: None, color: false };
+            let layout = Layout { columns: Columns::all(&BOTH), width: None, color: false, group: false };
             let mut closed = Closed;
             let mut render = renderer(format, layout, &mut closed);
             let ended = samples::rows().into_iter().try_for_each(|row| render.row(row));

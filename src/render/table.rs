@@ -8,7 +8,7 @@ use anstyle::{AnsiColor, Style};
 use comfy_table::{CellAlignment, ColumnConstraint, ContentArrangement, ContentLineStyle, TableStyle, Width};
 
 use crate::render::{Layout, Render, Waiting, shown};
-use crate::report::column::{CALLS_AT_A_GLANCE, REGISTRATIONS_AT_A_GLANCE};
+use crate::report::column::{CALLS_AT_A_GLANCE, LEG, REGISTRATIONS_AT_A_GLANCE};
 use crate::report::summary::Tallied;
 use crate::report::{CallRow, Cell, Column, RegistrationRow, Row, Shape, Summary};
 
@@ -34,7 +34,7 @@ pub(super) struct Table<'a> {
 
 impl<'a> Table<'a> {
     pub(super) fn new(layout: Layout, out: &'a mut dyn Write) -> Self {
-        Self { layout, rows: Waiting::default(), out }
+        Self { rows: Waiting::new(layout.group), layout, out }
     }
 }
 
@@ -52,8 +52,11 @@ impl Render for Table<'_> {
         self.out.write_all(captures_lines(summary).as_bytes())?;
         if let Some(columns) = columns.calls() {
             pen.tally("call", &summary.totals.calls, self.out)?;
-            let fitted =
+            let mut fitted =
                 if chosen { as_chosen(columns) } else { at_a_glance(CALLS_AT_A_GLANCE, self.layout.width, several) };
+            if self.layout.group {
+                fitted.insert(0, Fit { column: &LEG, rank: 0, at_least: 4, at_first: 4, brief: true });
+            }
             pen.grid(fitted, &self.rows.calls, CallRow::category, self.out)?;
         }
         if let Some(columns) = columns.registrations() {
@@ -427,7 +430,7 @@ mod tests {
             names => Columns::choose(&[Kind::Call], names.iter().copied()).unwrap(),
         };
         let mut out = Vec::new();
-        let mut table = Box::new(Table::new(Layout { columns, width, color: false }, &mut out));
+        let mut table = Box::new(Table::new(Layout { columns, width, color: false, group: false }, &mut out));
         for row in rows {
             table.row(Row::Call(Box::new(row))).unwrap();
         }
@@ -627,7 +630,7 @@ Start         Caller            Callee            Code     Talk  Reason         
             "2 captures: 10240 packets, 120 SIP messages\n2026-03-02 09:15:00 to 2026-03-03 09:15:00 UTC (24:00:00)\n"
         );
         let mut out = Vec::new();
-        let layout = Layout { columns: Columns::all(&[Kind::Call]), width: None, color: false };
+        let layout = Layout { columns: Columns::all(&[Kind::Call]), width: None, color: false, group: false };
         let mut table = Box::new(Table::new(layout, &mut out));
         samples::rows().into_iter().try_for_each(|row| table.row(row)).unwrap();
         table.end(&summary).unwrap();

@@ -9,7 +9,7 @@ use std::net::SocketAddr;
 use crate::codes::Code;
 use crate::report::row::{CallRow, RegistrationRow, Seconds, Timeline};
 use crate::time::{Rfc3339, Spoken, Timestamp};
-use crate::track::fact::Reason;
+use crate::track::fact::{Link, Reason};
 
 /// What a row can be about.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -73,6 +73,8 @@ pub enum Cell<'a> {
     Reasons(&'a [Reason]),
     /// The whole life.
     Timeline(Timeline<'a>),
+    /// Other legs of the same call, each with what shows it.
+    Links(&'a [Link]),
     /// A list that has nothing in it.
     Nothing,
 }
@@ -118,6 +120,13 @@ impl fmt::Display for Cell<'_> {
                 for (index, reason) in reasons.iter().enumerate() {
                     f.write_str(if index > 0 { ", " } else { "" })?;
                     write_reason(reason, f)?;
+                }
+                Ok(())
+            }
+            Self::Links(links) => {
+                for (index, link) in links.iter().enumerate() {
+                    f.write_str(if index > 0 { ", " } else { "" })?;
+                    write!(f, "{} ({})", link.call_id, link.evidence.name())?;
                 }
                 Ok(())
             }
@@ -248,8 +257,8 @@ pub static CALLS: &[Column<CallRow>] = &[
         |r| Cell::Flag(r.ack_missing)),
     column("icmp", "ICMP", Shape::Text, "The first ICMP error about a packet of the call: `port unreachable`, `host unreachable`, … (RFC 792, RFC 4443).",
         |r| Cell::text(r.icmp)),
-    column("linked", "Linked", Shape::List, "Other legs of the same call; this version links none.",
-        |_| Cell::Nothing),
+    column("linked", "Linked", Shape::List, "Other legs of the same call through a B2BUA or a transfer: the `call_id` of each and the `evidence`, which is `session-id`, `x-call-id`, `replaces`, `refer` or `numbers+time+sdp`.",
+        |r| Cell::Links(r.linked())),
     column("media", "Media", Shape::Media, "RTP of both directions, `from_caller` and `from_callee`; not determined by this version.",
         |_| Cell::Unknown),
     column("audio", "Audio", Shape::Text, "`both`, `one_way_from_caller`, `one_way_from_callee` or `none`; not determined by this version.",
@@ -335,6 +344,15 @@ pub static CALLS_AT_A_GLANCE: &[Column<CallRow>] = &[
     column("file", "File", Shape::Text, "The capture of that frame.",
         |r| Cell::text(Some(r.evidence().0))),
 ];
+
+/// Which leg of its call a row is; the first column of a table in which legs stand together.
+pub static LEG: Column<CallRow> = column(
+    "leg",
+    "Leg",
+    Shape::Text,
+    "`1` for the first leg of a call, a branch and a number for each other one.",
+    |r| Cell::owned(r.leg()),
+);
 
 /// What a person reads first of a registration.
 #[rustfmt::skip]
@@ -539,7 +557,7 @@ mod tests {
                 Cell::Time(_) => shape == Shape::Time,
                 Cell::Flag(_) => shape == Shape::Flag,
                 Cell::Reasons(_) => shape == Shape::Reasons,
-                Cell::Timeline(_) | Cell::Nothing => shape == Shape::List,
+                Cell::Timeline(_) | Cell::Links(_) | Cell::Nothing => shape == Shape::List,
             }
         }
         for row in samples::call_rows() {

@@ -2,6 +2,7 @@
 //! Knows nothing of formats, widths and colours, nor of the packets that the facts came from.
 
 pub mod column;
+pub mod legs;
 pub mod reason;
 pub mod row;
 pub mod summary;

@@ -9,9 +9,10 @@ use std::time::Duration;
 use crate::codes::{Category, Code};
 use crate::packet::Place;
 use crate::report::column::Kind;
+use crate::report::legs::Leg;
 use crate::report::reason;
 use crate::time::{Rfc3339, Timestamp};
-use crate::track::fact::{CallFact, Fact, Reason, RegistrationCause, RegistrationFact, Side, Step};
+use crate::track::fact::{CallFact, Fact, Link, Reason, RegistrationCause, RegistrationFact, Side, Step};
 
 /// A capture as the rows speak of it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -178,6 +179,9 @@ pub struct CallRow {
     sources: Sources,
     texts: Texts<10>,
     reasons: Box<[Reason]>,
+    linked: Box<[Link]>,
+    /// Where it stands among the legs of its call, once they were [put together](super::legs::put_together).
+    pub(super) leg: Option<Leg>,
     timeline: Box<[Step]>,
     pub(super) start: Timestamp,
     pub(super) ringing: Option<Timestamp>,
@@ -230,6 +234,8 @@ impl CallRow {
             sources: Arc::clone(sources),
             texts,
             reasons: fact.reasons.into_boxed_slice(),
+            linked: fact.linked.into_boxed_slice(),
+            leg: None,
             timeline: fact.timeline.into_boxed_slice(),
             start: fact.start,
             ringing: fact.ringing,
@@ -320,6 +326,19 @@ impl CallRow {
 
     pub(super) fn reasons(&self) -> &[Reason] {
         &self.reasons
+    }
+
+    pub(super) fn linked(&self) -> &[Link] {
+        &self.linked
+    }
+
+    /// `1`, `├ 2`, `└ 3`; nothing for the only leg of a call.
+    pub(super) fn leg(&self) -> Option<String> {
+        self.leg.map(|leg| match (leg.number, leg.last) {
+            (1, _) => "1".to_owned(),
+            (number, false) => format!("├ {number}"),
+            (number, true) => format!("└ {number}"),
+        })
     }
 
     pub(super) fn timeline(&self) -> Timeline<'_> {

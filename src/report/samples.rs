@@ -88,6 +88,7 @@ pub(crate) fn invite(ms: i64, frame: u64) -> CallFact {
         ack_missing: false,
         icmp: None,
         bye_refused: None,
+        linked: Vec::new(),
         timeline: vec![step(ms, 2002, frame)],
     }
 }

@@ -593,6 +593,21 @@ impl Call {
         &self.call_id
     }
 
+    /// Whether the caller still waits for an answer.
+    pub(super) const fn is_attempting(&self) -> bool {
+        self.state.is_attempting()
+    }
+
+    /// Whether it failed or was hung up.
+    pub(super) const fn is_over(&self) -> bool {
+        matches!(self.state, State::Failed(_) | State::Completed)
+    }
+
+    /// From whom to whom its initial INVITEs went.
+    pub(super) fn invite_hops(&self) -> impl Iterator<Item = Path> {
+        self.initial().map(|transaction| transaction.hop)
+    }
+
     pub(super) fn is_partial(&self) -> bool {
         self.transactions.iter().all(|transaction| transaction.invite.is_none())
     }
@@ -693,6 +708,7 @@ impl Call {
             ack_missing: self.ack_missing(ended.unwrap_or(now)),
             icmp: self.icmp,
             bye_refused: bye.and_then(|bye| bye.refused),
+            linked: Vec::new(),
             timeline,
             from: self.from.clone(),
             to: self.to.clone(),

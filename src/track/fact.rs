@@ -84,6 +84,44 @@ pub struct IcmpError {
     pub place: Place,
 }
 
+/// What shows that two calls are legs of one, the surest first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Evidence {
+    /// Both INVITEs carry the same session identifier (RFC 7989).
+    SessionId,
+    /// A header such as X-Call-ID in one INVITE holds the other's Call-ID.
+    XCallId,
+    /// An INVITE, or a REFER that was accepted, replaces the other's dialog (RFC 3891).
+    Replaces,
+    /// A REFER in the other asked for this call (RFC 3515).
+    Refer,
+    /// Same numbers, begun while the other was being set up, by the host that it was sent to, with its SDP.
+    NumbersTimeSdp,
+}
+
+impl Evidence {
+    /// As the record names it.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::SessionId => "session-id",
+            Self::XCallId => "x-call-id",
+            Self::Replaces => "replaces",
+            Self::Refer => "refer",
+            Self::NumbersTimeSdp => "numbers+time+sdp",
+        }
+    }
+}
+
+/// Another leg of a call.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Link {
+    /// Its Call-ID, as sent.
+    pub call_id: Box<str>,
+    /// What shows it.
+    pub evidence: Evidence,
+}
+
 /// How a call went.
 #[derive(Clone, Debug)]
 pub struct CallFact {
@@ -171,6 +209,8 @@ pub struct CallFact {
     pub icmp: Option<IcmpError>,
     /// The final response to the BYE, where it was not 2xx.
     pub bye_refused: Option<Code>,
+    /// Other legs of the same call, in the order in which they were found.
+    pub linked: Vec<Link>,
     /// The whole life.
     pub timeline: Vec<Step>,
 }

@@ -4,6 +4,7 @@
 mod call;
 mod dialog;
 pub mod fact;
+mod legs;
 #[cfg(test)]
 mod lives;
 mod marks;

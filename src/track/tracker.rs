@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use super::call::{Arrival, Call, Tags};
 use super::fact::{CallFact, Fact};
+use super::legs::{Calls, Legs};
 use super::marks::{Mark, Marking, Settings};
 use super::registration::Registration;
 use super::transaction::{Digest, Moment, TIMER_B, belongs_to_calls};
@@ -80,6 +81,8 @@ struct Group {
     registrations: Vec<usize>,
 }
 
+type Groups = HashMap<Arc<[u8]>, Group, foldhash::quality::RandomState>;
+
 #[derive(Debug)]
 struct Open {
     call: Call,
@@ -100,7 +103,7 @@ pub struct Tracker {
     in_progress: usize,
     digest: Digest,
     now: Option<Timestamp>,
-    groups: HashMap<Arc<[u8]>, Group, foldhash::quality::RandomState>,
+    groups: Groups,
     calls: Vec<Option<Open>>,
     free: Vec<usize>,
     registrations: Vec<Registration>,
@@ -114,6 +117,23 @@ pub struct Tracker {
     closings: VecDeque<(Timestamp, u64)>,
     facts: VecDeque<Fact>,
     traffic: Traffic,
+    pub(super) legs: Legs,
+}
+
+/// The open calls, as the search for other legs asks for them.
+struct Known<'t> {
+    groups: &'t Groups,
+    calls: &'t [Option<Open>],
+}
+
+impl Calls for Known<'_> {
+    fn call(&self, slot: usize) -> Option<&Call> {
+        self.calls.get(slot).and_then(Option::as_ref).map(|open| &open.call)
+    }
+
+    fn under(&self, call_id: &[u8]) -> &[usize] {
+        self.groups.get(call_id).map_or(&[], |group| &group.calls)
+    }
 }
 
 /// When a call wants to be looked at again; as an online monitor would, also when its silence is due.
@@ -137,6 +157,11 @@ impl Tracker {
         let mut marks = settings.marks.clone();
         marks.sort_by_key(|mark| Reverse(mark.at));
         Self { settings, marks, ..Self::default() }
+    }
+
+    /// Looks for the Call-ID of another leg in these headers too, beside those that are known for it.
+    pub fn link_by(&mut self, headers: impl IntoIterator<Item = String>) {
+        self.legs.link_by(headers);
     }
 
     /// Takes in what happened on the wire; time passes up to it.
@@ -248,11 +273,13 @@ impl Tracker {
         self.advance(end);
         let now = self.now.unwrap_or(end);
         let mut facts: Vec<Fact> = Vec::new();
-        for open in self.calls.drain(..).flatten() {
-            let mut call = open.call;
+        for (slot, open) in self.calls.drain(..).enumerate() {
+            let Some(Open { mut call, .. }) = open else { continue };
             call.on_time(now);
             call.judge_silence(&self.settings, now);
-            facts.push(Fact::Call(Box::new(settled(call, &self.settings, now))));
+            let mut fact = settled(call, &self.settings, now);
+            fact.linked = self.legs.close(slot);
+            facts.push(Fact::Call(Box::new(fact)));
         }
         facts.extend(self.registrations.drain(..).map(|open| Fact::Registration(Box::new(open.into_fact(now)))));
         facts.sort_by_key(|fact| match fact {
@@ -314,7 +341,8 @@ impl Tracker {
             self.closed.insert(key, until);
             self.closings.push_back((until, key));
         }
-        let fact = settled(call, &self.settings, at);
+        let mut fact = settled(call, &self.settings, at);
+        fact.linked = self.legs.close(slot);
         self.facts.push_back(Fact::Call(Box::new(fact)));
     }
 
@@ -357,6 +385,8 @@ impl Tracker {
             self.alarms.push(Reverse((now.after(after), slot)));
         }
         self.count(slot, now);
+        let known = Known { groups: &self.groups, calls: &self.calls };
+        self.legs.feed(slot, arrival, &self.digest, &known);
     }
 
     /// An ICMP error is evidence on the call whose packet it quotes. It opens no call and is no message of one.

@@ -3,6 +3,7 @@
 mod defects;
 mod framing;
 mod header;
+mod leg;
 mod message;
 mod start;
 mod text;
@@ -12,6 +13,7 @@ mod uri;
 pub use defects::Defects;
 pub use framing::{Frame, MAX_BODY, MAX_HEAD, Progress, frame, frame_on, speaks_http};
 pub use header::{ContactValue, Cseq, Headers, NameAddr, Params, ReasonValue, Via, comma_list, long_name};
+pub use leg::{ReferTo, Replaces, call_ids, session_ids, subscriber};
 pub use message::Message;
 pub use start::{Method, StartLine, looks_like_sip};
 pub use text::{text, unquote};

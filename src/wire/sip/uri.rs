@@ -3,7 +3,7 @@
 
 use memchr::{memchr, memchr_iter, memchr2, memrchr};
 
-use super::header::trim;
+use super::header::{Params, trim};
 use super::text::text;
 
 /// The scheme, without its colon (RFC 3986 3.1).
@@ -122,6 +122,18 @@ pub(super) fn has_headers(uri: &[u8]) -> bool {
     parts(uri).is_some_and(|parts| memchr(b'?', parts.rest).is_some())
 }
 
+/// What stands behind the `?` of a sip or sips URI: `name=value` pairs joined by `&`, escaped (RFC 3261 19.1.1).
+pub(super) fn headers(uri: &[u8]) -> Option<&[u8]> {
+    let rest = parts(uri)?.rest;
+    rest.get(memchr(b'?', rest)? + 1..)
+}
+
+/// The parameters of a sip or sips URI, those of its user part left out.
+pub(super) fn params(uri: &[u8]) -> Params<'_> {
+    let rest = parts(uri).map_or(&[][..], |parts| parts.rest);
+    Params::parse(split(rest, memchr(b'?', rest).unwrap_or(rest.len())).0)
+}
+
 /// A key that URIs of one address share, in the spirit of RFC 3261 19.1.4: for addresses-of-record and bindings.
 ///
 /// Scheme and host in lower case, the user as sent but without needless escapes, the port as sent, no password, no
@@ -169,7 +181,7 @@ fn unescape(user: &[u8], out: &mut Vec<u8>) {
     }
 }
 
-fn hex(digit: u8) -> Option<u8> {
+pub(super) fn hex(digit: u8) -> Option<u8> {
     char::from(digit).to_digit(16).and_then(|value| u8::try_from(value).ok())
 }
 

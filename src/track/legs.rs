@@ -1,0 +1,510 @@
+//! Legs of one call under different Call-IDs: which evidence in INVITEs and REFERs shows that calls belong together
+//! (RFC 3515, RFC 3891, RFC 7989). Knows which calls are open, and nothing of how they go on or end.
+//!
+//! Precision first: what could be chance, or could mean more than one call, links nothing.
+
+use std::collections::{HashMap, VecDeque};
+use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::call::{Arrival, Call};
+use super::fact::{Evidence, Link};
+use super::transaction::Digest;
+use crate::event::Path;
+use crate::time::Timestamp;
+use crate::wire::offer::Identity;
+use crate::wire::sip::{
+    Message, Method, NameAddr, ReferTo, Replaces, StartLine, address_key, call_ids, long_name, session_ids, subscriber,
+    text,
+};
+
+/// Headers in which B2BUAs write the Call-ID of the other leg, and tools look for it.
+const LEG_HEADERS: [&str; 13] = [
+    "X-CID",
+    "X-Call-ID",
+    "X-CallID",
+    "XCall-ID",
+    "X-Orig-Call-ID",
+    "X-Orig-CallID",
+    "X-Original-Call-ID",
+    "X-Original-CallID",
+    "X-Parent-Call-ID",
+    "X-Other-Leg-Call-ID",
+    "X-A-Leg-Call-ID",
+    "X-Inbound-Call-ID",
+    "P-Call-ID",
+];
+
+/// A B2BUA that has looked up where to go sends its own INVITE within this of the one it got.
+const HANDED_ON: Duration = Duration::from_secs(5);
+/// Who was referred calls within this of the REFER.
+const REFERRED: Duration = Duration::from_secs(10);
+
+/// Other legs that are told of one call; a conference has many, a flood has more.
+const MOST_LINKS: usize = 32;
+/// Calls that are looked at for one piece of evidence: the newest.
+const MOST_SHARED: usize = 16;
+/// Values of one INVITE's headers that are looked at.
+const MOST_VALUES: usize = 8;
+/// REFERs that wait for their INVITE, the oldest giving way.
+const MOST_REFERRALS: usize = 1024;
+/// Hops of one REFER.
+const MOST_HOPS: usize = 8;
+
+/// The open calls.
+pub(super) trait Calls {
+    /// The call in this slot.
+    fn call(&self, slot: usize) -> Option<&Call>;
+    /// The slots of the calls under this Call-ID, oldest first.
+    fn under(&self, call_id: &[u8]) -> &[usize];
+}
+
+/// Finds and keeps the links between open calls.
+///
+/// What is remembered of a call goes when the call closes; what holds for seconds only goes with them, by capture time.
+#[derive(Debug, Default)]
+pub(super) struct Legs {
+    /// Names of [`LEG_HEADERS`]' kind that the user added.
+    headers: Vec<String>,
+    open: HashMap<usize, Leg, foldhash::quality::RandomState>,
+    /// Which open calls carry a piece of evidence, by its digest.
+    carriers: HashMap<u64, Vec<usize>, foldhash::quality::RandomState>,
+    /// Offers that may be handed on, oldest first: until when, whose, and which.
+    offers: VecDeque<(Timestamp, usize, u64)>,
+    referrals: VecDeque<Referral>,
+    /// Offers counted, to tell those of a slot's former call.
+    count: u64,
+}
+
+/// What is remembered of an open call.
+#[derive(Debug, Default)]
+struct Leg {
+    /// Its first INVITE was seen.
+    invited: bool,
+    links: Vec<(Arc<[u8]>, Evidence)>,
+    /// Its entries among the carriers.
+    keys: Vec<u64>,
+    offer: Option<Offer>,
+}
+
+/// An INVITE that may be handed on under another Call-ID.
+#[derive(Clone, Copy, Debug)]
+struct Offer {
+    at: Timestamp,
+    number: u64,
+    /// Digests of who calls whom, the callee as To and as the Request-URI say.
+    numbers: [Option<u64>; 2],
+    sdp: Sdp,
+}
+
+/// Digests of a session description's identity.
+#[derive(Clone, Copy, Debug)]
+struct Sdp {
+    origin: Option<u64>,
+    media: Option<u64>,
+}
+
+impl Sdp {
+    fn of(digest: &Digest, message: &Message<'_>) -> Option<Self> {
+        if message.body().is_empty() {
+            return None;
+        }
+        let Identity { origin, media } = Identity::of(message.body());
+        let sdp = Self { origin: origin.map(|words| digest.of(words)), media: media.map(|place| digest.of(place)) };
+        (sdp.origin.is_some() || sdp.media.is_some()).then_some(sdp)
+    }
+
+    fn belongs_to(self, other: Self) -> bool {
+        let same = |one: Option<u64>, other| one.is_some() && one == other;
+        same(self.origin, other.origin) || same(self.media, other.media)
+    }
+}
+
+/// A REFER that waits for its INVITE.
+#[derive(Debug)]
+struct Referral {
+    /// The call it was sent in.
+    slot: usize,
+    cseq: u32,
+    from_tag: u64,
+    at: Timestamp,
+    /// Its hops: the last receiver is who shall call.
+    hops: Vec<Path>,
+    /// Key of the address to call, and the subscriber in it.
+    target: String,
+    subscriber: Option<Vec<u8>>,
+    /// Key of Referred-By (RFC 3892).
+    referred_by: Option<String>,
+    /// Key of From: who refers where Referred-By does not say.
+    referrer: Option<String>,
+    /// The Replaces that the INVITE is to carry.
+    replaces: Option<Vec<u8>>,
+}
+
+impl Legs {
+    /// Takes these headers for ones that hold another leg's Call-ID.
+    pub(super) fn link_by(&mut self, headers: impl IntoIterator<Item = String>) {
+        self.headers.extend(headers);
+    }
+
+    /// Takes in a message of the call in this slot, after the call itself has.
+    pub(super) fn feed(&mut self, slot: usize, arrival: &Arrival<'_, '_>, digest: &Digest, calls: &impl Calls) {
+        if arrival.event.duplicate {
+            return;
+        }
+        match arrival.message.start() {
+            StartLine::Request { method: Method::Invite, .. } if !arrival.tags.has_to => {
+                self.on_invite(slot, arrival, digest, calls);
+            }
+            StartLine::Request { method: Method::Refer, .. } => self.on_refer(slot, arrival),
+            StartLine::Response { code, .. } if arrival.message.method() == Some(Method::Refer) => {
+                self.on_refer_response(slot, arrival, code, digest, calls);
+            }
+            _ => {}
+        }
+    }
+
+    /// The call in this slot is closed: it is forgotten, and what it was linked to is told.
+    pub(super) fn close(&mut self, slot: usize) -> Vec<Link> {
+        self.referrals.retain(|referral| referral.slot != slot);
+        let Some(leg) = self.open.remove(&slot) else { return Vec::new() };
+        for key in leg.keys {
+            self.drop_carrier(key, slot);
+        }
+        let link = |(call_id, evidence): (Arc<[u8]>, _)| Link { call_id: text(&call_id).into(), evidence };
+        leg.links.into_iter().map(link).collect()
+    }
+
+    fn on_invite(&mut self, slot: usize, arrival: &Arrival<'_, '_>, digest: &Digest, calls: &impl Calls) {
+        let Some(this) = calls.call(slot) else { return };
+        let at = arrival.event.at;
+        self.expire(at);
+        let leg = self.open.entry(slot).or_default();
+        let first = !std::mem::replace(&mut leg.invited, true);
+        let named = Named::by(arrival.message, &self.headers);
+
+        let mut found: Vec<(usize, Evidence)> = Vec::new();
+        for uuid in &named.sessions {
+            let key = digest.of(("session", uuid));
+            let alive = |other: &usize| calls.call(*other).is_some_and(|call| !call.is_over());
+            found.extend(self.carried(key).filter(alive).map(|other| (other, Evidence::SessionId)));
+            self.carry(key, slot);
+        }
+        for call_id in &named.call_ids {
+            // The other leg may be captured after this one.
+            self.carry(digest.of(("call-id", *call_id)), slot);
+            found.extend(calls.under(call_id).last().map(|other| (*other, Evidence::XCallId)));
+        }
+        if let Some(replaces) = named.replaces {
+            found.extend(replaced(replaces, digest, calls).map(|other| (other, Evidence::Replaces)));
+        }
+        if first {
+            let naming = self.carried(digest.of(("call-id", &this.call_id()[..])));
+            found.extend(naming.map(|other| (other, Evidence::XCallId)));
+            found.extend(self.referring(arrival, &named, calls).map(|other| (other, Evidence::Refer)));
+        }
+        for (other, evidence) in found {
+            self.link(slot, other, evidence, calls);
+        }
+
+        let offer = self.offer(at, arrival.message, digest);
+        if first
+            && let Some(offer) = offer
+            && let Some(other) = self.handing_on(slot, arrival.event.path, offer, calls)
+        {
+            self.link(slot, other, Evidence::NumbersTimeSdp, calls);
+        }
+        let leg = self.open.entry(slot).or_default();
+        leg.offer = offer.or(leg.offer);
+        if let Some(offer) = offer {
+            self.offers.push_back((at.after(HANDED_ON), slot, offer.number));
+            for key in offer.numbers.into_iter().flatten() {
+                self.carry(key, slot);
+            }
+        }
+    }
+
+    /// Who calls whom with which media; nothing where one of them is not said.
+    fn offer(&mut self, at: Timestamp, message: &Message<'_>, digest: &Digest) -> Option<Offer> {
+        let caller = subscriber(message.from()?.uri)?;
+        let numbers = [message.to().map(|to| to.uri), message.request_uri()]
+            .map(|callee| Some(digest.of(("numbers", &caller, subscriber(callee?)?))));
+        let sdp = Sdp::of(digest, message).filter(|_| numbers.iter().any(Option::is_some))?;
+        self.count += 1;
+        let numbers = if numbers[0] == numbers[1] { [numbers[0], None] } else { numbers };
+        Some(Offer { at, number: self.count, numbers, sdp })
+    }
+
+    /// The call that the host which sends this first INVITE hands on, where there is exactly one.
+    fn handing_on(&self, slot: usize, path: Path, offer: Offer, calls: &impl Calls) -> Option<usize> {
+        let this = calls.call(slot)?;
+        let handed_on = |other: &usize| {
+            let held = self.open.get(other).and_then(|leg| leg.offer);
+            let (Some(held), Some(call)) = (held, calls.call(*other)) else { return false };
+            *other != slot
+                && call.call_id() != this.call_id()
+                && call.is_attempting()
+                && held.at <= offer.at
+                && offer.at <= held.at.after(HANDED_ON)
+                && held.sdp.belongs_to(offer.sdp)
+                && call.invite_hops().all(|hop| hop.src != path.src)
+                && call.invite_hops().any(|hop| went_to(hop, path.src))
+        };
+        let mut candidates: Vec<(Timestamp, u64, usize)> = Vec::new();
+        for other in offer.numbers.into_iter().flatten().flat_map(|key| self.carried(key)).filter(handed_on) {
+            let held = self.open.get(&other).and_then(|leg| leg.offer)?;
+            if candidates.iter().all(|(.., known)| *known != other) {
+                candidates.push((held.at, held.number, other));
+            }
+        }
+        let (.., newest) = *candidates.iter().max()?;
+        // In a chain the host next to us has handed it on already. Calls that have nothing to do with each other, as a
+        // load generator makes them with equal numbers and SDP, leave open which of them is meant.
+        let chained = |other: usize| other == newest || self.are_linked(newest, other, calls);
+        candidates.iter().all(|(.., other)| chained(*other)).then_some(newest)
+    }
+
+    fn on_refer(&mut self, slot: usize, arrival: &Arrival<'_, '_>) {
+        let (message, at) = (arrival.message, arrival.event.at);
+        self.expire(at);
+        let (cseq, from_tag) = (message.cseq().map_or(0, |cseq| cseq.number), arrival.tags.from);
+        let known = |of: &&mut Referral| (of.slot, of.cseq, of.from_tag) == (slot, cseq, from_tag);
+        if let Some(referral) = self.referrals.iter_mut().find(known) {
+            if referral.hops.len() < MOST_HOPS && !referral.hops.contains(&arrival.event.path) {
+                referral.hops.push(arrival.event.path);
+            }
+            return;
+        }
+        let Some(refer) = message.values("refer-to").next().and_then(ReferTo::parse) else { return };
+        if self.referrals.len() >= MOST_REFERRALS {
+            self.referrals.pop_front();
+        }
+        self.referrals.push_back(Referral {
+            slot,
+            cseq,
+            from_tag,
+            at,
+            hops: vec![arrival.event.path],
+            target: address_key(refer.uri),
+            subscriber: subscriber(refer.uri),
+            referred_by: message.values("referred-by").next().map(|value| address_key(NameAddr::parse(value).uri)),
+            referrer: message.from().map(|from| address_key(from.uri)),
+            replaces: refer.replaces,
+        });
+    }
+
+    /// A refused REFER has no INVITE; an accepted one with Replaces joins two calls, whoever sees to it.
+    fn on_refer_response(
+        &mut self,
+        slot: usize,
+        arrival: &Arrival<'_, '_>,
+        code: u16,
+        digest: &Digest,
+        calls: &impl Calls,
+    ) {
+        let (cseq, from_tag) = (arrival.message.cseq().map_or(0, |cseq| cseq.number), arrival.tags.from);
+        let Some(index) =
+            self.referrals.iter().position(|of| (of.slot, of.cseq, of.from_tag) == (slot, cseq, from_tag))
+        else {
+            return;
+        };
+        if code >= 300 {
+            self.referrals.remove(index);
+        } else if code >= 200 {
+            let replaces = self.referrals.get_mut(index).and_then(|referral| referral.replaces.take());
+            let other = replaces.as_deref().and_then(Replaces::parse).and_then(|of| replaced(of, digest, calls));
+            if let Some(other) = other {
+                self.link(slot, other, Evidence::Replaces, calls);
+            }
+        }
+    }
+
+    /// The call whose REFER this first INVITE follows, where there is exactly one. It is answered therewith.
+    fn referring(&mut self, arrival: &Arrival<'_, '_>, named: &Named<'_>, calls: &impl Calls) -> Option<usize> {
+        if self.referrals.is_empty() {
+            return None;
+        }
+        let message = arrival.message;
+        let path = arrival.event.path;
+        let uris = [message.request_uri(), message.to().map(|to| to.uri)];
+        let addresses = uris.map(|uri| uri.map(address_key));
+        let referred_by = named.referred_by.map(|value| address_key(NameAddr::parse(value).uri));
+        let fits = |referral: &Referral| {
+            if arrival.event.at < referral.at || referral.hops.iter().any(|hop| hop.src == path.src) {
+                return false;
+            }
+            let is_target = |address: &Option<String>| address.as_ref() == Some(&referral.target);
+            let same_user =
+                |uri: &Option<&[u8]>| referral.subscriber.is_some() && uri.and_then(subscriber) == referral.subscriber;
+            let by_referee = referral.hops.iter().any(|hop| went_to(*hop, path.src));
+            match (&referred_by, &referral.referred_by) {
+                (Some(one), Some(other)) => one == other && uris.iter().any(same_user),
+                (Some(one), None) if referral.referrer.as_ref() == Some(one) => uris.iter().any(same_user),
+                _ => by_referee && addresses.iter().any(is_target),
+            }
+        };
+        let by_referee = |referral: &Referral| referral.hops.iter().any(|hop| went_to(*hop, path.src));
+        let fitting: Vec<usize> =
+            self.referrals.iter().enumerate().filter(|(_, of)| fits(of)).map(|(index, _)| index).collect();
+        let nearest: Vec<usize> =
+            fitting.iter().copied().filter(|index| self.referrals.get(*index).is_some_and(by_referee)).collect();
+        let index = match (fitting.as_slice(), nearest.as_slice()) {
+            ([only], _) | (_, [only]) => *only,
+            _ => return None,
+        };
+        let referral = self.referrals.remove(index)?;
+        calls.call(referral.slot).map(|_| referral.slot)
+    }
+
+    /// Writes the link down on both sides; of two pieces of evidence the surer one stays.
+    fn link(&mut self, one: usize, other: usize, evidence: Evidence, calls: &impl Calls) {
+        let (Some(first), Some(second)) = (calls.call(one), calls.call(other)) else { return };
+        let (first, second) = (Arc::clone(first.call_id()), Arc::clone(second.call_id()));
+        if first == second {
+            return;
+        }
+        let room = |legs: &Self, slot: usize, to: &Arc<[u8]>| {
+            legs.open.get(&slot).is_none_or(|leg| leg.links.len() < MOST_LINKS || leg.is_linked(to))
+        };
+        if room(self, one, &second) && room(self, other, &first) {
+            self.open.entry(one).or_default().link(second, evidence);
+            self.open.entry(other).or_default().link(first, evidence);
+        }
+    }
+
+    /// Whether links lead from one call to the other.
+    fn are_linked(&self, one: usize, other: usize, calls: &impl Calls) -> bool {
+        let (mut reached, mut next) = (vec![one], 0);
+        while let Some(slot) = reached.get(next)
+            && reached.len() <= MOST_LINKS
+        {
+            let links = self.open.get(slot).into_iter().flat_map(|leg| &leg.links);
+            let beyond: Vec<usize> = links.flat_map(|(call_id, _)| calls.under(call_id)).copied().collect();
+            for slot in beyond {
+                if !reached.contains(&slot) {
+                    reached.push(slot);
+                }
+            }
+            next += 1;
+        }
+        reached.contains(&other)
+    }
+
+    /// Calls that carry this evidence, newest last.
+    fn carried(&self, key: u64) -> impl Iterator<Item = usize> {
+        self.carriers.get(&key).into_iter().flatten().copied()
+    }
+
+    fn carry(&mut self, key: u64, slot: usize) {
+        let leg = self.open.entry(slot).or_default();
+        if leg.keys.contains(&key) {
+            return;
+        }
+        if leg.keys.len() >= 4 * MOST_VALUES {
+            return;
+        }
+        leg.keys.push(key);
+        let carriers = self.carriers.entry(key).or_default();
+        if carriers.len() >= MOST_SHARED {
+            carriers.remove(0);
+        }
+        carriers.push(slot);
+    }
+
+    fn drop_carrier(&mut self, key: u64, slot: usize) {
+        if let Some(carriers) = self.carriers.get_mut(&key) {
+            carriers.retain(|of| *of != slot);
+            if carriers.is_empty() {
+                self.carriers.remove(&key);
+            }
+        }
+    }
+
+    /// Forgets what held for seconds only.
+    fn expire(&mut self, now: Timestamp) {
+        while let Some(&(until, slot, number)) = self.offers.front()
+            && until < now
+        {
+            self.offers.pop_front();
+            let Some(leg) = self.open.get_mut(&slot) else { continue };
+            if let Some(offer) = leg.offer.take_if(|offer| offer.number == number) {
+                leg.keys.retain(|key| !offer.numbers.contains(&Some(*key)));
+                for key in offer.numbers.into_iter().flatten() {
+                    self.drop_carrier(key, slot);
+                }
+            }
+        }
+        while self.referrals.front().is_some_and(|referral| referral.at.after(REFERRED) < now) {
+            self.referrals.pop_front();
+        }
+    }
+}
+
+impl Leg {
+    fn is_linked(&self, call_id: &Arc<[u8]>) -> bool {
+        self.links.iter().any(|(known, _)| known == call_id)
+    }
+
+    fn link(&mut self, call_id: Arc<[u8]>, evidence: Evidence) {
+        match self.links.iter_mut().find(|(known, _)| *known == call_id) {
+            Some((_, known)) => *known = evidence.min(*known),
+            None => self.links.push((call_id, evidence)),
+        }
+    }
+}
+
+/// Whether a message on this hop reached whoever sends from `src`. Where one host plays all parts, its ports tell them
+/// apart.
+fn went_to(hop: Path, src: SocketAddr) -> bool {
+    let host = |address: SocketAddr| -> IpAddr { address.ip().to_canonical() };
+    host(hop.dst) == host(src) && (host(hop.src) != host(hop.dst) || hop.dst == src)
+}
+
+/// The open call with this dialog.
+fn replaced(replaces: Replaces<'_>, digest: &Digest, calls: &impl Calls) -> Option<usize> {
+    let (to, from) = (digest.tag(replaces.to_tag), digest.tag(replaces.from_tag));
+    let has_dialog = |call: &Call| {
+        let callee = match call.caller_tag() {
+            tag if tag == from => to,
+            tag if tag == to => from,
+            _ => return false,
+        };
+        call.callee_tags().is_empty() || call.callee_tags().contains(&callee)
+    };
+    calls.under(replaces.call_id).iter().rev().copied().find(|slot| calls.call(*slot).is_some_and(has_dialog))
+}
+
+/// What an INVITE says of other calls.
+#[derive(Debug, Default)]
+struct Named<'a> {
+    sessions: Vec<u128>,
+    call_ids: Vec<&'a [u8]>,
+    replaces: Option<Replaces<'a>>,
+    referred_by: Option<&'a [u8]>,
+}
+
+impl<'a> Named<'a> {
+    /// One pass over the headers.
+    fn by(message: &Message<'a>, more: &[String]) -> Self {
+        let mut named = Self::default();
+        let is = |name: &[u8], known: &str| name.eq_ignore_ascii_case(known.as_bytes());
+        for (name, value) in message.headers() {
+            let name = long_name(name);
+            if is(name, "session-id") {
+                let uuids = session_ids(value).into_iter().flatten();
+                named.sessions.extend(uuids.take(MOST_VALUES.saturating_sub(named.sessions.len())));
+            } else if is(name, "replaces") {
+                named.replaces = named.replaces.or_else(|| Replaces::parse(value));
+            } else if is(name, "referred-by") {
+                named.referred_by = named.referred_by.or(Some(value));
+            } else if LEG_HEADERS.iter().any(|known| is(name, known)) || more.iter().any(|known| is(name, known)) {
+                named.call_ids.extend(call_ids(value).take(MOST_VALUES.saturating_sub(named.call_ids.len())));
+            }
+        }
+        named
+    }
+}
+
+#[cfg(test)]
+mod tests;
