@@ -9,6 +9,7 @@ use crate::capture::Source;
 use crate::codes::{Code, Entry};
 use crate::render::{self, Layout, shown};
 use crate::report::column::{CALLS, REGISTRATIONS};
+use crate::report::transaction::TRANSACTIONS;
 use crate::report::{Columns, Kind};
 
 use super::cli::{Analyze, Codes, CodesFormat, Color, Format, Show};
@@ -24,7 +25,7 @@ pub(crate) enum Misuse {
     StdinTwice,
     #[error("standard input is a terminal; pipe a capture into it, or name a file")]
     StdinTerminal,
-    #[error("CSV is one table: choose one kind with --show calls or --show registrations")]
+    #[error("CSV is one table: choose one kind with --show calls, --show registrations or --show transactions")]
     CsvOfTwo,
     #[error("no column is named `{}`{near}; there are: {known}", shown(.name))]
     UnknownColumn { name: String, near: String, known: String },
@@ -168,10 +169,14 @@ fn kinds(typed: &[Show], format: render::Format) -> Result<Vec<Kind>, Misuse> {
     let kinds: Vec<_> = match typed {
         [] if csv => vec![Kind::Call],
         [] => vec![Kind::Call, Kind::Registration],
-        _ => [(Show::Calls, Kind::Call), (Show::Registrations, Kind::Registration)]
-            .into_iter()
-            .filter_map(|(show, kind)| asks(show).then_some(kind))
-            .collect(),
+        _ => [
+            (Show::Calls, Kind::Call),
+            (Show::Registrations, Kind::Registration),
+            (Show::Transactions, Kind::Transaction),
+        ]
+        .into_iter()
+        .filter_map(|(show, kind)| asks(show).then_some(kind))
+        .collect(),
     };
     if csv && kinds.len() > 1 { Err(Misuse::CsvOfTwo) } else { Ok(kinds) }
 }
@@ -180,12 +185,16 @@ fn columns(show: &[Kind], typed: &[String]) -> Result<Columns, Misuse> {
     if typed.is_empty() {
         return Ok(Columns::all(show));
     }
-    let calls = || CALLS.iter().map(|column| column.key);
-    let registrations = || REGISTRATIONS.iter().map(|column| column.key);
+    let of_kind = |kind: Kind| -> Vec<&'static str> {
+        match kind {
+            Kind::Call => CALLS.iter().map(|column| column.key).collect(),
+            Kind::Registration => REGISTRATIONS.iter().map(|column| column.key).collect(),
+            Kind::Transaction => TRANSACTIONS.iter().map(|column| column.key).collect(),
+        }
+    };
     let known = || {
         let mut known: Vec<&str> = Vec::new();
-        let calls = calls().filter(|_| show.contains(&Kind::Call));
-        for key in calls.chain(registrations().filter(|_| show.contains(&Kind::Registration))) {
+        for key in show.iter().flat_map(|kind| of_kind(*kind)) {
             if !known.contains(&key) {
                 known.push(key);
             }
@@ -194,8 +203,8 @@ fn columns(show: &[Kind], typed: &[String]) -> Result<Columns, Misuse> {
     };
     let names = || typed.iter().map(|name| name.trim()).filter(|name| !name.is_empty());
     if let Some(name) = names().find(|name| !known().contains(name)) {
-        if calls().chain(registrations()).any(|key| key == name) {
-            let of = if show.contains(&Kind::Call) { "registrations" } else { "calls" };
+        let kinds = [(Kind::Call, "calls"), (Kind::Registration, "registrations"), (Kind::Transaction, "transactions")];
+        if let Some((_, of)) = kinds.into_iter().find(|(kind, _)| of_kind(*kind).contains(&name)) {
             return Err(Misuse::ColumnNotShown { name: name.to_owned(), of });
         }
         let near = nearest(name, &known()).map(|near| format!(", perhaps `{near}` is meant")).unwrap_or_default();

@@ -10,7 +10,8 @@ use comfy_table::{CellAlignment, ColumnConstraint, ContentArrangement, ContentLi
 use crate::render::{Layout, Render, Waiting, shown};
 use crate::report::column::{CALLS_AT_A_GLANCE, REGISTRATIONS_AT_A_GLANCE};
 use crate::report::summary::Tallied;
-use crate::report::{CallRow, Cell, Column, RegistrationRow, Row, Shape, Summary};
+use crate::report::transaction::TRANSACTIONS_AT_A_GLANCE;
+use crate::report::{CallRow, Cell, Column, RegistrationRow, Row, Shape, Summary, TransactionRow};
 
 /// Rows that are laid out at once: comfy-table holds every one of them several times over.
 const PAGE: usize = 1000;
@@ -65,6 +66,15 @@ impl Render for Table<'_> {
             };
             pen.grid(fitted, &self.rows.registrations, RegistrationRow::category, self.out)?;
         }
+        if let Some(columns) = columns.transactions() {
+            pen.tally("transaction", &summary.totals.transactions, self.out)?;
+            let fitted = if chosen {
+                as_chosen(columns)
+            } else {
+                at_a_glance(TRANSACTIONS_AT_A_GLANCE, self.layout.width, several)
+            };
+            pen.grid(fitted, &self.rows.transactions, TransactionRow::category, self.out)?;
+        }
         pen.not_read(summary, self.out)?;
         self.out.flush()
     }
@@ -92,13 +102,15 @@ fn at_a_glance<R>(columns: &'static [Column<R>], width: Option<usize>, several_c
             "caller" | "callee" => (0, 6, name),
             "aor" => (0, 8, 30),
             "reason" => (0, 8, 38),
-            "talk" => (1, 8, 8),
+            "source" | "destination" => (0, 8, 21),
+            "talk" | "response" => (1, 8, 8),
             "expires" => (1, 8, 10),
             "frame" => (2, 10, 10),
             "status" => (3, 8, 24),
             "pdd" => (4, 8, 8),
             "ended_by" => (5, 8, 8),
             "contact" => (6, 12, 24),
+            "event" => (6, 8, 16),
             "file" => (7, 8, 24),
             _ => (0, 26, 26),
         };

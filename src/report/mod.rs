@@ -5,6 +5,7 @@ pub mod column;
 pub mod reason;
 pub mod row;
 pub mod summary;
+pub mod transaction;
 
 #[cfg(test)]
 pub(crate) mod samples;
@@ -12,6 +13,7 @@ pub(crate) mod samples;
 pub use column::{Cell, Column, Columns, Kind, Shape};
 pub use row::{CallRow, RegistrationRow, Row, Source, Sources};
 pub use summary::{CaptureRow, Skipped, Summary, Totals, Traffic};
+pub use transaction::TransactionRow;
 
 use crate::track::fact::Fact;
 

@@ -3,6 +3,7 @@
 
 mod call;
 mod dialog;
+mod exchange;
 pub mod fact;
 #[cfg(test)]
 mod lives;
