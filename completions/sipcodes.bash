@@ -122,7 +122,7 @@ _sipcodes() {
                     return 0
                     ;;
                 --show)
-                    COMPREPLY=($(compgen -W "calls registrations all" -- "${cur}"))
+                    COMPREPLY=($(compgen -W "calls registrations transactions all" -- "${cur}"))
                     return 0
                     ;;
                 --color)

@@ -40,6 +40,7 @@ complete -c sipcodes -n "__fish_sipcodes_using_subcommand analyze" -s o -l outpu
 complete -c sipcodes -n "__fish_sipcodes_using_subcommand analyze" -l columns -d 'Which columns to print, in this order' -r
 complete -c sipcodes -n "__fish_sipcodes_using_subcommand analyze" -l show -d 'What to list [default: calls,registrations; in CSV: calls]' -r -f -a "calls\t'One record per call'
 registrations\t'One record per address-of-record, registrar and Call-ID'
+transactions\t'One record per kind of transaction outside both (OPTIONS, SUBSCRIBE, MESSAGE, ...), with their count'
 all\t'Everything there is'"
 complete -c sipcodes -n "__fish_sipcodes_using_subcommand analyze" -l color -d 'When to use colour in tables and messages' -r -f -a "auto\t'On a terminal, unless `NO_COLOR` is set'
 always\t'Even into a pipe or a file'

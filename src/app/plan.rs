@@ -301,7 +301,9 @@ mod tests {
             (&[Show::Registrations], Print::Csv, Some(&[Kind::Registration])),
             (&[Show::Registrations, Show::Calls], Print::Json, Some(&[Kind::Call, Kind::Registration])),
             (&[Show::Calls, Show::Calls], Print::Csv, Some(&[Kind::Call])),
-            (&[Show::All], Print::Ndjson, Some(&[Kind::Call, Kind::Registration])),
+            (&[Show::All], Print::Ndjson, Some(&[Kind::Call, Kind::Registration, Kind::Transaction])),
+            (&[Show::Transactions], Print::Csv, Some(&[Kind::Transaction])),
+            (&[Show::Transactions, Show::Calls], Print::Csv, None),
             (&[Show::All], Print::Csv, None),
             (&[Show::Calls, Show::Registrations], Print::Csv, None),
         ];
@@ -322,6 +324,9 @@ mod tests {
         assert!(!ask(&both, &["bananas"]).unwrap_err().to_string().contains("perhaps"));
         let said = ask(&[Kind::Call], &["aor"]).unwrap_err();
         assert_eq!(said, Misuse::ColumnNotShown { name: "aor".to_owned(), of: "registrations" });
+        let said = ask(&both, &["response_max_s"]).unwrap_err();
+        assert_eq!(said, Misuse::ColumnNotShown { name: "response_max_s".to_owned(), of: "transactions" });
+        assert_eq!(ask(&[Kind::Transaction], &["method", "code"]), Ok(()));
         assert!(matches!(ask(&both, &["", " "]), Err(Misuse::NoColumn(_))));
     }
 

@@ -103,6 +103,7 @@ fn at_a_glance<R>(columns: &'static [Column<R>], width: Option<usize>, several_c
             "aor" => (0, 8, 30),
             "reason" => (0, 8, 38),
             "source" | "destination" => (0, 8, 21),
+            "from" | "to" => (4, 6, name),
             "talk" | "response" => (1, 8, 8),
             "expires" => (1, 8, 10),
             "frame" => (2, 10, 10),
@@ -486,6 +487,23 @@ Not read
       capture again with a larger snap length (tcpdump -s 0)
 "#;
         assert_eq!(drawn(Some(80), false), expected.trim_start());
+    }
+
+    #[test]
+    fn transactions_are_counted_and_stand_with_their_hosts() {
+        let expected = r#"
+10006 transactions: 2 attempting, 10000 completed, 4 unsuccessful
+Start     Count  Method     Source           Destination         Code  Response
+────────  ─────  ─────────  ───────────────  ─────────────────  ────  ────────
+09:15:00  10000  OPTIONS    192.0.2.10:5060  198.51.100.20:5060   200     20 ms
+09:15:04      3  OPTIONS    192.0.2.10:5060  198.51.100.20:5060     -         -
+09:15:09      1  SUBSCRIBE  192.0.2.10:5060  198.51.100.20:5060   489     20 ms
+10:14:59      2  OPTIONS    -                -                      -         -"#;
+        let drawn = rendered(Format::Table, Columns::all(&[Kind::Transaction]), Some(80), false);
+        assert_eq!(drawn.split("\n\n").nth(1).unwrap(), expected.trim());
+        let drawn = rendered(Format::Table, Columns::all(&[Kind::Transaction]), None, false);
+        assert!(drawn.contains("no answer in 32 s") && drawn.contains("not answered yet"), "{drawn}");
+        assert!(drawn.lines().all(|line| !line.contains('\x1b')), "{drawn}");
     }
 
     #[test]
