@@ -494,7 +494,7 @@ Not read
         let expected = r#"
 10006 transactions: 2 attempting, 10000 completed, 4 unsuccessful
 Start     Count  Method     Source           Destination         Code  Response
-────────  ─────  ─────────  ───────────────  ─────────────────  ────  ────────
+────────  ─────  ─────────  ───────────────  ──────────────────  ────  ────────
 09:15:00  10000  OPTIONS    192.0.2.10:5060  198.51.100.20:5060   200     20 ms
 09:15:04      3  OPTIONS    192.0.2.10:5060  198.51.100.20:5060     -         -
 09:15:09      1  SUBSCRIBE  192.0.2.10:5060  198.51.100.20:5060   489     20 ms

@@ -538,7 +538,7 @@ mod tests {
         assert_eq!(
             transactions.join(" "),
             "method code status category sip_reason count timed_out challenged response_min_s response_mean_s \
-             response_max_s first last from_uri to_uri src dst transport user_agent event messages call_id"
+             response_max_s first last from_uri to_uri src dst transport user_agent event messages call_id file frame"
         );
     }
 

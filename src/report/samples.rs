@@ -319,6 +319,7 @@ pub(crate) fn transactions() -> Vec<TransactionFact> {
         response: Some(ResponseTimes { least: ms(1), mean: ms(20), most: ms(1_500) }),
         first: at(100),
         place: Place { file: 0, frame: 3 },
+        evidence: Place { file: 0, frame: 4 },
         last: at(3_600_000),
         from: None,
         to: Some("sip:pbx.example.com".into()),

@@ -20,6 +20,7 @@ pub struct TransactionRow {
     first: Timestamp,
     last: Timestamp,
     place: Place,
+    evidence: Place,
     response: Option<ResponseTimes>,
     src: Option<SocketAddr>,
     dst: Option<SocketAddr>,
@@ -50,6 +51,7 @@ impl TransactionRow {
             first: fact.first,
             last: fact.last,
             place: fact.place,
+            evidence: fact.evidence,
             response: fact.response,
             src: fact.path.map(|path| path.src),
             dst: fact.path.map(|path| path.dst),
@@ -97,7 +99,7 @@ impl TransactionRow {
     }
 
     fn file(&self) -> &str {
-        source_of(&self.sources, self.place).map_or("", |source| &source.name)
+        source_of(&self.sources, self.evidence).map_or("", |source| &source.name)
     }
 
     /// The code's name, or what stands in its place, for people.
@@ -161,6 +163,10 @@ pub static TRANSACTIONS: &[Column<TransactionRow>] = &[
         |r| Cell::integer(r.messages)),
     column("call_id", "Call-ID", Shape::Text, "Call-ID of the first one, as sent (RFC 3261 20.8).",
         |r| Cell::text(r.texts.get(6))),
+    column("file", "File", Shape::Text, "The capture that shows how the first one ended.",
+        |r| Cell::text(Some(r.file()))),
+    column("frame", "Frame", Shape::Integer, "The frame in it, counted from 1 as Wireshark does: the final response, else the request.",
+        |r| Cell::Integer(r.evidence.frame)),
 ];
 
 /// What a person reads first of transactions.
@@ -188,8 +194,8 @@ pub static TRANSACTIONS_AT_A_GLANCE: &[Column<TransactionRow>] = &[
         |r| Cell::text(r.outcome())),
     column("response", "Response", Shape::Seconds, "Mean time to the final response.",
         |r| Cell::owned(r.response.map(|times| Spoken(times.mean).to_string()))),
-    column("frame", "Frame", Shape::Integer, "The frame of the first message: where to look.",
-        |r| Cell::Integer(r.place.frame)),
+    column("frame", "Frame", Shape::Integer, "The frame that shows how the first one ended: where to look.",
+        |r| Cell::Integer(r.evidence.frame)),
     column("file", "File", Shape::Text, "The capture of that frame.",
         |r| Cell::text(Some(r.file()))),
 ];

@@ -10,6 +10,7 @@ use super::fact::{ResponseTimes, TransactionFact};
 use super::transaction::{Digest, Moment, TIMER_B, owned};
 use crate::codes::{Category, Code};
 use crate::event::Path;
+use crate::packet::Place;
 use crate::time::Timestamp;
 use crate::wire::sip::{Message, Method, StartLine, address_key, text};
 
@@ -80,11 +81,11 @@ struct Hop {
     depth: u16,
     path: Path,
     /// The first sending of the request; `None` where only responses were captured.
-    request: Option<Timestamp>,
+    request: Option<Moment>,
     /// The first message of it.
-    began: Timestamp,
+    began: Moment,
     /// The first final response that came in time.
-    answer: Option<(Code, Option<Box<str>>, Timestamp)>,
+    answer: Option<(Code, Option<Box<str>>, Moment)>,
 }
 
 /// What transactions of one row have in common, besides how they ended.
@@ -107,6 +108,8 @@ struct Tally {
     phrase: Option<Box<str>>,
     call_id: Option<Box<str>>,
     start: Moment,
+    /// The packet that shows how the first one ended.
+    evidence: Place,
     last: Timestamp,
     count: u64,
     challenged: u64,
@@ -221,8 +224,9 @@ impl Exchanges {
             return;
         }
         let Some(hop) = exchange.deciding_index().map(|index| exchange.hops.swap_remove(index)) else { return };
-        let timed_out = hop.answer.is_none() && now >= hop.began.after(TIMER_F);
-        let took = hop.request.zip(hop.answer.as_ref()).map(|(sent, (.., at))| at.since(sent));
+        let timed_out = hop.answer.is_none() && now >= hop.began.at.after(TIMER_F);
+        let took = hop.request.zip(hop.answer.as_ref()).map(|(sent, (.., answer))| answer.at.since(sent.at));
+        let evidence = hop.answer.as_ref().map_or(hop.began.place, |(.., answer)| answer.place);
         let (code, phrase) = hop.answer.map_or((0, None), |(code, phrase, _)| (code.get(), phrase));
         let mut row = (exchange.origin, code, timed_out);
         if self.tallies.len() >= MOST_ROWS && !self.tallies.contains_key(&row) {
@@ -233,6 +237,7 @@ impl Exchanges {
             phrase: None,
             call_id: None,
             start: exchange.start,
+            evidence,
             last: exchange.last,
             count: 0,
             challenged: 0,
@@ -240,7 +245,8 @@ impl Exchanges {
             times: None,
         });
         if tally.count == 0 || (exchange.start.at, exchange.start.place) < (tally.start.at, tally.start.place) {
-            (tally.phrase, tally.call_id, tally.start) = (phrase, exchange.call_id, exchange.start);
+            (tally.phrase, tally.call_id) = (phrase, exchange.call_id);
+            (tally.start, tally.evidence) = (exchange.start, evidence);
         }
         tally.last = tally.last.max(exchange.last);
         tally.count += 1;
@@ -330,20 +336,20 @@ impl Exchange {
             None if self.hops.len() >= MOST_HOPS => return false,
             None => {
                 is_nearest = self.hops.iter().all(|hop| depth < hop.depth);
-                self.hops.push(Hop { key, depth, path, request: None, began: event.at, answer: None });
+                self.hops.push(Hop { key, depth, path, request: None, began: Moment::of(event), answer: None });
                 self.hops.len() - 1
             }
         };
         let Some(hop) = self.hops.get_mut(index) else { return false };
         match message.start() {
             StartLine::Request { .. } => {
-                hop.request.get_or_insert(event.at);
+                hop.request.get_or_insert(Moment::of(event));
             }
             // What comes after timer F meets a client that has given up (RFC 3261 17.1.2.2).
             StartLine::Response { code, phrase } => {
                 let code = Code::new(code);
-                if code.is_final() && hop.answer.is_none() && event.at < hop.began.after(TIMER_F) {
-                    hop.answer = Some((code, kept(phrase), event.at));
+                if code.is_final() && hop.answer.is_none() && event.at < hop.began.at.after(TIMER_F) {
+                    hop.answer = Some((code, kept(phrase), Moment::of(event)));
                 }
             }
         }
@@ -368,7 +374,7 @@ impl Exchange {
         nearest.min_by_key(|(_, hop)| rank(hop)).map(|(index, _)| index)
     }
 
-    fn answer(&self) -> Option<&(Code, Option<Box<str>>, Timestamp)> {
+    fn answer(&self) -> Option<&(Code, Option<Box<str>>, Moment)> {
         self.hops.get(self.deciding_index()?)?.answer.as_ref()
     }
 }
@@ -412,6 +418,7 @@ fn fact(origin: &Origin, (_, code, timed_out): Row, tally: Tally) -> Transaction
         response: tally.times.map(|(least, most, sum, count)| ResponseTimes { least, mean: mean(sum, count), most }),
         first: tally.start.at,
         place: tally.start.place,
+        evidence: tally.evidence,
         last: tally.last,
         from: origin.from.clone(),
         to: origin.to.clone(),

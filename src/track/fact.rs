@@ -257,6 +257,8 @@ pub struct TransactionFact {
     pub first: Timestamp,
     /// The packet of the first message.
     pub place: Place,
+    /// The packet that shows how the first one ended: its final response, else its request.
+    pub evidence: Place,
     /// The last message.
     pub last: Timestamp,
     /// URI of From; `None` where OPTIONS between the same hosts differ in it.
