@@ -32,6 +32,12 @@ refuser() { # ADDRESS STATUS-LINE EXTRA-HEADER [SIPP OPTION]...: a callee that r
     callee "$address" "$work/refuses-$address" "${@:4}"
 }
 
+replier() { # ADDRESS METHOD STATUS-LINE EXTRA-HEADER [SIPP OPTION]...: answers requests of one method
+    local address=$1
+    sed "s|@METHOD@|$2|; s|@STATUS@|$3|; s|@EXTRA@|$4|" "$scenarios/callee-replies.xml" >"$work/replies-$address.xml"
+    callee "$address" "$work/replies-$address" "${@:5}"
+}
+
 caller() { # ADDRESS NAME PEER SCENARIO [SIPP OPTION]...: returns when the call is over
     local address=$1 name=$2 peer=$3 scenario=$4
     shift 4
@@ -39,7 +45,7 @@ caller() { # ADDRESS NAME PEER SCENARIO [SIPP OPTION]...: returns when the call 
     # Whatever way a scenario ends there is a capture; one that ends otherwise than written has to be looked at.
     sipp -sf "$scenarios/$scenario.xml" -i "$address" -mi "$address" -p 5060 -nostdin -m 1 -timeout 45 \
         -max_invite_retrans 6 -cid_str "$name@$address" -s bob -ap secret "$@" "$peer" >"$work/$name.log" 2>&1 ||
-        [ "$scenario" = caller-unanswered ] ||
+        [ "$scenario" = caller-unanswered ] || [ "$name" = ping-mute ] ||
         echo "$name: sipp $scenario: $(grep -aoE '[0-9.]{15,}: .*' "$work/$name.log" | cut -d' ' -f2- | sed -n 1p)" >&2
 }
 
@@ -202,10 +208,32 @@ calls() {
     sleep 3
 }
 
+# What is no call: trunks kept alive, one of them mute; a message through the proxy, a subscription, a refused publication.
+transactions() {
+    proxy
+    replier 127.0.0.20 MESSAGE "202 Accepted" "$allow"
+    replier 127.0.0.21 OPTIONS "200 OK" "$allow"
+    callee 127.0.0.22 callee-mute
+    callee 127.0.0.23 callee-notifies
+    replier 127.0.0.24 PUBLISH "489 Bad Event" "Allow-Events: presence"
+    settle
+    caller $a ping-mute 127.0.0.22 caller-pings -key user trunk -key display Trunk -max_non_invite_retrans 10 &
+    local mute=$!
+    caller 127.0.0.11 ping 127.0.0.21 caller-pings -key user trunk -key display Trunk -m 12 -r 2 \
+        -cid_str '%u-ping@127.0.0.11' &
+    sleep 1
+    caller 127.0.0.12 message 127.0.0.1 caller-messages
+    caller 127.0.0.13 subscribe 127.0.0.23 caller-subscribes
+    caller 127.0.0.14 publish 127.0.0.24 caller-publishes
+    wait $mute || true
+    sleep 1
+    caller 127.0.0.11 ping-again 127.0.0.21 caller-pings -key user trunk -key display Trunk
+}
+
 captures=(answered callee_hangs_up busy cancelled cancel_crosses_answer unanswered port_unreachable authenticated
     auth_given_up redirect_followed redirect_not_followed fork_parallel fork_all_refuse fork_serial failover
     tcp tcp_segments ip_fragments ipv6 no_ack hold reinvite_refused prack_update compact
-    registration registration_refused registration_expires calls)
+    registration registration_refused registration_expires calls transactions)
 
 # ---- one capture, inside its namespace
 

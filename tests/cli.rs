@@ -212,10 +212,39 @@ fn csv_is_one_table() {
     assert!(calls.out.starts_with("call_id,code,"), "calls when nothing is chosen: {}", calls.out);
     let registrations = folder.run(&["analyze", "a.pcap", "-f", "csv", "--show", "registrations"]).status(0);
     assert!(registrations.out.starts_with("aor,contact,"), "{}", registrations.out);
-    for two in ["calls,registrations", "all"] {
+    let transactions = folder.run(&["analyze", "a.pcap", "-f", "csv", "--show", "transactions"]).status(0);
+    assert_eq!(transactions.out.lines().count(), 1, "a header without rows: {}", transactions.out);
+    assert!(transactions.out.starts_with("method,code,status,"), "{}", transactions.out);
+    for two in ["calls,registrations", "registrations,transactions", "all"] {
         let said = folder.run(&["analyze", "a.pcap", "-f", "csv", "--show", two]).status(2).says(1, &["CSV", "--show"]);
         assert_eq!(said.out, "", "{two}");
     }
+}
+
+#[test]
+fn transactions_are_shown_where_they_are_asked_for() {
+    let keep_alive = |number: usize| {
+        let (id, from) = (format!("ping-{number}"), format!("<sip:ping{number}@example.com>"));
+        let asked = sip("OPTIONS sip:bob@example.com SIP/2.0", &id, &from, "", "1 OPTIONS");
+        let code = if number == 7 { "503 Service Unavailable" } else { "200 OK" };
+        let told = sip(&format!("SIP/2.0 {code}"), &id, &from, ";tag=b1", "1 OPTIONS");
+        [frame(1, 2, &asked), frame(2, 1, &told)]
+    };
+    let frames: Vec<_> = (0..20).flat_map(keep_alive).collect();
+    let folder = Folder::new("transactions").with("a.pcap", pcap(ETHERNET, &frames));
+    let said = folder.run(&["analyze", "a.pcap"]).status(0).silent();
+    assert!(!said.out.contains("OPTIONS"), "not unless asked for: {}", said.out);
+    let args = ["analyze", "a.pcap", "-f", "csv", "--show", "transactions", "--columns", "method,code,count,from_uri"];
+    let said = folder.run(&args).status(0).silent();
+    assert_eq!(said.out.replace('\r', ""), "method,code,count,from_uri\nOPTIONS,200,19,\nOPTIONS,503,1,\n");
+    let json = folder.run(&["analyze", "a.pcap", "-f", "json"]).status(0).silent();
+    let json: serde_json::Value = serde_json::from_str(&json.out).unwrap();
+    assert_eq!(json["transactions"], serde_json::json!([]), "a kind that is not shown has no rows");
+    assert_eq!(json["totals"]["transactions"]["by_code"], serde_json::json!({"200": 19, "503": 1}));
+    let lines = folder.run(&["analyze", "a.pcap", "-f", "ndjson", "--show", "transactions"]).status(0).silent();
+    assert_eq!(lines.out.matches("{\"type\":\"transaction\",\"method\":\"OPTIONS\"").count(), 2, "{}", lines.out);
+    let table = folder.run(&["analyze", "a.pcap", "--show", "all"]).status(0).silent();
+    assert!(table.out.contains("20 transactions: 19 completed, 1 unsuccessful"), "{}", table.out);
 }
 
 #[test]

@@ -44,8 +44,12 @@ fn renewed(readme: &str) -> String {
                 new.push_str("```\n");
                 lines.find(|line| *line == "```").expect("the block ends");
             }
-            "### Calls" | "### Registrations" => {
-                let kind = if line == "### Calls" { Kind::Call } else { Kind::Registration };
+            "### Calls" | "### Registrations" | "### Transactions" => {
+                let kind = match line {
+                    "### Calls" => Kind::Call,
+                    "### Registrations" => Kind::Registration,
+                    _ => Kind::Transaction,
+                };
                 new.push('\n');
                 new.push_str(&column::markdown(kind));
                 while lines.next_if(|line| !line.starts_with('#')).is_some() {}

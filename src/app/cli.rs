@@ -244,6 +244,8 @@ pub(crate) enum Show {
     Calls,
     /// One record per address-of-record, registrar and Call-ID
     Registrations,
+    /// One record per kind of transaction outside both (OPTIONS, SUBSCRIBE, MESSAGE, ...), with their count
+    Transactions,
     /// Everything there is
     All,
 }

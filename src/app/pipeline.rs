@@ -46,7 +46,7 @@ fn flow(plan: Plan, messages: &Messages, sink: &mut Sink) -> Result<Outcome, Sto
 
     let mut captures = Captures::open(plan.sources); //                          file   -> Packet
     let mut assembler = Assembler::new(); //                                     Packet -> Event
-    let mut tracker = Tracker::new(plan.settings); //                            Event  -> Fact
+    let mut tracker = Tracker::with(plan.settings); //                            Event  -> Fact
     let mut report = Report::new(sources(captures.infos())); //                  Fact   -> Row
     let mut renderer = render::renderer(plan.format, plan.layout, sink); //      Row    -> bytes
 

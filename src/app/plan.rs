@@ -9,6 +9,7 @@ use crate::capture::Source;
 use crate::codes::{Code, Entry};
 use crate::render::{self, Layout, shown};
 use crate::report::column::{CALLS, REGISTRATIONS};
+use crate::report::transaction::TRANSACTIONS;
 use crate::report::{Columns, Kind};
 use crate::track::Settings;
 
@@ -25,7 +26,7 @@ pub(crate) enum Misuse {
     StdinTwice,
     #[error("standard input is a terminal; pipe a capture into it, or name a file")]
     StdinTerminal,
-    #[error("CSV is one table: choose one kind with --show calls or --show registrations")]
+    #[error("CSV is one table: choose one kind with --show calls, --show registrations or --show transactions")]
     CsvOfTwo,
     #[error("no column is named `{}`{near}; there are: {known}", shown(.name))]
     UnknownColumn { name: String, near: String, known: String },
@@ -197,10 +198,14 @@ fn kinds(typed: &[Show], format: render::Format) -> Result<Vec<Kind>, Misuse> {
     let kinds: Vec<_> = match typed {
         [] if csv => vec![Kind::Call],
         [] => vec![Kind::Call, Kind::Registration],
-        _ => [(Show::Calls, Kind::Call), (Show::Registrations, Kind::Registration)]
-            .into_iter()
-            .filter_map(|(show, kind)| asks(show).then_some(kind))
-            .collect(),
+        _ => [
+            (Show::Calls, Kind::Call),
+            (Show::Registrations, Kind::Registration),
+            (Show::Transactions, Kind::Transaction),
+        ]
+        .into_iter()
+        .filter_map(|(show, kind)| asks(show).then_some(kind))
+        .collect(),
     };
     if csv && kinds.len() > 1 { Err(Misuse::CsvOfTwo) } else { Ok(kinds) }
 }
@@ -209,12 +214,16 @@ fn columns(show: &[Kind], typed: &[String]) -> Result<Columns, Misuse> {
     if typed.is_empty() {
         return Ok(Columns::all(show));
     }
-    let calls = || CALLS.iter().map(|column| column.key);
-    let registrations = || REGISTRATIONS.iter().map(|column| column.key);
+    let of_kind = |kind: Kind| -> Vec<&'static str> {
+        match kind {
+            Kind::Call => CALLS.iter().map(|column| column.key).collect(),
+            Kind::Registration => REGISTRATIONS.iter().map(|column| column.key).collect(),
+            Kind::Transaction => TRANSACTIONS.iter().map(|column| column.key).collect(),
+        }
+    };
     let known = || {
         let mut known: Vec<&str> = Vec::new();
-        let calls = calls().filter(|_| show.contains(&Kind::Call));
-        for key in calls.chain(registrations().filter(|_| show.contains(&Kind::Registration))) {
+        for key in show.iter().flat_map(|kind| of_kind(*kind)) {
             if !known.contains(&key) {
                 known.push(key);
             }
@@ -223,8 +232,8 @@ fn columns(show: &[Kind], typed: &[String]) -> Result<Columns, Misuse> {
     };
     let names = || typed.iter().map(|name| name.trim()).filter(|name| !name.is_empty());
     if let Some(name) = names().find(|name| !known().contains(name)) {
-        if calls().chain(registrations()).any(|key| key == name) {
-            let of = if show.contains(&Kind::Call) { "registrations" } else { "calls" };
+        let kinds = [(Kind::Call, "calls"), (Kind::Registration, "registrations"), (Kind::Transaction, "transactions")];
+        if let Some((_, of)) = kinds.into_iter().find(|(kind, _)| of_kind(*kind).contains(&name)) {
             return Err(Misuse::ColumnNotShown { name: name.to_owned(), of });
         }
         let near = nearest(name, &known()).map(|near| format!(", perhaps `{near}` is meant")).unwrap_or_default();
@@ -325,7 +334,9 @@ mod tests {
             (&[Show::Registrations], Print::Csv, Some(&[Kind::Registration])),
             (&[Show::Registrations, Show::Calls], Print::Json, Some(&[Kind::Call, Kind::Registration])),
             (&[Show::Calls, Show::Calls], Print::Csv, Some(&[Kind::Call])),
-            (&[Show::All], Print::Ndjson, Some(&[Kind::Call, Kind::Registration])),
+            (&[Show::All], Print::Ndjson, Some(&[Kind::Call, Kind::Registration, Kind::Transaction])),
+            (&[Show::Transactions], Print::Csv, Some(&[Kind::Transaction])),
+            (&[Show::Transactions, Show::Calls], Print::Csv, None),
             (&[Show::All], Print::Csv, None),
             (&[Show::Calls, Show::Registrations], Print::Csv, None),
         ];
@@ -346,6 +357,9 @@ mod tests {
         assert!(!ask(&both, &["bananas"]).unwrap_err().to_string().contains("perhaps"));
         let said = ask(&[Kind::Call], &["aor"]).unwrap_err();
         assert_eq!(said, Misuse::ColumnNotShown { name: "aor".to_owned(), of: "registrations" });
+        let said = ask(&both, &["response_max_s"]).unwrap_err();
+        assert_eq!(said, Misuse::ColumnNotShown { name: "response_max_s".to_owned(), of: "transactions" });
+        assert_eq!(ask(&[Kind::Transaction], &["method", "code"]), Ok(()));
         assert!(matches!(ask(&both, &["", " "]), Err(Misuse::NoColumn(_))));
     }
 

@@ -4,7 +4,7 @@ use std::io::{self, Write};
 
 use crate::render::{Render, Waiting};
 use crate::report::column::MEDIA;
-use crate::report::{Cell, Column, Columns, Row, Shape, Summary};
+use crate::report::{Cell, Column, Columns, Kind, Row, Shape, Summary};
 
 /// Collects rows, writes them sorted.
 pub(super) struct Csv<'a> {
@@ -21,8 +21,13 @@ impl<'a> Csv<'a> {
 
 impl Render for Csv<'_> {
     fn row(&mut self, row: Row) -> io::Result<()> {
-        // A CSV is one table: of two kinds it holds the calls.
-        if self.columns.calls().is_none() || matches!(row, Row::Call(_)) {
+        // A CSV is one table: of several kinds it holds the first.
+        let shown = match (self.columns.calls(), self.columns.registrations()) {
+            (Some(_), _) => Kind::Call,
+            (None, Some(_)) => Kind::Registration,
+            (None, None) => Kind::Transaction,
+        };
+        if row.kind() == shown {
             self.rows.take(row, &self.columns);
         }
         Ok(())
@@ -32,9 +37,11 @@ impl Render for Csv<'_> {
         self.rows.sort();
         let chosen = self.columns.are_chosen();
         match (self.columns.calls(), self.columns.registrations()) {
+            (None, None) => {
+                write(self.columns.transactions().unwrap_or_default(), &self.rows.transactions, chosen, self.out)
+            }
             (Some(columns), _) => write(columns, &self.rows.calls, chosen, self.out),
             (None, Some(columns)) => write(columns, &self.rows.registrations, chosen, self.out),
-            (None, None) => self.out.flush(),
         }
     }
 }
@@ -106,7 +113,7 @@ mod tests {
     use crate::render::Format;
     use crate::render::tests::{BOTH, rendered};
     use crate::report::column::{CALLS, REGISTRATIONS};
-    use crate::report::{Kind, samples};
+    use crate::report::samples;
 
     fn table(columns: Columns) -> Vec<Vec<String>> {
         let text = rendered(Format::Csv, columns, None, false);

@@ -47,6 +47,8 @@ impl Render for Document<'_> {
         array(&mut text, self.columns.calls().unwrap_or_default(), &self.rows.calls, self.out)?;
         text.push_str("],\n\"registrations\":[");
         array(&mut text, self.columns.registrations().unwrap_or_default(), &self.rows.registrations, self.out)?;
+        text.push_str("],\n\"transactions\":[");
+        array(&mut text, self.columns.transactions().unwrap_or_default(), &self.rows.transactions, self.out)?;
         text.push_str("],\n\"totals\":");
         push_value(&mut text, &totals_object(&summary.totals));
         text.push_str("}\n");
@@ -103,6 +105,10 @@ impl<'a> Lines<'a> {
 
 impl Render for Lines<'_> {
     fn row(&mut self, row: Row) -> io::Result<()> {
+        if let (Row::Transaction(row), Some(columns)) = (&row, self.columns.transactions()) {
+            push_row(&mut self.line, Some(Kind::Transaction), columns, row);
+            return self.send();
+        }
         match (&row, self.columns.calls(), self.columns.registrations()) {
             (Row::Call(row), Some(columns), _) => push_row(&mut self.line, Some(Kind::Call), columns, row),
             (Row::Registration(row), _, Some(columns)) => {
@@ -282,6 +288,7 @@ fn totals_object(totals: &Totals) -> Map<String, Value> {
     object(json!({
         "calls": tallied(&totals.calls),
         "registrations": tallied(&totals.registrations),
+        "transactions": tallied(&totals.transactions),
         "messages": { "by_method": methods, "by_code": codes },
     }))
 }
@@ -290,8 +297,9 @@ fn totals_object(totals: &Totals) -> Map<String, Value> {
 mod tests {
     use super::*;
     use crate::render::Format;
-    use crate::render::tests::{BOTH, rendered};
+    use crate::render::tests::{ALL, rendered};
     use crate::report::column::{CALLS, MEDIA, REGISTRATIONS};
+    use crate::report::transaction::TRANSACTIONS;
     use crate::report::{SCHEMA, samples};
 
     fn schema() -> Value {
@@ -299,11 +307,11 @@ mod tests {
     }
 
     fn document() -> Value {
-        serde_json::from_str(&rendered(Format::Json, Columns::all(&BOTH), None, false)).unwrap()
+        serde_json::from_str(&rendered(Format::Json, Columns::all(&ALL), None, false)).unwrap()
     }
 
     fn records() -> Vec<Value> {
-        let lines = rendered(Format::Ndjson, Columns::all(&BOTH), None, false);
+        let lines = rendered(Format::Ndjson, Columns::all(&ALL), None, false);
         lines.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
     }
 
@@ -322,8 +330,15 @@ mod tests {
     fn the_schema_refuses_a_field_too_many_and_one_too_few() {
         let schema = jsonschema::draft202012::new(&schema()).unwrap();
         let (document, records) = (document(), records());
-        for path in ["", "/captures/0", "/captures/0/skipped/0", "/calls/0", "/calls/0/timeline/0", "/registrations/0"]
-        {
+        for path in [
+            "",
+            "/captures/0",
+            "/captures/0/skipped/0",
+            "/calls/0",
+            "/calls/0/timeline/0",
+            "/registrations/0",
+            "/transactions/0",
+        ] {
             let mut more = document.clone();
             let fields = more.pointer_mut(path).unwrap().as_object_mut().unwrap();
             fields.insert("surprise".to_owned(), Value::Null);
@@ -355,9 +370,14 @@ mod tests {
         let registrations: Vec<_> =
             REGISTRATIONS.iter().map(|column| (column.key.to_owned(), column.about.to_owned())).collect();
         assert_eq!(listed("registration_fields"), registrations);
+        let transactions: Vec<_> =
+            TRANSACTIONS.iter().map(|column| (column.key.to_owned(), column.about.to_owned())).collect();
+        assert_eq!(listed("transaction_fields"), transactions);
         let media: Vec<_> = listed("stream").into_iter().map(|(key, _)| key).filter(|key| key != "rtcp").collect();
         assert_eq!(media, MEDIA);
-        for definition in ["call_fields", "registration_fields", "capture_fields", "totals_fields", "stream"] {
+        for definition in
+            ["call_fields", "registration_fields", "transaction_fields", "capture_fields", "totals_fields", "stream"]
+        {
             let required: Vec<_> = schema["$defs"][definition]["required"].as_array().unwrap().iter().collect();
             let properties: Vec<_> = schema["$defs"][definition]["properties"].as_object().unwrap().keys().collect();
             assert_eq!(required, properties, "every field of {definition} is required");
@@ -421,7 +441,9 @@ mod tests {
         let records = records();
         let kinds: Vec<_> = records.iter().filter_map(|record| record["type"].as_str()).collect();
         let (calls, registrations) = (samples::calls().len(), samples::registrations().len());
-        let expected = [vec!["call"; calls], vec!["registration"; registrations], vec!["capture", "totals"]].concat();
+        let transactions = vec!["transaction"; samples::transactions().len()];
+        let closing = vec!["capture", "totals"];
+        let expected = [vec!["call"; calls], vec!["registration"; registrations], transactions, closing].concat();
         assert_eq!(kinds, expected);
         let first: Vec<_> = samples::calls().iter().map(|call| call.start.rfc3339(6).to_string()).collect();
         assert_eq!(starts(&records[..calls]), first);
@@ -430,7 +452,7 @@ mod tests {
     #[test]
     fn nothing_hidden_leaves_unescaped_and_everything_comes_back() {
         for format in [Format::Json, Format::Ndjson] {
-            let text = rendered(format, Columns::all(&BOTH), None, false);
+            let text = rendered(format, Columns::all(&ALL), None, false);
             assert!(!text.chars().any(|c| c != '\n' && is_hidden(c)), "{format:?}");
         }
         let hostile = "\x1b[31m\x7f\u{9b}\u{202e}\u{e0041}\"\\é日本";
@@ -456,7 +478,7 @@ mod tests {
     #[test]
     fn a_run_without_rows_is_still_a_document() {
         let mut out = Vec::new();
-        Box::new(Document::new(Columns::all(&BOTH), false, &mut out)).end(&Summary::default()).unwrap();
+        Box::new(Document::new(Columns::all(&ALL), false, &mut out)).end(&Summary::default()).unwrap();
         let empty: Value = serde_json::from_slice(&out).unwrap();
         assert!(jsonschema::draft202012::new(&schema()).unwrap().is_valid(&empty), "{empty}");
     }

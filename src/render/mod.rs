@@ -10,7 +10,7 @@ use std::borrow::Cow;
 use std::fmt::Write as _;
 use std::io::{self, Write};
 
-use crate::report::{CallRow, Columns, RegistrationRow, Row, Summary, legs};
+use crate::report::{CallRow, Columns, RegistrationRow, Row, Summary, TransactionRow, legs};
 
 /// How results are printed.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -18,7 +18,7 @@ pub enum Format {
     /// For people.
     #[default]
     Table,
-    /// One table for spreadsheets and databases: calls or registrations.
+    /// One table for spreadsheets and databases: one kind of row.
     Csv,
     /// One document.
     Json,
@@ -29,7 +29,7 @@ pub enum Format {
 /// What the output looks like beside its format.
 #[derive(Clone, Debug)]
 pub struct Layout {
-    /// Which kinds are shown and which of their columns. CSV holds one kind: calls, where both are shown.
+    /// Which kinds are shown and which of their columns. CSV holds one kind: the first of those shown.
     pub columns: Columns,
     /// Characters in a line of the terminal; `None` where it is none, and nothing is cut then. Tables only.
     pub width: Option<usize>,
@@ -70,6 +70,7 @@ pub fn renderer<'a>(format: Format, layout: Layout, out: &'a mut dyn Write) -> B
 struct Waiting {
     calls: Vec<CallRow>,
     registrations: Vec<RegistrationRow>,
+    transactions: Vec<TransactionRow>,
     group: bool,
 }
 
@@ -83,6 +84,7 @@ impl Waiting {
         match row {
             Row::Call(row) if columns.calls().is_some() => self.calls.push(*row),
             Row::Registration(row) if columns.registrations().is_some() => self.registrations.push(*row),
+            Row::Transaction(row) if columns.transactions().is_some() => self.transactions.push(*row),
             _ => (),
         }
     }
@@ -90,6 +92,7 @@ impl Waiting {
     fn sort(&mut self) {
         self.calls.sort_by_key(CallRow::order);
         self.registrations.sort_by_key(RegistrationRow::order);
+        self.transactions.sort_by_key(TransactionRow::order);
         if self.group {
             legs::put_together(&mut self.calls);
         }
@@ -149,6 +152,8 @@ mod tests {
 
     pub(super) const BOTH: [Kind; 2] = [Kind::Call, Kind::Registration];
 
+    pub(super) const ALL: [Kind; 3] = [Kind::Call, Kind::Registration, Kind::Transaction];
+
     #[test]
     fn hidden_characters_are_spelled_out() {
         let cases = [
@@ -176,7 +181,7 @@ mod tests {
             }
         }
         for format in [Format::Table, Format::Csv, Format::Json, Format::Ndjson] {
-            let layout = Layout { columns: Columns::all(&BOTH), width: None, color: false, group: false };
+            let layout = Layout { columns: Columns::all(&ALL), width: None, color: false, group: false };
             let mut closed = Closed;
             let mut render = renderer(format, layout, &mut closed);
             let ended = samples::rows().into_iter().try_for_each(|row| render.row(row));

@@ -10,7 +10,8 @@ use comfy_table::{CellAlignment, ColumnConstraint, ContentArrangement, ContentLi
 use crate::render::{Layout, Render, Waiting, shown};
 use crate::report::column::{CALLS_AT_A_GLANCE, LEG, REGISTRATIONS_AT_A_GLANCE};
 use crate::report::summary::Tallied;
-use crate::report::{CallRow, Cell, Column, RegistrationRow, Row, Shape, Summary};
+use crate::report::transaction::TRANSACTIONS_AT_A_GLANCE;
+use crate::report::{CallRow, Cell, Column, RegistrationRow, Row, Shape, Summary, TransactionRow};
 
 /// Rows that are laid out at once: comfy-table holds every one of them several times over.
 const PAGE: usize = 1000;
@@ -68,6 +69,15 @@ impl Render for Table<'_> {
             };
             pen.grid(fitted, &self.rows.registrations, RegistrationRow::category, self.out)?;
         }
+        if let Some(columns) = columns.transactions() {
+            pen.tally("transaction", &summary.totals.transactions, self.out)?;
+            let fitted = if chosen {
+                as_chosen(columns)
+            } else {
+                at_a_glance(TRANSACTIONS_AT_A_GLANCE, self.layout.width, several)
+            };
+            pen.grid(fitted, &self.rows.transactions, TransactionRow::category, self.out)?;
+        }
         pen.not_read(summary, self.out)?;
         self.out.flush()
     }
@@ -95,13 +105,16 @@ fn at_a_glance<R>(columns: &'static [Column<R>], width: Option<usize>, several_c
             "caller" | "callee" => (0, 6, name),
             "aor" => (0, 8, 30),
             "reason" => (0, 8, 38),
-            "talk" => (1, 8, 8),
+            "source" | "destination" => (0, 8, 21),
+            "from" | "to" => (4, 6, name),
+            "talk" | "response" => (1, 8, 8),
             "expires" => (1, 8, 10),
             "frame" => (2, 10, 10),
             "status" => (3, 8, 24),
             "pdd" => (4, 8, 8),
             "ended_by" => (5, 8, 8),
             "contact" => (6, 12, 24),
+            "event" => (6, 8, 16),
             "file" => (7, 8, 24),
             _ => (0, 26, 26),
         };
@@ -477,6 +490,23 @@ Not read
       capture again with a larger snap length (tcpdump -s 0)
 "#;
         assert_eq!(drawn(Some(80), false), expected.trim_start());
+    }
+
+    #[test]
+    fn transactions_are_counted_and_stand_with_their_hosts() {
+        let expected = r#"
+10006 transactions: 2 attempting, 10000 completed, 4 unsuccessful
+Start     Count  Method     Source           Destination         Code  Response
+────────  ─────  ─────────  ───────────────  ──────────────────  ────  ────────
+09:15:00  10000  OPTIONS    192.0.2.10:5060  198.51.100.20:5060   200     20 ms
+09:15:04      3  OPTIONS    192.0.2.10:5060  198.51.100.20:5060     -         -
+09:15:09      1  SUBSCRIBE  192.0.2.10:5060  198.51.100.20:5060   489     20 ms
+10:14:59      2  OPTIONS    -                -                      -         -"#;
+        let drawn = rendered(Format::Table, Columns::all(&[Kind::Transaction]), Some(80), false);
+        assert_eq!(drawn.split("\n\n").nth(1).unwrap(), expected.trim());
+        let drawn = rendered(Format::Table, Columns::all(&[Kind::Transaction]), None, false);
+        assert!(drawn.contains("no answer in 32 s") && drawn.contains("not answered yet"), "{drawn}");
+        assert!(drawn.lines().all(|line| !line.contains('\x1b')), "{drawn}");
     }
 
     #[test]

@@ -1,5 +1,5 @@
-//! The one list of columns for calls and the one for registrations: table, CSV, JSON, `--columns`, the JSON Schema and
-//! the README read them all. Knows nothing of how a cell is drawn.
+//! The one list of columns for each kind of row (that of transactions stands in `transaction`): table, CSV, JSON,
+//! `--columns`, the JSON Schema and the README read them all. Knows nothing of how a cell is drawn.
 
 use std::borrow::Cow;
 use std::collections::BTreeSet;
@@ -8,6 +8,7 @@ use std::net::SocketAddr;
 
 use crate::codes::Code;
 use crate::report::row::{CallRow, RegistrationRow, Seconds, Timeline};
+use crate::report::transaction::{TRANSACTIONS, TransactionRow};
 use crate::time::{Rfc3339, Spoken, Timestamp};
 use crate::track::fact::{Link, Reason};
 
@@ -18,6 +19,8 @@ pub enum Kind {
     Call,
     /// A registration.
     Registration,
+    /// Transactions outside both that are alike.
+    Transaction,
 }
 
 impl Kind {
@@ -27,6 +30,7 @@ impl Kind {
         match self {
             Self::Call => "call",
             Self::Registration => "registration",
+            Self::Transaction => "transaction",
         }
     }
 }
@@ -80,23 +84,23 @@ pub enum Cell<'a> {
 }
 
 impl<'a> Cell<'a> {
-    fn text(text: Option<&'a str>) -> Self {
+    pub(super) fn text(text: Option<&'a str>) -> Self {
         text.map_or(Self::Unknown, |text| Self::Text(Cow::Borrowed(text)))
     }
 
-    fn owned(text: Option<String>) -> Self {
+    pub(super) fn owned(text: Option<String>) -> Self {
         text.map_or(Self::Unknown, |text| Self::Text(Cow::Owned(text)))
     }
 
-    fn code(code: Option<Code>) -> Self {
+    pub(super) fn code(code: Option<Code>) -> Self {
         code.map_or(Self::Unknown, |code| Self::Integer(code.get().into()))
     }
 
-    fn integer(number: impl Into<u64>) -> Self {
+    pub(super) fn integer(number: impl Into<u64>) -> Self {
         Self::Integer(number.into())
     }
 
-    fn seconds(seconds: Option<Seconds>) -> Self {
+    pub(super) fn seconds(seconds: Option<Seconds>) -> Self {
         seconds.map_or(Self::Unknown, Self::Seconds)
     }
 
@@ -168,7 +172,7 @@ pub struct Column<R: 'static> {
     pub cell: for<'a> fn(&'a R) -> Cell<'a>,
 }
 
-const fn column<R>(
+pub(super) const fn column<R>(
     key: &'static str,
     title: &'static str,
     shape: Shape,
@@ -396,7 +400,7 @@ fn strip_prefix<'a>(text: &'a str, prefix: &str) -> Option<&'a str> {
 }
 
 /// Who, in short: the URI's user part (the number, mostly), its host where it has none, else the display name.
-fn who<'a>(uri: Option<&'a str>, display: Option<&'a str>) -> Option<&'a str> {
+pub(super) fn who<'a>(uri: Option<&'a str>, display: Option<&'a str>) -> Option<&'a str> {
     let Some(uri) = uri else { return display };
     let bare = without_scheme(uri);
     let user = match bare.split_once('@') {
@@ -420,6 +424,7 @@ fn host(uri: &str) -> &str {
 pub struct Columns {
     calls: Option<Vec<&'static Column<CallRow>>>,
     registrations: Option<Vec<&'static Column<RegistrationRow>>>,
+    transactions: Option<Vec<&'static Column<TransactionRow>>>,
     chosen: bool,
 }
 
@@ -439,6 +444,7 @@ impl Columns {
         Self {
             calls: show.contains(&Kind::Call).then(|| CALLS.iter().collect()),
             registrations: show.contains(&Kind::Registration).then(|| REGISTRATIONS.iter().collect()),
+            transactions: show.contains(&Kind::Transaction).then(|| TRANSACTIONS.iter().collect()),
             chosen: false,
         }
     }
@@ -449,17 +455,19 @@ impl Columns {
     /// Where a name belongs to no kind that is shown.
     pub fn choose<'a>(show: &[Kind], names: impl IntoIterator<Item = &'a str>) -> Result<Self, UnknownColumn> {
         let all = Self::all(show);
-        let (mut calls, mut registrations) = (Vec::new(), Vec::new());
+        let (mut calls, mut registrations, mut transactions) = (Vec::new(), Vec::new(), Vec::new());
         for name in names.into_iter().map(str::trim).filter(|name| !name.is_empty()) {
             let call = all.calls.iter().flatten().copied().find(|column| column.key == name);
             let registration = all.registrations.iter().flatten().copied().find(|column| column.key == name);
-            if call.is_none() && registration.is_none() {
+            let transaction = all.transactions.iter().flatten().copied().find(|column| column.key == name);
+            if call.is_none() && registration.is_none() && transaction.is_none() {
                 return Err(UnknownColumn { name: name.to_owned(), known: all.names() });
             }
             calls.extend(call);
             registrations.extend(registration);
+            transactions.extend(transaction);
         }
-        if calls.is_empty() && registrations.is_empty() {
+        if calls.is_empty() && registrations.is_empty() && transactions.is_empty() {
             return Err(UnknownColumn { name: String::new(), known: all.names() });
         }
         // A column named twice would make a JSON object with one key twice.
@@ -467,9 +475,12 @@ impl Columns {
         calls.retain(|column| seen.insert(column.key));
         seen.clear();
         registrations.retain(|column| seen.insert(column.key));
+        seen.clear();
+        transactions.retain(|column| seen.insert(column.key));
         Ok(Self {
             calls: (!calls.is_empty()).then_some(calls),
             registrations: (!registrations.is_empty()).then_some(registrations),
+            transactions: (!transactions.is_empty()).then_some(transactions),
             chosen: true,
         })
     }
@@ -486,6 +497,12 @@ impl Columns {
         self.registrations.as_deref()
     }
 
+    /// The columns of transactions, where transactions are shown.
+    #[must_use]
+    pub fn transactions(&self) -> Option<&[&'static Column<TransactionRow>]> {
+        self.transactions.as_deref()
+    }
+
     /// Whether the user named columns.
     #[must_use]
     pub const fn are_chosen(&self) -> bool {
@@ -495,8 +512,9 @@ impl Columns {
     fn names(&self) -> String {
         let calls = self.calls.iter().flatten().map(|column| column.key);
         let registrations = self.registrations.iter().flatten().map(|column| column.key);
+        let transactions = self.transactions.iter().flatten().map(|column| column.key);
         let mut seen = BTreeSet::new();
-        calls.chain(registrations).filter(|key| seen.insert(*key)).collect::<Vec<_>>().join(", ")
+        calls.chain(registrations).chain(transactions).filter(|key| seen.insert(*key)).collect::<Vec<_>>().join(", ")
     }
 }
 
@@ -508,6 +526,7 @@ pub fn markdown(kind: Kind) -> String {
     match kind {
         Kind::Call => CALLS.iter().for_each(|column| line(column.key, column.about)),
         Kind::Registration => REGISTRATIONS.iter().for_each(|column| line(column.key, column.about)),
+        Kind::Transaction => TRANSACTIONS.iter().for_each(|column| line(column.key, column.about)),
     }
     table
 }
@@ -533,13 +552,20 @@ mod tests {
             "aor contact registrar call_id code status category cause sip_code sip_reason start registered last \
              expires_s refreshes challenged src dst transport user_agent messages timeline"
         );
+        let transactions: Vec<_> = TRANSACTIONS.iter().map(|column| column.key).collect();
+        assert_eq!(
+            transactions.join(" "),
+            "method code status category sip_reason count timed_out challenged response_min_s response_mean_s \
+             response_max_s first last from_uri to_uri src dst transport user_agent event messages call_id file frame"
+        );
     }
 
     #[test]
     fn every_column_says_what_it_is_in_a_sentence_without_a_pipe() {
         let calls = CALLS.iter().map(|column| (column.key, column.title, column.about));
         let registrations = REGISTRATIONS.iter().map(|column| (column.key, column.title, column.about));
-        for (key, title, about) in calls.chain(registrations) {
+        let transactions = TRANSACTIONS.iter().map(|column| (column.key, column.title, column.about));
+        for (key, title, about) in calls.chain(registrations).chain(transactions) {
             assert!(about.ends_with('.') && !about.contains('|') && !title.is_empty(), "{key}: {about}");
             assert_eq!(key.ends_with("_s"), about.to_lowercase().contains("seconds"), "{key} names its unit");
         }
@@ -568,6 +594,12 @@ mod tests {
         }
         for row in samples::registration_rows() {
             for column in REGISTRATIONS {
+                let cell = (column.cell)(&row);
+                assert!(fits(column.shape, &cell), "{}: {cell:?}", column.key);
+            }
+        }
+        for row in samples::transaction_rows() {
+            for column in TRANSACTIONS {
                 let cell = (column.cell)(&row);
                 assert!(fits(column.shape, &cell), "{}: {cell:?}", column.key);
             }

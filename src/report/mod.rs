@@ -6,6 +6,7 @@ pub mod legs;
 pub mod reason;
 pub mod row;
 pub mod summary;
+pub mod transaction;
 
 #[cfg(test)]
 pub(crate) mod samples;
@@ -13,6 +14,7 @@ pub(crate) mod samples;
 pub use column::{Cell, Column, Columns, Kind, Shape};
 pub use row::{CallRow, RegistrationRow, Row, Source, Sources};
 pub use summary::{CaptureRow, Skipped, Summary, Totals, Traffic};
+pub use transaction::TransactionRow;
 
 use crate::track::fact::Fact;
 

@@ -11,6 +11,7 @@ use crate::packet::Place;
 use crate::report::column::Kind;
 use crate::report::legs::Leg;
 use crate::report::reason;
+use crate::report::transaction::TransactionRow;
 use crate::time::{Rfc3339, Timestamp};
 use crate::track::fact::{CallFact, Fact, Link, Reason, RegistrationCause, RegistrationFact, Side, Step};
 
@@ -33,6 +34,8 @@ pub enum Row {
     Call(Box<CallRow>),
     /// One registration.
     Registration(Box<RegistrationRow>),
+    /// Transactions outside both that are alike.
+    Transaction(Box<TransactionRow>),
 }
 
 impl Row {
@@ -42,28 +45,30 @@ impl Row {
         match fact {
             Fact::Call(fact) => Self::Call(Box::new(CallRow::new(*fact, sources))),
             Fact::Registration(fact) => Self::Registration(Box::new(RegistrationRow::new(*fact, sources))),
+            Fact::Transaction(fact) => Self::Transaction(Box::new(TransactionRow::new(*fact, sources))),
         }
     }
 
-    /// Which of the two it is.
+    /// Which of them it is.
     #[must_use]
     pub const fn kind(&self) -> Kind {
         match self {
             Self::Call(_) => Kind::Call,
             Self::Registration(_) => Kind::Registration,
+            Self::Transaction(_) => Kind::Transaction,
         }
     }
 }
 
 /// Short texts in one allocation instead of one each. An empty text is an unknown one.
 #[derive(Clone, Debug)]
-struct Texts<const N: usize> {
+pub(super) struct Texts<const N: usize> {
     all: Box<str>,
     ends: [u32; N],
 }
 
 impl<const N: usize> Texts<N> {
-    fn pack(parts: [&str; N]) -> Self {
+    pub(super) fn pack(parts: [&str; N]) -> Self {
         let all = parts.concat().into_boxed_str();
         let mut end = 0;
         let ends = parts.map(|part| {
@@ -73,7 +78,7 @@ impl<const N: usize> Texts<N> {
         Self { all, ends }
     }
 
-    fn get(&self, index: usize) -> Option<&str> {
+    pub(super) fn get(&self, index: usize) -> Option<&str> {
         let start = index.checked_sub(1).map_or(Some(0), |before| self.ends.get(before).copied())?;
         let text = self.all.get(start as usize..*self.ends.get(index)? as usize)?;
         (!text.is_empty()).then_some(text)
@@ -81,7 +86,7 @@ impl<const N: usize> Texts<N> {
 }
 
 /// An optional text as [`Texts`] wants it.
-fn text(optional: &Option<Box<str>>) -> &str {
+pub(super) fn text(optional: &Option<Box<str>>) -> &str {
     optional.as_deref().unwrap_or_default()
 }
 
@@ -164,12 +169,12 @@ impl<'a> Timeline<'a> {
     }
 }
 
-fn source_of(sources: &[Source], place: Place) -> Option<&Source> {
+pub(super) fn source_of(sources: &[Source], place: Place) -> Option<&Source> {
     sources.get(place.file as usize)
 }
 
 /// Digits of a known capture; a capture that is not listed tells nothing to round by.
-fn digits_of(source: Option<&Source>) -> u8 {
+pub(super) fn digits_of(source: Option<&Source>) -> u8 {
     source.map_or(9, |source| source.digits)
 }
 

@@ -7,8 +7,12 @@ use crate::event::{Path, Transport};
 use crate::packet::{LinkType, Place};
 use crate::report::row::{CallRow, RegistrationRow, Row, Source, Sources};
 use crate::report::summary::{CaptureRow, Skipped, Summary, Totals, Traffic};
+use crate::report::transaction::TransactionRow;
 use crate::time::Timestamp;
-use crate::track::fact::{Answer, CallFact, Fact, Party, Reason, RegistrationCause, RegistrationFact, Side, Step};
+use crate::track::fact::{
+    Answer, CallFact, Fact, Party, Reason, RegistrationCause, RegistrationFact, ResponseTimes, Side, Step,
+    TransactionFact,
+};
 
 /// 2026-03-02T09:15:00Z.
 const EPOCH_MS: i64 = 1_772_442_900_000;
@@ -304,6 +308,58 @@ pub(crate) fn registrations() -> Vec<RegistrationFact> {
     ]
 }
 
+/// Transactions of each kind: keep-alives, one that nobody answers, one that is refused, what was too much to list.
+pub(crate) fn transactions() -> Vec<TransactionFact> {
+    let ms = std::time::Duration::from_millis;
+    let options = TransactionFact {
+        method: "OPTIONS".into(),
+        code: Some(Code::new(200)),
+        category: Category::Completed,
+        phrase: Some("OK".into()),
+        timed_out: false,
+        count: 10_000,
+        challenged: 0,
+        response: Some(ResponseTimes { least: ms(1), mean: ms(20), most: ms(1_500) }),
+        first: at(100),
+        place: Place { file: 0, frame: 3 },
+        evidence: Place { file: 0, frame: 4 },
+        last: at(3_600_000),
+        from: None,
+        to: Some("sip:pbx.example.com".into()),
+        path: Some(path()),
+        user_agent: Some("Gateway/2.1".into()),
+        event: None,
+        messages: 20_000,
+        call_id: Some("ping-1@192.0.2.10".into()),
+    };
+    let with = |change: fn(&mut TransactionFact)| {
+        let mut fact = options.clone();
+        change(&mut fact);
+        fact
+    };
+    vec![
+        with(|fact| {
+            (fact.method, fact.event) = ("SUBSCRIBE".into(), Some("presence".into()));
+            (fact.code, fact.phrase) = (Some(Code::new(489)), Some("Bad\x1b[31m Event".into()));
+            (fact.category, fact.count, fact.challenged) = (Category::Unsuccessful, 1, 1);
+            (fact.first, fact.place.frame) = (at(9_000), 70);
+            fact.from = Some("sip:1001@pbx.example.com".into());
+        }),
+        options.clone(),
+        with(|fact| {
+            (fact.code, fact.phrase, fact.response) = (None, None, None);
+            (fact.category, fact.timed_out, fact.count) = (Category::Unsuccessful, true, 3);
+            (fact.first, fact.place.frame) = (at(4_000), 40);
+        }),
+        with(|fact| {
+            (fact.code, fact.phrase, fact.response) = (None, None, None);
+            (fact.category, fact.count) = (Category::Attempting, 2);
+            (fact.from, fact.to, fact.path, fact.user_agent, fact.call_id) = (None, None, None, None, None);
+            (fact.first, fact.place.frame) = (at(3_599_000), 5_000);
+        }),
+    ]
+}
+
 /// The captures that the facts come from.
 pub(crate) fn sources() -> Sources {
     Arc::new([Source { name: "office.pcap".into(), digits: 6 }])
@@ -317,11 +373,16 @@ pub(crate) fn registration_rows() -> Vec<RegistrationRow> {
     registrations().into_iter().map(|fact| RegistrationRow::new(fact, &sources())).collect()
 }
 
+pub(crate) fn transaction_rows() -> Vec<TransactionRow> {
+    transactions().into_iter().map(|fact| TransactionRow::new(fact, &sources())).collect()
+}
+
 /// All of them as a run would hand them over.
 pub(crate) fn rows() -> Vec<Row> {
     let calls = calls().into_iter().map(|fact| Fact::Call(Box::new(fact)));
     let registrations = registrations().into_iter().map(|fact| Fact::Registration(Box::new(fact)));
-    calls.chain(registrations).map(|fact| Row::new(fact, &sources())).collect()
+    let transactions = transactions().into_iter().map(|fact| Fact::Transaction(Box::new(fact)));
+    calls.chain(registrations).chain(transactions).map(|fact| Row::new(fact, &sources())).collect()
 }
 
 /// What is said at the end of [`rows`].

@@ -60,8 +60,12 @@ pub struct Tallied {
 
 impl Tallied {
     fn count(&mut self, category: Option<&'static str>, code: Option<u16>) {
-        *self.categories.entry(category).or_default() += 1;
-        *self.codes.entry(code).or_default() += 1;
+        self.add(category, code, 1);
+    }
+
+    fn add(&mut self, category: Option<&'static str>, code: Option<u16>, count: u64) {
+        *self.categories.entry(category).or_default() += count;
+        *self.codes.entry(code).or_default() += count;
     }
 
     /// All of them.
@@ -93,6 +97,8 @@ pub struct Totals {
     pub calls: Tallied,
     /// The registrations.
     pub registrations: Tallied,
+    /// The transactions outside both: each of a row's, not the row as one.
+    pub transactions: Tallied,
     /// The SIP messages.
     pub messages: Traffic,
 }
@@ -103,6 +109,7 @@ impl Totals {
         match row {
             Row::Call(row) => self.calls.count(row.category(), row.code()),
             Row::Registration(row) => self.registrations.count(row.category(), row.code()),
+            Row::Transaction(row) => self.transactions.add(row.category(), row.code(), row.count()),
         }
     }
 }

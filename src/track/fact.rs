@@ -1,5 +1,7 @@
 //! What tracking says in the end: how a call or a registration went. Knows nothing of how it is printed.
 
+use std::time::Duration;
+
 use crate::codes::{Category, Code};
 use crate::event::Path;
 use crate::packet::Place;
@@ -13,6 +15,8 @@ pub enum Fact {
     Call(Box<CallFact>),
     /// A registration as it stands when the captures end.
     Registration(Box<RegistrationFact>),
+    /// Transactions outside calls and registrations that are alike, as counted when the captures end.
+    Transaction(Box<TransactionFact>),
 }
 
 /// Who did something in a call.
@@ -271,4 +275,60 @@ pub struct RegistrationFact {
     pub messages: u32,
     /// The whole life.
     pub timeline: Vec<Step>,
+}
+
+/// How long the first sending of a request waited for its final response.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ResponseTimes {
+    /// The shortest.
+    pub least: Duration,
+    /// The arithmetic mean.
+    pub mean: Duration,
+    /// The longest.
+    pub most: Duration,
+}
+
+/// Transactions outside calls and registrations that came the same way and ended alike. A text of more than 1024 bytes
+/// is left out.
+#[derive(Clone, Debug)]
+pub struct TransactionFact {
+    /// As sent.
+    pub method: Box<str>,
+    /// The final response as it reached the client; `None` where none came in time.
+    pub code: Option<Code>,
+    /// How they went, timer F (RFC 3261 17.1.2.2) taken into account.
+    pub category: Category,
+    /// Reason phrase of the first one's final response.
+    pub phrase: Option<Box<str>>,
+    /// Timer F ran out before the captures ended.
+    pub timed_out: bool,
+    /// How many transactions; one that was sent again with credentials is one.
+    pub count: u64,
+    /// How many of them were sent again with credentials after a 401 or 407.
+    pub challenged: u64,
+    /// Response times of those whose request was captured.
+    pub response: Option<ResponseTimes>,
+    /// The first message.
+    pub first: Timestamp,
+    /// The packet of the first message.
+    pub place: Place,
+    /// The packet that shows how the first one ended: its final response, else its request.
+    pub evidence: Place,
+    /// The last message.
+    pub last: Timestamp,
+    /// URI of From; `None` where OPTIONS between the same hosts differ in it.
+    pub from: Option<Box<str>>,
+    /// URI of To; `None` likewise.
+    pub to: Option<Box<str>>,
+    /// Addresses and transport of the first one on the client's hop. `None` where there were too many rows to tell these
+    /// apart: such a row says nothing but the method and how they ended.
+    pub path: Option<Path>,
+    /// The first client's User-Agent.
+    pub user_agent: Option<Box<str>>,
+    /// Event package of SUBSCRIBE, NOTIFY and PUBLISH (RFC 6665).
+    pub event: Option<Box<str>>,
+    /// Every SIP message of them, retransmissions, duplicates and challenges included.
+    pub messages: u64,
+    /// Call-ID of the first one.
+    pub call_id: Option<Box<str>>,
 }

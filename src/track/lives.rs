@@ -9,7 +9,7 @@
 
 use std::net::SocketAddr;
 
-use super::fact::{CallFact, Fact, RegistrationCause, RegistrationFact, Side};
+use super::fact::{CallFact, Fact, RegistrationCause, RegistrationFact, Side, TransactionFact};
 use super::{Mark, Marking, Settings, Tracker};
 use crate::event::{Event, Path, Transport, Undelivered, What};
 use crate::packet::Place;
@@ -17,7 +17,7 @@ use crate::time::Timestamp;
 use crate::wire::sip::Message;
 
 /// One line of a life as a message with its path and time.
-fn line(text: &str, frame: u64, tracker: &mut Tracker) {
+pub(super) fn line(text: &str, frame: u64, tracker: &mut Tracker) {
     let mut words = text.split_whitespace();
     let mut word = || words.next().unwrap_or_else(|| panic!("three words at least: {text}"));
     let seconds: f64 = word().parse().expect("seconds");
@@ -65,9 +65,13 @@ fn line(text: &str, frame: u64, tracker: &mut Tracker) {
     }
     message += &format!("From: <sip:{from_user}@example.com>;tag={from}\r\nTo: <sip:{to_user}@example.com>{to}\r\n");
     message += &format!("Call-ID: {}\r\nCSeq: {cseq} {method}\r\n", option("id").unwrap_or("c"));
-    for (key, header) in
-        [("reason", "Reason"), ("contact", "Contact"), ("expires", "Expires"), ("auth", "Authorization")]
-    {
+    for (key, header) in [
+        ("reason", "Reason"),
+        ("contact", "Contact"),
+        ("expires", "Expires"),
+        ("auth", "Authorization"),
+        ("event", "Event"),
+    ] {
         if let Some(value) = option(key) {
             message += &format!("{header}: {}\r\n", value.replace('_', " "));
         }
@@ -158,13 +162,31 @@ fn words_of_registration(registration: &RegistrationFact) -> String {
     words.join(" ")
 }
 
+fn words_of_transaction(transaction: &TransactionFact) -> String {
+    let mut words = vec![transaction.method.to_string()];
+    words.push(transaction.code.map_or("?".to_owned(), |code| code.to_string()));
+    words.push(format!("{:?}", transaction.category).to_lowercase());
+    words.push(format!("count={}", transaction.count));
+    words.push(format!("challenged={}", transaction.challenged));
+    words.push(format!("timed_out={}", transaction.timed_out));
+    words.push(format!("messages={}", transaction.messages));
+    let times = transaction.response.map(|times| [times.least, times.mean, times.most].map(|time| time.as_secs_f64()));
+    words.push(times.map_or("response=-".to_owned(), |[least, mean, most]| format!("response={least}/{mean}/{most}")));
+    words.push(format!("id={}", transaction.call_id.as_deref().unwrap_or("-")));
+    words.push(format!("event={}", transaction.event.as_deref().unwrap_or("-")));
+    words.push(format!("from={}", transaction.from.as_deref().unwrap_or("-")));
+    words.push(format!("to={}", transaction.to.as_deref().unwrap_or("-")));
+    words.push(format!("src={}", transaction.path.map_or("-".to_owned(), |path| path.src.to_string())));
+    words.join(" ")
+}
+
 /// Lives that end at `end` seconds; `expected` holds a row per line, of which every word must be true.
-fn live(name: &str, end: f64, life: &str, expected: &str) {
+pub(super) fn live(name: &str, end: f64, life: &str, expected: &str) {
     live_with(Settings::default(), name, end, life, expected);
 }
 
 fn live_with(settings: Settings, name: &str, end: f64, life: &str, expected: &str) {
-    let mut tracker = Tracker::new(settings);
+    let mut tracker = Tracker::with(settings);
     let lines = life.lines().map(str::trim).filter(|line| !line.is_empty());
     for (frame, text) in (1..).zip(lines) {
         line(text, frame, &mut tracker);
@@ -175,12 +197,14 @@ fn live_with(settings: Settings, name: &str, end: f64, life: &str, expected: &st
     facts.sort_by_key(|fact| match fact {
         Fact::Call(call) => (call.start, call.place),
         Fact::Registration(registration) => (registration.start, registration.place),
+        Fact::Transaction(transaction) => (transaction.first, transaction.place),
     });
     let rows: Vec<String> = facts
         .iter()
         .map(|fact| match fact {
             Fact::Call(call) => words_of_call(call),
             Fact::Registration(registration) => words_of_registration(registration),
+            Fact::Transaction(transaction) => words_of_transaction(transaction),
         })
         .collect();
     let expected: Vec<&str> = expected.lines().map(str::trim).filter(|line| !line.is_empty()).collect();
@@ -1317,7 +1341,7 @@ proptest::proptest! {
         lines in proptest::collection::vec(any_line(), 0..60),
         tail in 0_i64..500,
     ) {
-        let mut tracker = Tracker::new(Settings::default());
+        let mut tracker = Tracker::new();
         let (mut at, mut facts) = (0_u32, Vec::new());
         for (frame, text) in (1..).zip(&lines) {
             let (gap, rest) = text.split_once(' ').expect("a gap");
@@ -1345,6 +1369,7 @@ proptest::proptest! {
                     counted += registration.messages;
                     proptest::prop_assert_eq!(registration.timeline.last().map(|step| step.code), registration.code);
                 }
+                Fact::Transaction(row) => counted += u32::try_from(row.messages).unwrap_or(u32::MAX),
             }
         }
         proptest::prop_assert!(counted as usize <= lines.len());
@@ -1353,6 +1378,7 @@ proptest::proptest! {
             .map(|fact| match fact {
                 Fact::Call(call) => call.place,
                 Fact::Registration(registration) => registration.place,
+                Fact::Transaction(row) => row.place,
             })
             .collect();
         proptest::prop_assert_eq!(starts.len(), facts.len());

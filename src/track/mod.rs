@@ -1,8 +1,9 @@
-//! Remembers: what messages mean together, for calls and registrations (RFC 3261 10, 12, 13, 15, 17). Knows no
-//! packets' bytes, no files, no wall clock, and nothing of how a fact is printed.
+//! Remembers: what messages mean together, for calls, registrations and what is neither (RFC 3261 10, 12, 13, 15, 17).
+//! Knows no packets' bytes, no files, no wall clock, and nothing of how a fact is printed.
 
 mod call;
 mod dialog;
+mod exchange;
 pub mod fact;
 mod legs;
 #[cfg(test)]

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::call::{Arrival, Call, Tags};
+use super::exchange::{Exchanges, stands_alone};
 use super::fact::{CallFact, Fact};
 use super::legs::{Calls, Legs};
 use super::marks::{Mark, Marking, Settings};
@@ -107,6 +108,7 @@ pub struct Tracker {
     calls: Vec<Option<Open>>,
     free: Vec<usize>,
     registrations: Vec<Registration>,
+    pub(super) exchanges: Exchanges,
     /// Which registration holds a contact of an address-of-record.
     holders: HashMap<u64, usize, foldhash::quality::RandomState>,
     /// Which open call sent an initial INVITE last on a hop.
@@ -151,9 +153,15 @@ fn settled(mut call: Call, settings: &Settings, now: Timestamp) -> CallFact {
 }
 
 impl Tracker {
+    /// A tracker that has seen nothing, with the settings that are usual.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::default()
+    }
+
     /// A tracker that has seen nothing.
     #[must_use]
-    pub fn new(settings: Settings) -> Self {
+    pub fn with(settings: Settings) -> Self {
         let mut marks = settings.marks.clone();
         marks.sort_by_key(|mark| Reverse(mark.at));
         Self { settings, marks, ..Self::default() }
@@ -178,6 +186,8 @@ impl Tracker {
         let arrival = Arrival { event, message, key, tags: Tags::of(&self.digest, message) };
         if method == Method::Register {
             self.feed_registration(call_id, &arrival);
+        } else if stands_alone(&method) {
+            self.feed_alone(call_id, &arrival, belongs_to_calls(&method));
         } else if belongs_to_calls(&method) {
             self.feed_call(call_id, &arrival);
         }
@@ -187,6 +197,7 @@ impl Tracker {
     pub fn advance(&mut self, now: Timestamp) {
         let now = self.now.map_or(now, |then| then.max(now));
         self.now = Some(now);
+        self.exchanges.advance(now);
         loop {
             let alarm = self.alarms.peek().map(|Reverse((at, _))| *at).filter(|at| *at <= now);
             let mark = self.marks.last().map(|mark| mark.at).filter(|at| *at <= now);
@@ -282,9 +293,11 @@ impl Tracker {
             facts.push(Fact::Call(Box::new(fact)));
         }
         facts.extend(self.registrations.drain(..).map(|open| Fact::Registration(Box::new(open.into_fact(now)))));
+        facts.extend(self.exchanges.finish(now).into_iter().map(|fact| Fact::Transaction(Box::new(fact))));
         facts.sort_by_key(|fact| match fact {
             Fact::Call(call) => (call.start, call.place),
             Fact::Registration(registration) => (registration.start, registration.place),
+            Fact::Transaction(transaction) => (transaction.first, transaction.place),
         });
         self.facts.extend(facts);
         self.groups.clear();
@@ -421,6 +434,20 @@ impl Tracker {
         // Cut before what tells the calls of one Call-ID apart; a registration under it might be meant as well.
         let group = self.groups.get(call_id)?;
         group.calls.last().copied().filter(|_| method.is_some() || group.registrations.is_empty())
+    }
+
+    /// A message of a method that calls use and others too: the call's where one claims it, even one closed lately.
+    fn feed_alone(&mut self, call_id: &[u8], arrival: &Arrival<'_, '_>, may_be_of_a_call: bool) {
+        if !self.exchanges.knows(&self.digest, call_id, arrival) && may_be_of_a_call {
+            if self.slot_of(call_id, arrival).is_some() {
+                return self.feed_call(call_id, arrival);
+            }
+            if self.is_straggler(call_id, arrival.tags) {
+                return;
+            }
+        }
+        let now = self.now.unwrap_or(arrival.event.at);
+        self.exchanges.feed(&self.digest, call_id, arrival, now);
     }
 
     /// The open call that a message belongs to: the surest, and among equals the newest.

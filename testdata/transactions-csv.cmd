@@ -1,0 +1,1 @@
+analyze transactions.pcap --format csv --show transactions

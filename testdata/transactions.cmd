@@ -1,0 +1,1 @@
+analyze transactions.pcap --show transactions
