@@ -41,6 +41,8 @@ Register-ArgumentCompleter -Native -CommandName 'sipcodes' -ScriptBlock {
             [CompletionResult]::new('--columns', '--columns', [CompletionResultType]::ParameterName, 'Which columns to print, in this order')
             [CompletionResult]::new('--show', '--show', [CompletionResultType]::ParameterName, 'What to list [default: calls,registrations; in CSV: calls]')
             [CompletionResult]::new('--color', '--color', [CompletionResultType]::ParameterName, 'When to use colour in tables and messages')
+            [CompletionResult]::new('-r', '-r', [CompletionResultType]::ParameterName, 'Of a folder, read the captures in the folders inside it, too')
+            [CompletionResult]::new('--recursive', '--recursive', [CompletionResultType]::ParameterName, 'Of a folder, read the captures in the folders inside it, too')
             [CompletionResult]::new('-q', '-q', [CompletionResultType]::ParameterName, 'Print no progress and no warnings, only errors')
             [CompletionResult]::new('--quiet', '--quiet', [CompletionResultType]::ParameterName, 'Print no progress and no warnings, only errors')
             [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')

@@ -73,7 +73,7 @@ _sipcodes() {
             return 0
             ;;
         sipcodes__subcmd__analyze)
-            opts="-f -o -q -h --format --output --columns --show --color --quiet --help"
+            opts="-r -f -o -q -h --recursive --format --output --columns --show --color --quiet --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0

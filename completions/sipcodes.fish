@@ -44,6 +44,7 @@ all\t'Everything there is'"
 complete -c sipcodes -n "__fish_sipcodes_using_subcommand analyze" -l color -d 'When to use colour in tables and messages' -r -f -a "auto\t'On a terminal, unless `NO_COLOR` is set'
 always\t'Even into a pipe or a file'
 never\t'Not at all'"
+complete -c sipcodes -n "__fish_sipcodes_using_subcommand analyze" -s r -l recursive -d 'Of a folder, read the captures in the folders inside it, too'
 complete -c sipcodes -n "__fish_sipcodes_using_subcommand analyze" -s q -l quiet -d 'Print no progress and no warnings, only errors'
 complete -c sipcodes -n "__fish_sipcodes_using_subcommand analyze" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c sipcodes -n "__fish_sipcodes_using_subcommand codes" -s f -l format -d 'How to print' -r -f -a "table\t'Columns for people'

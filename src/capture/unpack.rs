@@ -545,7 +545,7 @@ pub(super) mod tests {
 
     #[test]
     fn of_a_file_cut_short_what_is_whole_is_kept() {
-        let pieces = pieces(12, 100);
+        let pieces = pieces(4, 30);
         for packing in Packing::ALL {
             // A member for each packet: so it is known which bytes hold which.
             let members: Vec<Vec<u8>> = pieces.iter().map(|piece| packed(packing, piece)).collect();
@@ -579,17 +579,17 @@ pub(super) mod tests {
 
     #[test]
     fn a_single_member_cut_short_gives_what_can_be_unpacked() {
-        let plain = pieces(200, 900).concat();
+        let plain = pieces(90, 900).concat();
         for packing in Packing::ALL {
             let bytes = packed(packing, &plain);
             let mut before = 0;
-            for cut in (0..bytes.len()).step_by(7).chain([bytes.len() - 1]) {
+            for cut in (0..bytes.len()).step_by(bytes.len() / 25).chain([bytes.len() - 1]) {
                 let got = Reading::of_bytes(&bytes[..cut]);
                 assert!(got.packets.len() >= before, "{packing:?} {cut}");
                 before = got.packets.len();
                 assert_eq!(got.troubles.len(), 1);
             }
-            assert_eq!(before, 200, "{packing:?}: all of it is there, only the end mark is not");
+            assert_eq!(before, 90, "{packing:?}: all of it is there, only the end mark is not");
             let got = Reading::of_bytes(&bytes[..bytes.len() - 1]);
             let said = got.troubles[0].to_string();
             let expected = format!(
@@ -701,10 +701,10 @@ pub(super) mod tests {
 
     #[test]
     fn a_bomb_is_only_as_large_as_what_is_asked_of_it() {
-        let zeros = vec![0; 50_000_000];
+        let zeros = vec![0; 5_000_000];
         for packing in [Packing::Gzip, Packing::Zstd] {
             let bytes = packed(packing, &zeros);
-            assert!(bytes.len() < 100_000);
+            assert!(bytes.len() < 10_000);
             let mut stream = Unpacked::new(Box::new(io::Cursor::new(bytes)));
             let (mut into, mut sum) = (vec![1; 1 << 20], 0);
             loop {
@@ -720,7 +720,7 @@ pub(super) mod tests {
     }
 
     proptest! {
-        #![proptest_config(ProptestConfig::with_cases(256))]
+        #![proptest_config(ProptestConfig::with_cases(96))]
 
         #[test]
         fn no_bytes_do_harm(
