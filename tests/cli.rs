@@ -294,11 +294,170 @@ fn what_is_no_capture_gets_one_clear_line() {
     }
 }
 
+/// A program's output for these bytes; `None` where the machine has no such program.
+fn through(program: &str, bytes: &[u8]) -> Option<Vec<u8>> {
+    let mut child = Command::new(program)
+        .args(["-c", "-q"])
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::null())
+        .spawn()
+        .ok()?;
+    child.stdin.take().unwrap().write_all(bytes).ok()?;
+    let output = child.wait_with_output().unwrap();
+    Some(output.stdout).filter(|packed| output.status.success() && !packed.is_empty())
+}
+
 #[test]
-fn a_directory_is_not_read_yet_and_says_what_to_do() {
-    let folder = Folder::new("directory");
-    fs::create_dir(folder.0.join("traces")).unwrap();
-    folder.run(&["analyze", "traces"]).status(2).says(1, &["traces", "directory", "name the files"]);
+fn compressed_captures_are_read_from_files_and_pipes_and_merged() {
+    let calls: Vec<_> = (0..3).map(|n| busy(&format!("call-{n}@192.0.2.1"))).collect();
+    let plain = pcap(ETHERNET, &calls.concat());
+    let folder = Folder::new("packed").with("a.pcap", &plain).with("b.pcap", one_of_each());
+    let calls = |names: &[&str]| {
+        let args = [&["analyze", "-f", "csv", "--columns", "call_id,code,messages,duplicates"][..], names].concat();
+        folder.run(&args).status(0).silent().out
+    };
+    let (alone, merged) = (calls(&["a.pcap"]), calls(&["a.pcap", "b.pcap"]));
+    // gzip is everywhere; of the others, those that there are.
+    let mut tried = Vec::new();
+    for program in ["gzip", "zstd", "xz", "lz4"] {
+        let Some(packed) = through(program, &plain) else { continue };
+        tried.push(program);
+        // The name says nothing.
+        fs::write(folder.0.join("packed"), &packed).unwrap();
+        assert_eq!(calls(&["packed"]), alone, "{program}");
+        assert_eq!(calls(&["packed", "b.pcap"]), merged, "{program}");
+        let mut child = folder
+            .command(&["analyze", "-", "-f", "csv", "--columns", "call_id,code,messages,duplicates"])
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        child.stdin.take().unwrap().write_all(&packed).unwrap();
+        let piped = Said::from(child.wait_with_output().unwrap()).status(0).silent();
+        assert_eq!(piped.out, alone, "{program}");
+        let cut = folder.command(&["analyze", "cut", "-f", "csv"]);
+        fs::write(folder.0.join("cut"), &packed[..packed.len() - 1]).unwrap();
+        let said = Said::from({ cut }.output().unwrap()).status(0).says(1, &["warning: cut: ", "cut short at byte"]);
+        assert!(said.out.contains("call-2@192.0.2.1"), "{program}: {}", said.out);
+    }
+    assert!(tried.contains(&"gzip"), "{tried:?}");
+}
+
+#[test]
+fn a_rotated_set_is_one_capture() {
+    let frames = [busy("call-1@192.0.2.1"), busy("call-2@192.0.2.1"), registration("reg-1@192.0.2.1")].concat();
+    let whole = pcap(ETHERNET, &frames);
+    // As tcpdump -C: the same header, the next records. Names are no order: the tenth stands before the second.
+    let mut at = 24;
+    let mut folder = Folder::new("rotated").with("whole.pcap", &whole);
+    for (n, frame) in frames.iter().enumerate() {
+        let end = at + 16 + frame.len();
+        let part = [&whole[..24], &whole[at..end]].concat();
+        let part = if n % 2 == 1 { through("gzip", &part).unwrap_or(part) } else { part };
+        let name = if n == 0 { "rotated".to_owned() } else { format!("rotated{n}") };
+        folder = folder.with(&name, part);
+        at = end;
+    }
+    fs::create_dir(folder.0.join("set")).unwrap();
+    for name in folder.names().into_iter().filter(|name| name.starts_with("rotated")) {
+        fs::rename(folder.0.join(&name), folder.0.join("set").join(&name)).unwrap();
+    }
+    let rows = |name| folder.run(&["analyze", name, "-f", "csv"]).status(0).silent().out;
+    assert_eq!(rows("set"), rows("whole.pcap"));
+    assert_eq!(rows("whole.pcap").lines().count(), 3);
+}
+
+#[test]
+fn a_packet_in_two_captures_counts_once() {
+    let data = |name: &str| fs::read(PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("testdata").join(name)).unwrap();
+    for name in ["answered.pcap", "tcp.pcap", "tcp-segments.pcap", "ip-fragments.pcap"] {
+        let folder = Folder::new("twice").with("a.pcap", data(name)).with("b.pcap", data(name));
+        let rows = |files: &[&str]| {
+            let columns = "call_id,code,reason,start,ended,retransmissions,attempts,hops,timed_out,ack_missing";
+            let args = [&["analyze", "-f", "csv", "--columns", columns][..], files].concat();
+            folder.run(&args).status(0).silent().out
+        };
+        assert_eq!(rows(&["a.pcap", "b.pcap"]), rows(&["a.pcap"]), "{name}");
+    }
+}
+
+#[test]
+fn a_folder_is_its_captures() {
+    let capture = |call: &str| pcap(ETHERNET, &busy(call));
+    let folder = Folder::new("folder");
+    let make = |name: &str, bytes: &[u8]| {
+        let path = folder.0.join(name);
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        fs::write(path, bytes).unwrap();
+    };
+    make("set/b.txt", &capture("call-b@192.0.2.1"));
+    make("set/a.pcap", &capture("call-a@192.0.2.1"));
+    make("set/notes.pcap", b"not a capture at all\n");
+    make("set/empty.pcap", b"");
+    make("set/deep/er/c", &capture("call-c@192.0.2.1"));
+    make("other/README", b"words\n");
+    make("other/deep/d.pcap", &capture("call-d@192.0.2.1"));
+    make("foreign/netmon.cap", b"GMBU\x02\0\0\0");
+    make("foreign/a.pcap", &capture("call-a@192.0.2.1"));
+    fs::create_dir_all(folder.0.join("nothing")).unwrap();
+    let read = |args: &[&str]| {
+        let args = [&["analyze", "-f", "json"][..], args].concat();
+        let said = folder.run(&args);
+        let files = |out: &str| -> Vec<String> {
+            let Ok(json) = serde_json::from_str::<serde_json::Value>(out) else { return Vec::new() };
+            let captures = json["captures"].as_array().unwrap();
+            captures.iter().map(|capture| capture["file"].as_str().unwrap().replace('\\', "/")).collect()
+        };
+        (files(&said.out), said)
+    };
+    let all = ["set/a.pcap", "set/b.txt", "set/deep/er/c"];
+    type Case<'a> = (&'a [&'a str], &'a [&'a str], i32, &'a [&'a str]);
+    let cases: &[Case<'_>] = &[
+        (&["set"], &all[..2], 0, &[]),
+        (&["-r", "set"], &all, 0, &[]),
+        (&["--recursive", "set/"], &all, 0, &[]),
+        (&["-r", "set", "set/a.pcap"], &["set/b.txt", "set/deep/er/c", "set/a.pcap"], 0, &[]),
+        (&["-r", "set", "set/deep"], &all, 0, &[]),
+        (&["other"], &[], 1, &["other: no capture in this folder, only README; --recursive looks into the folder"]),
+        (&["-r", "other"], &["other/deep/d.pcap"], 0, &[]),
+        (&["nothing"], &[], 1, &["nothing: an empty folder"]),
+        (&["nothing", "set"], &["nothing", "set/a.pcap", "set/b.txt"], 3, &["nothing: an empty folder"]),
+        (&["foreign"], &["foreign/a.pcap", "foreign/netmon.cap"], 3, &["foreign/netmon.cap: ", "Network Monitor"]),
+    ];
+    for (args, expected, status, words) in cases {
+        let (files, said) = read(args);
+        let said = said.status(*status).says(usize::from(!words.is_empty()), words);
+        assert_eq!(files, *expected, "{args:?}: {}", said.err);
+    }
+    let said = folder.run(&["analyze", "set", "-o", "set/a.pcap"]).status(2);
+    said.says(1, &["set/a.pcap: is one of the captures"]);
+}
+
+#[cfg(unix)]
+#[test]
+fn links_and_pipes_in_a_folder_neither_hang_nor_double() {
+    use std::os::unix::fs::symlink;
+    let folder = Folder::new("links").with("b.pcap", one_of_each());
+    let at = |name: &str| folder.0.join(name);
+    fs::create_dir(at("set")).unwrap();
+    fs::rename(at("b.pcap"), at("set/b.pcap")).unwrap();
+    symlink("b.pcap", at("set/a-link")).unwrap();
+    symlink(".", at("set/circle")).unwrap();
+    symlink("self", at("set/self")).unwrap();
+    symlink("gone", at("set/dangling")).unwrap();
+    symlink("set", at("way")).unwrap();
+    assert!(Command::new("mkfifo").arg(at("set/pipe")).status().unwrap().success());
+    for (args, name) in [(&["-r", "set"][..], "set/b.pcap"), (&["way"], "way/b.pcap"), (&["way", "set"], "way/b.pcap")]
+    {
+        let said = folder.run(&[&["analyze", "-f", "json"][..], args].concat());
+        let json: serde_json::Value = serde_json::from_str(&said.out).unwrap_or_default();
+        let captures = json["captures"].as_array().unwrap();
+        assert_eq!(captures[0]["file"], name, "{args:?}: {}", said.err);
+        assert_eq!(json["calls"].as_array().unwrap().len(), 1, "{args:?}");
+        assert_eq!(captures[0]["duplicates"], 0);
+    }
 }
 
 #[test]

@@ -39,7 +39,8 @@ Exit status:
 const ANALYZE_EXAMPLES: &str = "\
 Examples:
   sipcodes analyze trace.pcap
-  sipcodes analyze proxy.pcapng gateway.pcapng --show calls
+  sipcodes analyze proxy.pcapng gateway.pcapng.gz --show calls
+  sipcodes analyze --recursive /var/captures
   sipcodes analyze trace.pcap --columns start,from_uri,to_uri,code,status,reason
   sipcodes analyze trace.pcap --format csv -o calls.csv
   sipcodes analyze *.pcap --format json | jq '.calls[] | select(.code >= 400)'
@@ -86,12 +87,19 @@ pub(crate) enum Command {
 /// `sipcodes analyze`.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Analyze {
-    /// pcap or pcapng files; `-` reads standard input
+    /// pcap or pcapng files, folders of them; `-` reads standard input
+    ///
+    /// Each may be compressed with gzip, zstd, xz or lz4: content tells, not the name. Of a folder, all captures in it
+    /// are read, and other files passed over.
     ///
     /// Several captures are one timeline: their packets are merged by time. Frame numbers stay those of each file, as
     /// Wireshark counts them.
     #[arg(required = true, value_name = "CAPTURE", value_hint = clap::ValueHint::FilePath)]
     pub(crate) captures: Vec<PathBuf>,
+
+    /// Of a folder, read the captures in the folders inside it, too
+    #[arg(short, long)]
+    pub(crate) recursive: bool,
 
     /// How to print
     #[arg(short, long, value_enum, default_value_t = Format::Table, help_heading = "Output")]

@@ -1,11 +1,12 @@
 //! What was typed becomes what is done: resolved and checked, so that nothing is left to go wrong but the data.
 //! Knows no packet; looks at files only to tell what they are.
 
+use std::collections::HashSet;
 use std::fs;
 use std::io::{self, IsTerminal};
 use std::path::{Path, PathBuf};
 
-use crate::capture::Source;
+use crate::capture::{Source, captures_in};
 use crate::codes::{Code, Entry};
 use crate::render::{self, Layout, shown};
 use crate::report::column::{CALLS, REGISTRATIONS};
@@ -20,8 +21,6 @@ use super::run::Failure;
 /// Something typed that cannot be done, and what to type instead.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum Misuse {
-    #[error("{}: is a directory; name the files in it (for example {}/*.pcap)", shown(.0), shown(.0.trim_end_matches('/')))]
-    Directory(String),
     #[error("standard input (`-`) can be read only once")]
     StdinTwice,
     #[error("standard input is a terminal; pipe a capture into it, or name a file")]
@@ -130,14 +129,14 @@ impl Plan {
         }
         let show = kinds(&typed.show, format)?;
         let columns = columns(&show, &typed.columns)?;
-        let sources = sources(&typed.captures, around)?;
+        let sources = sources(&typed.captures, typed.recursive, around)?;
         let output = match typed.output {
             None => Output::Stdout,
             Some(path) if path.as_os_str() == "-" => Output::Stdout,
             Some(path) => Output::File(path),
         };
         if let Output::File(path) = &output
-            && typed.captures.iter().any(|capture| is_same_file(capture, path))
+            && sources.iter().any(|source| matches!(source, Source::File(capture) if is_same_file(capture, path)))
         {
             return Err(Misuse::OutputIsCapture(path.to_string_lossy().into_owned()));
         }
@@ -242,14 +241,18 @@ fn columns(show: &[Kind], typed: &[String]) -> Result<Columns, Misuse> {
     Columns::choose(show, names()).map_err(|_| Misuse::NoColumn(known().join(", ")))
 }
 
-fn sources(typed: &[PathBuf], around: &Surroundings) -> Result<Vec<Source>, Misuse> {
+fn sources(typed: &[PathBuf], recursive: bool, around: &Surroundings) -> Result<Vec<Source>, Misuse> {
     let mut sources = Vec::with_capacity(typed.len());
+    // What is named by itself is not read once more because it lies in a folder that is named, too.
+    let mut known: HashSet<PathBuf> =
+        typed.iter().filter(|path| !path.is_dir()).filter_map(|path| fs::canonicalize(path).ok()).collect();
     for path in typed {
         if path.as_os_str() != "-" {
             if path.is_dir() {
-                return Err(Misuse::Directory(path.to_string_lossy().into_owned()));
+                sources.extend(captures_in(path, recursive, &mut known));
+            } else {
+                sources.push(Source::File(path.clone()));
             }
-            sources.push(Source::File(path.clone()));
         } else if sources.contains(&Source::Stdin) {
             return Err(Misuse::StdinTwice);
         } else if around.stdin_is_terminal {
@@ -312,6 +315,7 @@ mod tests {
     fn typed(captures: &[&str]) -> Analyze {
         Analyze {
             captures: captures.iter().map(PathBuf::from).collect(),
+            recursive: false,
             format: Format::Table,
             output: None,
             columns: Vec::new(),

@@ -8,13 +8,13 @@ use std::path::PathBuf;
 
 use super::buffer::WINDOW;
 use super::reader::{Log, Reader};
-use super::{CaptureInfo, Source, Trouble, TroubleKind};
+use super::{Barren, CaptureInfo, Source, Trouble, TroubleKind};
 use crate::issue::Issues;
 use crate::packet::Packet;
 use crate::time::Timestamp;
 
 /// The buffer for a look at a file's first packet, in bytes.
-const GLANCE: usize = 8 * 1024;
+pub(super) const GLANCE: usize = 8 * 1024;
 
 /// Memory for the buffers of all captures that are open at once, in bytes: many at once get smaller ones.
 const MEMORY: usize = 16 * 1024 * 1024;
@@ -58,6 +58,7 @@ impl Captures {
             match source {
                 Source::Stdin => captures.attach("-".to_owned(), Ok(Box::new(io::stdin()))),
                 Source::File(path) => captures.prepare(path, alone),
+                Source::Barren(folder) => captures.say(folder),
             }
         }
         captures
@@ -145,6 +146,14 @@ impl Captures {
         }
     }
 
+    /// Adds a folder of which there is only something to say.
+    fn say(&mut self, folder: Barren) {
+        let index = self.slots.len();
+        self.infos.push(CaptureInfo { name: folder.path.display().to_string(), ..CaptureInfo::default() });
+        self.slots.push(Slot::Done);
+        self.tell(index, folder.problem, folder.remedy);
+    }
+
     /// Adds a stream that is open already and cannot be opened again.
     fn attach(&mut self, name: String, source: io::Result<Box<dyn Read + Send>>) {
         let index = self.slots.len();
@@ -222,18 +231,11 @@ impl Captures {
     }
 
     fn refuse(&mut self, index: usize, error: &io::Error) {
-        let (problem, remedy) = match error.kind() {
-            ErrorKind::NotFound => ("no such file".to_owned(), "check the name"),
-            ErrorKind::PermissionDenied => {
-                ("permission denied".to_owned(), "captures of tcpdump often belong to root: sudo chmod a+r, or sudo")
-            }
-            ErrorKind::IsADirectory => ("is a directory".to_owned(), "name the captures inside it"),
-            // EMFILE and ENFILE have no kind of their own.
-            _ if cfg!(unix) && matches!(error.raw_os_error(), Some(23 | 24)) => {
-                (error.to_string(), "raise the limit (ulimit -n 4096), or merge captures of the same time in steps")
-            }
-            _ => (format!("cannot be opened: {error}"), "check the name and the disk"),
-        };
+        let (problem, remedy) = plight(error);
+        self.tell(index, problem, remedy.to_owned());
+    }
+
+    fn tell(&mut self, index: usize, problem: String, remedy: String) {
         self.troubles.push(Trouble {
             file: index as u32,
             name: self.infos.get(index).map_or_else(String::new, |info| info.name.clone()),
@@ -242,8 +244,24 @@ impl Captures {
             skipped: 0,
             kind: TroubleKind::Unreadable,
             problem,
-            remedy: remedy.to_owned(),
+            remedy,
         });
+    }
+}
+
+/// What it means that something cannot be opened, and what to do.
+pub(super) fn plight(error: &io::Error) -> (String, &'static str) {
+    match error.kind() {
+        ErrorKind::NotFound => ("no such file".to_owned(), "check the name"),
+        ErrorKind::PermissionDenied => {
+            ("permission denied".to_owned(), "captures of tcpdump often belong to root: sudo chmod a+r, or sudo")
+        }
+        ErrorKind::IsADirectory => ("is a folder".to_owned(), "name the captures inside it"),
+        // EMFILE and ENFILE have no kind of their own.
+        _ if cfg!(unix) && matches!(error.raw_os_error(), Some(23 | 24)) => {
+            (error.to_string(), "raise the limit (ulimit -n 4096), or merge captures of the same time in steps")
+        }
+        _ => (format!("cannot be opened: {error}"), "check the name and the disk"),
     }
 }
 

@@ -1,9 +1,11 @@
-//! From files to packets: pcap and pcapng, files and standard input, several captures as one timeline.
+//! From files to packets: pcap and pcapng, compressed or not, files, folders and standard input, several captures as one
+//! timeline.
 //! Knows no protocol above the number of the link type.
 
 mod buffer;
 #[cfg(test)]
 mod build;
+mod folder;
 mod framing;
 mod merge;
 mod pcap;
@@ -11,9 +13,11 @@ mod pcapng;
 mod reader;
 mod recognise;
 mod trouble;
+mod unpack;
 
 use std::path::PathBuf;
 
+pub use folder::{Barren, captures_in};
 pub use merge::Captures;
 pub use trouble::{Trouble, TroubleKind};
 
@@ -27,6 +31,8 @@ pub enum Source {
     Stdin,
     /// A file, or anything that can be opened as one (a FIFO, `/dev/fd/63`).
     File(PathBuf),
+    /// A folder that has nothing to read, only something to say.
+    Barren(Barren),
 }
 
 /// What is known of one capture while and after reading it; complete once [`Captures::next`] has returned `None`.

@@ -1,7 +1,7 @@
 //! One capture from its first byte to its last: whole packets, and what became of the bytes between them.
 //! Knows that there are formats and that files get damaged; not which captures there are besides.
 
-use std::io::Read;
+use std::io::{self, Read};
 
 use super::buffer::Buffer;
 use super::framing::{Found, Frame, Framing, Origin, Scan};
@@ -9,6 +9,7 @@ use super::pcap::Pcap;
 use super::pcapng::Pcapng;
 use super::recognise;
 use super::trouble::{Trouble, TroubleKind};
+use super::unpack::{Flaw, Meter, Unpacked};
 use super::{CaptureInfo, Section};
 use crate::issue::{Cause, Issues};
 use crate::packet::{Packet, Place};
@@ -32,6 +33,7 @@ pub(super) struct Log<'a> {
 /// One capture being read.
 pub(super) struct Reader {
     buffer: Buffer,
+    meter: Meter,
     format: Format,
     /// Number of the last frame.
     frame: u64,
@@ -70,8 +72,10 @@ struct Search {
 impl Reader {
     /// Nothing is read before the first `advance`. `window` is the size of the buffer in bytes.
     pub(super) fn new(source: Box<dyn Read + Send>, window: usize) -> Self {
+        let source = Unpacked::new(source);
         Self {
-            buffer: Buffer::new(source, window),
+            meter: source.meter(),
+            buffer: Buffer::new(Box::new(source), window),
             format: Format::Unknown,
             frame: 0,
             head: Frame::NONE,
@@ -151,9 +155,15 @@ impl Reader {
         self.waiting
     }
 
-    /// Bytes of the file that were dealt with.
+    /// Bytes of the file that were dealt with; where it is compressed, that were taken from it.
     pub(super) fn offset(&self) -> u64 {
-        self.buffer.offset()
+        if self.meter.packing().is_some() { self.meter.taken() } else { self.buffer.offset() }
+    }
+
+    /// Whether these are the packets of a capture, of whatever format.
+    pub(super) fn is_capture(&mut self) -> bool {
+        self.buffer.fill(recognise::LOOK);
+        recognise::is_capture(self.buffer.filled())
     }
 
     fn place(&self, file: u32) -> Place {
@@ -174,8 +184,11 @@ impl Reader {
         } else {
             self.buffer.fill(recognise::LOOK);
             let (problem, remedy) = match self.buffer.take_failure() {
-                Some(error) => (format!("cannot be read: {error}"), "check the disk, or copy it again".to_owned()),
-                None => recognise::diagnose(self.buffer.filled(), &log.info.name),
+                Some(error) => {
+                    let (_, problem, remedy) = failure(&error, &log.info.name, "cannot be read: ", "");
+                    (problem, remedy)
+                }
+                None => recognise::diagnose(self.buffer.filled(), &log.info.name, self.meter.packing()),
             };
             self.report(log, TroubleKind::Unreadable, 0, 0, problem, remedy);
             self.format = Format::Done;
@@ -210,8 +223,9 @@ impl Reader {
         if let Some(error) = self.buffer.take_failure() {
             log.info.skipped += have;
             self.buffer.consume(rest_len(have));
-            let remedy = "the packets before it were read; check the disk, or copy the file again".to_owned();
-            self.report(log, TroubleKind::Damaged, offset, have, format!("cannot be read further: {error}"), remedy);
+            let read = "the packets before it were read; ";
+            let (kind, problem, remedy) = failure(&error, &log.info.name, "cannot be read further: ", read);
+            self.report(log, kind, offset, have, problem, remedy);
         } else if zeros {
             self.buffer.consume(rest_len(have));
             self.zeros(offset, have, log);
@@ -239,8 +253,9 @@ impl Reader {
         }
         if let Some(error) = self.buffer.take_failure() {
             log.info.skipped += search.skipped;
-            let problem = format!("{why}, and then the file cannot be read further: {error}");
-            let remedy = "the packets before it were read; check the disk, or copy the file again".to_owned();
+            let but = "the file cannot be read further: ";
+            let (_, problem, remedy) = failure(&error, &log.info.name, but, "the packets before it were read; ");
+            let problem = format!("{why}, and then {problem}");
             self.report(log, TroubleKind::Damaged, offset, search.skipped, problem, remedy);
         } else if search.zeros {
             self.zeros(offset, search.skipped, log);
@@ -332,6 +347,21 @@ impl Reader {
             remedy,
         });
     }
+}
+
+/// How grave a failure to read is, what it is, and what to do: of a disk `but` tells what it hinders, and `read` stands
+/// before what remains to be done.
+fn failure(error: &io::Error, name: &str, but: &str, read: &str) -> (TroubleKind, String, String) {
+    let Some(flaw) = Flaw::of(error) else {
+        let remedy = format!("{read}check the disk, or copy the file again");
+        return (TroubleKind::Damaged, format!("{but}{error}"), remedy);
+    };
+    let remedy = match &flaw.way_out {
+        Some(way_out) => way_out.replace("FILE", &recognise::shell_name(name)),
+        None if flaw.cut => format!("{read}its writer or its copy was probably interrupted"),
+        None => format!("{read}copy the file again from its source"),
+    };
+    (if flaw.cut { TroubleKind::CutShort } else { TroubleKind::Damaged }, flaw.problem.clone(), remedy)
 }
 
 /// All that is at hand, as the buffer counts it.
@@ -514,17 +544,17 @@ mod tests {
 
     #[test]
     fn a_read_error_keeps_what_came_before() {
-        struct Broken(std::io::Cursor<Vec<u8>>);
+        struct Broken(io::Cursor<Vec<u8>>);
         impl Read for Broken {
-            fn read(&mut self, into: &mut [u8]) -> std::io::Result<usize> {
+            fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
                 match self.0.read(into)? {
-                    0 => Err(std::io::Error::other("the disk is gone")),
+                    0 => Err(io::Error::other("the disk is gone")),
                     count => Ok(count),
                 }
             }
         }
         let (bytes, _) = made(false, Le, 3);
-        let source = Broken(std::io::Cursor::new(bytes));
+        let source = Broken(io::Cursor::new(bytes));
         let got = Reading::of(super::super::Captures::from_reader("a", Box::new(source)));
         assert_eq!((got.packets.len(), got.kinds()), (3, vec![TroubleKind::Damaged]));
         assert!(got.troubles[0].problem.contains("the disk is gone"));

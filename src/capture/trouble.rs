@@ -11,7 +11,7 @@ pub struct Trouble {
     pub name: String,
     /// Frame number that the damaged packet would have had: the last one read, plus 1.
     pub packet: Option<u64>,
-    /// Byte offset in the file where the trouble begins.
+    /// Byte offset in the file, where it is compressed in what it unpacks to, where the trouble begins.
     pub offset: u64,
     /// Bytes that were passed over because of it.
     pub skipped: u64,
