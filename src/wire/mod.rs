@@ -6,4 +6,8 @@
 
 pub mod ip;
 pub mod link;
+mod mpls;
+mod ppp;
 pub mod sip;
+pub mod tunnel;
+pub mod wifi;
