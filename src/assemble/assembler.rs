@@ -400,7 +400,7 @@ mod tests {
         };
         let mut rtp = vec![0x80; 172];
         rtp[1] = 0;
-        let gre = raw(vec![0x45, 0, 0, 24, 0, 0, 0, 0, 64, 47, 0, 0, 1, 1, 1, 1, 2, 2, 2, 2, 0, 0, 8, 0]);
+        let sctp = raw(vec![0x45, 0, 0, 24, 0, 0, 0, 0, 64, 132, 0, 0, 1, 1, 1, 1, 2, 2, 2, 2, 0, 0, 8, 0]);
         let icmp = {
             let mut data = vec![0x45, 0, 0, 0, 0, 0, 0, 0, 64, 1, 0, 0, 1, 1, 1, 1, 2, 2, 2, 2, 3, 3, 0, 0, 0, 0, 0, 0];
             data.extend(udp(1, OPTIONS).data);
@@ -427,7 +427,7 @@ mod tests {
             ("over TCP", vec![tcp(1, &OPTIONS[..50]), tcp(51, &OPTIONS[50..])], &[(2, false)], &[]),
             ("TCP, mirrored", vec![tcp(1, OPTIONS), tcp(1, OPTIONS)], &[(1, false)], &[]),
             ("TCP, never ended", vec![tcp(1, &OPTIONS[..OPTIONS.len() - 1])], &[(1, false)], &[]),
-            ("a tunnel", vec![gre.clone(), gre], &[], &[("not_decoded_gre", 2)]),
+            ("not decoded", vec![sctp.clone(), sctp], &[], &[("not_decoded_sctp", 2)]),
             ("an ICMP error", vec![icmp], &[], &[]),
             (
                 "without Call-ID",
@@ -435,7 +435,7 @@ mod tests {
                 &[(1, false)],
                 &[("sip_without_cseq", 1), ("sip_without_call_id", 1)],
             ),
-            ("a link type", vec![Frame { link: LinkType(105), ..raw(vec![1]) }], &[], &[("link_type_105", 1)]),
+            ("a link type", vec![Frame { link: LinkType(147), ..raw(vec![1]) }], &[], &[("link_type_147", 1)]),
         ];
         for (name, frames, events, issues) in cases {
             let (out, mut counted) = run(&frames);

@@ -1,6 +1,6 @@
 //! Which tunnels a packet came out of. Knows their number and their ends, and nothing of their headers.
 
-use std::hash::{BuildHasher, Hash, Hasher};
+use std::hash::BuildHasher;
 use std::net::IpAddr;
 
 use foldhash::fast::FixedState;
@@ -22,9 +22,8 @@ impl Within {
     /// One tunnel more, between these ends; `None` where that is too many. Ports do not count: encapsulations over UDP
     /// vary them (RFC 7348 5), and fragments of one packet may get different ones.
     pub(super) fn one_more(self, src: IpAddr, dst: IpAddr) -> Option<Self> {
-        let mut hasher = FixedState::with_seed(self.id).build_hasher();
-        (src, dst).hash(&mut hasher);
-        (self.depth < MAX_DEPTH).then(|| Self { depth: self.depth + 1, id: hasher.finish() })
+        let id = FixedState::with_seed(self.id).hash_one((src, dst));
+        (self.depth < MAX_DEPTH).then_some(Self { depth: self.depth + 1, id })
     }
 
     /// Tells packets of different tunnels apart; zero outside of any.

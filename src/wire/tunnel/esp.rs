@@ -48,7 +48,7 @@ fn trailer(bytes: &[u8]) -> Option<(u8, &[u8])> {
     let (payload, padding) = rest.split_at_checked(rest.len().checked_sub(usize::from(*padding))?)?;
     // The bytes of the padding count from one; some senders write zeros.
     let counts = padding.iter().zip(1_u8..).all(|(byte, n)| *byte == n);
-    let sensible = (counts || padding.iter().all(|byte| *byte == 0)) && bytes.len() % 4 == 0;
+    let sensible = (counts || padding.iter().all(|byte| *byte == 0)) && bytes.len().is_multiple_of(4);
     (sensible && fits(*next, payload)).then_some((*next, payload))
 }
 

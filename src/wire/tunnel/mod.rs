@@ -92,9 +92,7 @@ pub fn of_udp<'a>(udp: &Udp<'a>, truncated: bool) -> Found<'a> {
         }
         // Version 2 (RFC 2661 3.1) and version 3 (RFC 3931 4.1.2); control messages carry no IP.
         (0x00..=0x7f, [2, ..]) if port(1701) => whole("L2TP header", truncated, l2tp::version_2(bytes)),
-        (0, [3, 0, 0]) if port(1701) => {
-            whole("L2TP header", truncated, bytes.get(4..).and_then(l2tp::version_3))
-        }
+        (0, [3, 0, 0]) if port(1701) => whole("L2TP header", truncated, bytes.get(4..).and_then(l2tp::version_3)),
         (1, [0 | 1, ..]) if port(37008) => whole("TZSP header", truncated, tzsp(bytes)),
         // RFC 7510 3: MPLS in UDP.
         _ if udp.dst_port == 6635 => match link::peel_from(Layer::Mpls, bytes) {
@@ -145,6 +143,3 @@ fn tzsp(bytes: &[u8]) -> Option<Found<'_>> {
     };
     Some(Ok(Some(Inside::link(layer, rest))))
 }
-
-#[cfg(test)]
-mod tests;
