@@ -318,11 +318,7 @@ mod tests {
             ("spanning tree", &[0, 38, 0x42, 0x42, 3], Link::NotIp),
             ("CDP", &[0, 90, 0xaa, 0xaa, 3, 0, 0, 0x0c, 0x20, 0], Link::NotIp),
             ("MACsec, encrypted", &[0x88, 0xe5, 0x2c], refused("MACsec")),
-            (
-                "MPLS in a VLAN, cut",
-                &[0x81, 0, 0, 1, 0x88, 0x48, 0],
-                Link::Unread(Cause::Malformed("MPLS label stack")),
-            ),
+            ("MPLS in a VLAN, cut", &[0x81, 0, 0, 1, 0x88, 0x48], Link::Unread(Cause::Malformed("MPLS label stack"))),
             ("PPPoE, cut", &[0x88, 0x64], Link::Unread(Cause::Malformed("PPPoE header"))),
             ("NSH with another protocol", &[0x89, 0x4f, 0, 2, 2, 9, 0, 0, 0, 0], Link::NotIp),
             ("SNAP of another organisation", &[0, 40, 0xaa, 0xaa, 3, 0, 0x80, 0xc2, 0, 7], Link::NotIp),
