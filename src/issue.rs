@@ -10,7 +10,7 @@ use crate::packet::Place;
 pub enum Cause {
     /// A link type that is not decoded; its LINKTYPE number.
     LinkType(u16),
-    /// A protocol or encapsulation that is not decoded, by its field name (`GRE`, `MPLS`, `PPPoE`, …).
+    /// A protocol or encapsulation that is not decoded, by its field name (`SCTP`, `ESP`, `PPP multilink`, …).
     NotDecoded(&'static str),
     /// A header that breaks its own format, by its name (`IPv4 header`, `TCP header`, …).
     Malformed(&'static str),
@@ -100,7 +100,7 @@ impl Cause {
     #[must_use]
     pub const fn remedy(self) -> &'static str {
         match self {
-            Self::LinkType(_) => "capture on an interface with Ethernet, Linux cooked or raw IP framing",
+            Self::LinkType(_) => "capture on an interface with Ethernet, Linux cooked, PPP, 802.11 or raw IP framing",
             Self::NotDecoded(_) => "capture inside the tunnel, or strip the encapsulation first",
             Self::Malformed(_) => "look at the frame named; the sender or the capture damaged it",
             Self::CutShort => "capture again with a larger snap length (tcpdump -s 0)",

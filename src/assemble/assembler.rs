@@ -6,13 +6,15 @@ use super::defrag::{Defrag, Key};
 use super::duplicate::Duplicates;
 use super::split::Stamp;
 use super::tcp::{Connections, Ends};
+use super::within::Within;
 use crate::event::{Event, Path, Transport, Undelivered, What};
 use crate::issue::{Cause, Issues};
 use crate::packet::{Packet, Place};
 use crate::wire::icmp;
 use crate::wire::ip::{self, Carried, Udp};
-use crate::wire::link::{self, Link};
+use crate::wire::link::{self, Layer, Link};
 use crate::wire::sip::{Frame, Message, frame, looks_like_sip};
+use crate::wire::tunnel::{self, Content, Inside};
 
 /// Turns packets into events. Feed it the packets of all captures in the order of time.
 #[derive(Debug)]
@@ -35,6 +37,7 @@ struct Around {
     id: Option<u32>,
     missing: usize,
     stamp: Stamp,
+    within: Within,
 }
 
 impl Default for Assembler {
@@ -56,41 +59,112 @@ impl Assembler {
     /// Takes the next packet, and gives `sink` every message that it completes.
     #[inline]
     pub fn push(&mut self, packet: &Packet<'_>, issues: &mut Issues, sink: &mut impl FnMut(Event<'_>)) {
-        let bytes = match link::peel(packet.link, packet.data) {
-            Link::Ip(bytes) => bytes,
-            Link::NotIp => return,
-            Link::Unread(cause) => return unread(packet, cause, issues),
-        };
-        let truncated = packet.is_cut();
+        match link::peel(packet.link, packet.data) {
+            Link::Ip(bytes) => self.ip(packet, Within::OUTSIDE, bytes, packet.is_cut(), issues, sink),
+            link => self.beneath(packet, Within::OUTSIDE, link, packet.is_cut(), issues, sink),
+        }
+    }
+
+    /// What the link layer turned out to be, outside or in a tunnel.
+    #[inline(never)]
+    fn beneath(
+        &mut self,
+        packet: &Packet<'_>,
+        within: Within,
+        link: Link<'_>,
+        truncated: bool,
+        issues: &mut Issues,
+        sink: &mut impl FnMut(Event<'_>),
+    ) {
+        match link {
+            Link::Ip(bytes) => self.ip(packet, within, bytes, truncated, issues, sink),
+            Link::Several(frames) => {
+                for frame in frames {
+                    self.beneath(packet, within, link::peel_from(Layer::Llc, frame), truncated, issues, sink);
+                }
+            }
+            Link::NotIp => {}
+            Link::Unread(Cause::Malformed(_)) if truncated => unread(packet, Cause::CutShort, issues),
+            Link::Unread(cause) => unread(packet, cause, issues),
+        }
+    }
+
+    #[inline(always)] // The same code for packets outside of tunnels, and once more, out of the way, for those inside.
+    fn ip(
+        &mut self,
+        packet: &Packet<'_>,
+        within: Within,
+        bytes: &[u8],
+        truncated: bool,
+        issues: &mut Issues,
+        sink: &mut impl FnMut(Event<'_>),
+    ) {
         let ip = match ip::parse(bytes, truncated) {
             Ok(ip) => ip,
             Err(cause) => return unread(packet, cause, issues),
         };
         // RTP and RTCP (RFC 7983 7): neither SIP nor a tunnel, and nearly all there is.
-        if let Carried::Udp(Udp { to_ip_end: [0x80..=0xbf, ..], .. }) = ip.carried {
+        if let Carried::Udp(udp @ Udp { to_ip_end: [0x80..=0xbf, ..], .. }) = ip.carried
+            && !tunnel::may_begin_like_media(&udp)
+        {
             return;
         }
-        let around = Around {
-            src: ip.src(),
-            dst: ip.dst(),
-            id: ip.id,
-            missing: ip.missing,
-            stamp: Stamp { at: packet.at, place: packet.place },
-        };
-        match ip.carried {
-            Carried::Udp(udp) => self.transports.udp(&around, &udp, issues, sink),
+        let stamp = Stamp { at: packet.at, place: packet.place };
+        let around = Around { src: ip.src(), dst: ip.dst(), id: ip.id, missing: ip.missing, stamp, within };
+        let inside = match ip.carried {
+            Carried::Udp(udp) => self.transports.udp(packet, &around, &udp, issues, sink),
             Carried::Fragment(fragment) => {
-                let key = Key { src: around.src, dst: around.dst, id: fragment.id, protocol: fragment.protocol };
+                let (src, dst, tunnel) = (around.src, around.dst, within.id());
+                let key = Key { src, dst, id: fragment.id, protocol: fragment.protocol, tunnel };
                 let stamp = (packet.at, packet.place);
                 let Some(whole) = self.defrag.push(key, &fragment, ip.missing, stamp, issues) else { return };
                 let id = Some(fragment.id).filter(|id| *id != 0);
                 let around = Around { id, missing: whole.missing, ..around };
-                match ip::transport(fragment.protocol, whole.payload, whole.missing > 0) {
+                let inside = match ip::transport(fragment.protocol, whole.payload, whole.missing > 0) {
                     Ok(carried) => self.transports.carried(packet, &around, carried, issues, sink),
-                    Err(cause) => unread(packet, cause, issues),
-                }
+                    Err(cause) => return unread(packet, cause, issues),
+                };
+                // What is inside may be a fragment itself, and the joined bytes are only lent.
+                let Some(Inside { content, bytes }) = inside else { return };
+                let bytes = bytes.to_vec();
+                return self.inside(packet, &around, Inside { content, bytes: &bytes }, issues, sink);
             }
             carried => self.transports.carried(packet, &around, carried, issues, sink),
+        };
+        if let Some(inside) = inside {
+            self.inside(packet, &around, inside, issues, sink);
+        }
+    }
+
+    /// The inside of a tunnel, and of the tunnels in it.
+    #[cold]
+    #[inline(never)]
+    fn inside(
+        &mut self,
+        packet: &Packet<'_>,
+        around: &Around,
+        inside: Inside<'_>,
+        issues: &mut Issues,
+        sink: &mut impl FnMut(Event<'_>),
+    ) {
+        let Some(within) = around.within.one_more(around.src, around.dst) else {
+            return unread(packet, Cause::NotDecoded("deeper nesting of tunnels"), issues);
+        };
+        let truncated = around.missing > 0;
+        match inside.content {
+            Content::Link(layer) => {
+                self.beneath(packet, within, link::peel_from(layer, inside.bytes), truncated, issues, sink);
+            }
+            Content::Protocol(protocol) => {
+                let around = Around { within, ..*around };
+                let inside = match ip::transport(protocol, inside.bytes, truncated) {
+                    Ok(carried) => self.transports.carried(packet, &around, carried, issues, sink),
+                    Err(cause) => return unread(packet, cause, issues),
+                };
+                if let Some(inside) = inside {
+                    self.inside(packet, &around, inside, issues, sink);
+                }
+            }
         }
     }
 
@@ -104,18 +178,19 @@ impl Assembler {
 }
 
 impl Transports {
-    // Out of the way of the media packets, which leave through `udp`.
+    /// Gives what is inside, where it is a tunnel.
+    // Out of the way of the media packets, which leave before.
     #[inline(never)]
-    fn carried(
+    fn carried<'a>(
         &mut self,
         packet: &Packet<'_>,
         around: &Around,
-        carried: Carried<'_>,
+        carried: Carried<'a>,
         issues: &mut Issues,
         sink: &mut impl FnMut(Event<'_>),
-    ) {
+    ) -> Option<Inside<'a>> {
         match carried {
-            Carried::Udp(udp) => self.udp(around, &udp, issues, sink),
+            Carried::Udp(udp) => return self.udp(packet, around, &udp, issues, sink),
             Carried::Tcp(tcp) => {
                 let ends = Ends {
                     src: SocketAddr::new(around.src, tcp.src_port),
@@ -129,21 +204,40 @@ impl Transports {
             // Joined fragments that are fragments themselves: no sender makes these.
             Carried::Fragment(_) => unread(packet, Cause::Malformed("IP fragment"), issues),
             Carried::Icmp { protocol, message } => icmp_error(around.stamp, protocol, message, sink),
-            Carried::Other(protocol) => {
-                if let Some(name) = ip::tunnel_of_protocol(protocol) {
-                    unread(packet, Cause::NotDecoded(name), issues);
+            Carried::Other(protocol, payload) => match tunnel::of_protocol(protocol, payload, around.missing > 0) {
+                Ok(Some(inside)) => return Some(inside),
+                Ok(None) => {
+                    if let Some(name) = ip::tunnel_of_protocol(protocol) {
+                        unread(packet, Cause::NotDecoded(name), issues);
+                    }
                 }
-            }
+                Err(cause) => unread(packet, cause, issues),
+            },
         }
+        None
     }
 
+    /// Gives what is inside, where it is a tunnel.
     #[inline(never)]
-    fn udp(&mut self, around: &Around, udp: &Udp<'_>, issues: &mut Issues, sink: &mut impl FnMut(Event<'_>)) {
+    fn udp<'a>(
+        &mut self,
+        packet: &Packet<'_>,
+        around: &Around,
+        udp: &Udp<'a>,
+        issues: &mut Issues,
+        sink: &mut impl FnMut(Event<'_>),
+    ) -> Option<Inside<'a>> {
         if looks_like_sip(udp.to_ip_end) {
             self.sip_over_udp(around, udp, issues, sink);
         } else if let Some(name) = ip::tunnel_of_ports(udp) {
             issues.add(around.stamp.place, Cause::NotDecoded(name), udp.to_ip_end.len() as u64);
+        } else {
+            return tunnel::of_udp(udp, around.missing > 0).unwrap_or_else(|cause| {
+                unread(packet, cause, issues);
+                None
+            });
         }
+        None
     }
 
     fn sip_over_udp(&mut self, around: &Around, udp: &Udp<'_>, issues: &mut Issues, sink: &mut impl FnMut(Event<'_>)) {
@@ -328,7 +422,7 @@ mod tests {
         };
         let mut rtp = vec![0x80; 172];
         rtp[1] = 0;
-        let gre = raw(vec![0x45, 0, 0, 24, 0, 0, 0, 0, 64, 47, 0, 0, 1, 1, 1, 1, 2, 2, 2, 2, 0, 0, 8, 0]);
+        let sctp = raw(vec![0x45, 0, 0, 24, 0, 0, 0, 0, 64, 132, 0, 0, 1, 1, 1, 1, 2, 2, 2, 2, 0, 0, 8, 0]);
         let icmp = {
             let mut data = vec![0x45, 0, 0, 0, 0, 0, 0, 0, 64, 1, 0, 0, 1, 1, 1, 1, 2, 2, 2, 2, 3, 3, 0, 0, 0, 0, 0, 0];
             data.extend(udp(1, OPTIONS).data);
@@ -355,7 +449,7 @@ mod tests {
             ("over TCP", vec![tcp(1, &OPTIONS[..50]), tcp(51, &OPTIONS[50..])], &[(2, false)], &[]),
             ("TCP, mirrored", vec![tcp(1, OPTIONS), tcp(1, OPTIONS)], &[(1, false)], &[]),
             ("TCP, never ended", vec![tcp(1, &OPTIONS[..OPTIONS.len() - 1])], &[(1, false)], &[]),
-            ("a tunnel", vec![gre.clone(), gre], &[], &[("not_decoded_gre", 2)]),
+            ("not decoded", vec![sctp.clone(), sctp], &[], &[("not_decoded_sctp", 2)]),
             ("an ICMP error", vec![icmp], &[], &[]),
             (
                 "without Call-ID",
@@ -363,7 +457,7 @@ mod tests {
                 &[(1, false)],
                 &[("sip_without_cseq", 1), ("sip_without_call_id", 1)],
             ),
-            ("a link type", vec![Frame { link: LinkType(105), ..raw(vec![1]) }], &[], &[("link_type_105", 1)]),
+            ("a link type", vec![Frame { link: LinkType(147), ..raw(vec![1]) }], &[], &[("link_type_147", 1)]),
         ];
         for (name, frames, events, issues) in cases {
             let (out, mut counted) = run(&frames);

@@ -35,6 +35,8 @@ pub(super) struct Key {
     pub(super) id: u32,
     /// What the datagram carries, by its IANA number.
     pub(super) protocol: u8,
+    /// The tunnels around it: zero outside of any.
+    pub(super) tunnel: u64,
 }
 
 /// A datagram that became whole.
@@ -279,7 +281,7 @@ mod tests {
     use proptest::prelude::*;
 
     fn key(id: u32) -> Key {
-        Key { src: [10, 0, 0, 1].into(), dst: [10, 0, 0, 2].into(), id, protocol: 17 }
+        Key { src: [10, 0, 0, 1].into(), dst: [10, 0, 0, 2].into(), id, protocol: 17, tunnel: 0 }
     }
 
     fn place(frame: u64) -> Place {

@@ -9,5 +9,6 @@ mod defrag;
 mod duplicate;
 mod split;
 mod tcp;
+mod within;
 
 pub use assembler::Assembler;

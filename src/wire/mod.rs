@@ -7,5 +7,9 @@
 pub mod icmp;
 pub mod ip;
 pub mod link;
+mod mpls;
+mod ppp;
 pub mod offer;
 pub mod sip;
+pub mod tunnel;
+pub mod wifi;
