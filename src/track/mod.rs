@@ -4,6 +4,7 @@
 mod call;
 mod dialog;
 pub mod fact;
+mod hold;
 #[cfg(test)]
 mod lives;
 mod outcome;

@@ -7,4 +7,5 @@
 pub mod icmp;
 pub mod ip;
 pub mod link;
+pub mod sdp;
 pub mod sip;
