@@ -271,7 +271,11 @@ fn run<'a>(frames: impl IntoIterator<Item = (u16, &'a [u8], usize)>) -> (usize, 
         let place = Place { file: 0, frame: n as u64 + 1 };
         let at = Timestamp::from_nanos(n as i64 * 100_000_000);
         let original_len = (data.len() + cut) as u32;
-        assembler.push(&Packet { place, section: 0, at, link: LinkType(link), original_len, data }, &mut issues, &mut sink);
+        assembler.push(
+            &Packet { place, section: 0, at, link: LinkType(link), original_len, data },
+            &mut issues,
+            &mut sink,
+        );
     }
     assembler.finish(&mut issues, &mut sink);
     (seen, issues.of_file(0).map(|(cause, _)| cause).collect())

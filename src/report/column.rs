@@ -267,8 +267,8 @@ pub static CALLS: &[Column<CallRow>] = &[
         |_| Cell::Unknown),
     column("audio", "Audio", Shape::Text, "`both`, `one_way_from_caller`, `one_way_from_callee` or `none`; not determined by this version.",
         |_| Cell::Unknown),
-    column("hold_s", "Hold (s)", Shape::Seconds, "Seconds on hold; not determined by this version.",
-        |_| Cell::Unknown),
+    column("hold_s", "Hold (s)", Shape::Seconds, "Seconds on hold by SDP: nobody, or one side no longer, was to be heard (RFC 3264 8.4).",
+        |r| Cell::seconds(r.hold())),
     column("timeline", "Timeline", Shape::List, "Every code the call took on: its time, its name, and the file and frame that caused it.",
         |r| Cell::Timeline(r.timeline())),
 ];

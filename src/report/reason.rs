@@ -76,7 +76,8 @@ fn silent(call: &CallFact) -> String {
 fn still_up(call: &CallFact) -> String {
     let up = call.answered.map(|at| call.last.since(at)).filter(|up| *up > Duration::ZERO);
     let length = up.map_or_else(String::new, |up| format!(" ({})", Spoken(up)));
-    format!("still up at the end of the capture{length}")
+    let held = if call.held { ", on hold" } else { "" };
+    format!("still up at the end of the capture{length}{held}")
 }
 
 fn hung_up(call: &CallFact) -> String {
@@ -420,6 +421,7 @@ mod tests {
                 "answered after 4.2 s, still up at the end of the capture (5:12)",
             ),
             (up(), "answered after 4.2 s, still up at the end of the capture"),
+            (changed(up(), |c| c.held = true), "answered after 4.2 s, still up at the end of the capture, on hold"),
             (
                 changed(up(), |c| (c.last, c.ack_missing) = (at(36_200), true)),
                 "answered after 4.2 s, never acknowledged, still up at the end of the capture (32.0 s)",

@@ -214,6 +214,7 @@ pub struct CallRow {
     pub(super) timed_out: bool,
     pub(super) ack_missing: bool,
     pub(super) icmp: Option<&'static str>,
+    hold: Option<Duration>,
 }
 
 impl CallRow {
@@ -268,6 +269,7 @@ impl CallRow {
             timed_out: fact.timed_out,
             ack_missing: fact.ack_missing,
             icmp: fact.icmp.map(|icmp| icmp.name),
+            hold: fact.hold,
         }
     }
 
@@ -377,6 +379,11 @@ impl CallRow {
     /// 2xx to BYE, or to the last sign of life.
     pub(super) fn duration(&self) -> Option<Seconds> {
         self.answered.map(|answered| self.seconds(self.ended.unwrap_or(self.last).since(answered)))
+    }
+
+    /// How long SDP held it.
+    pub(super) fn hold(&self) -> Option<Seconds> {
+        self.hold.map(|span| self.seconds(span))
     }
 
     pub(super) fn printed(&self, at: Timestamp) -> Rfc3339 {

@@ -90,6 +90,8 @@ pub(crate) fn invite(ms: i64, frame: u64) -> CallFact {
         partial: false,
         timed_out: false,
         ack_missing: false,
+        hold: None,
+        held: false,
         icmp: None,
         bye_refused: None,
         linked: Vec::new(),

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use super::dialog::{Bye, Dialogs};
 use super::fact::{Answer, CallFact, IcmpError, Party, Proof, Reason, Side, Step};
+use super::hold::Hold;
 use super::marks::{Override, Settings};
 use super::outcome::{Deciding, Standing, deciding};
 use super::state::{Signal, State};
@@ -35,6 +36,7 @@ pub(super) struct Call {
     redirected: bool,
     bye_reasons: Vec<Reason>,
     icmp: Option<IcmpError>,
+    hold: Hold,
     seen: Seen,
     messages: u32,
     retransmissions: u32,
@@ -130,6 +132,7 @@ impl Call {
             redirected: false,
             bye_reasons: Vec::new(),
             icmp: None,
+            hold: Hold::default(),
             seen: Seen::default(),
             messages: 0,
             retransmissions: 0,
@@ -189,7 +192,8 @@ impl Call {
             self.duplicates += 1;
             return;
         }
-        if self.seen.again(digest, event, message, key) {
+        let again = self.seen.again(digest, event, message, key);
+        if again {
             self.retransmissions += 1;
         }
         if tags.has_to {
@@ -209,6 +213,29 @@ impl Call {
                 _ => {}
             },
         }
+        if !again && !self.is_beyond(event.path) {
+            let by = if tags.from == self.caller_tag { Side::Caller } else { Side::Callee };
+            let of_invite = self.inner.contains(&key) || self.transactions.iter().any(|of| of.key == key);
+            self.hold.feed(arrival, by, of_invite);
+        }
+        if self.state.is_answered() {
+            self.hold.on_answer(event.at);
+        }
+    }
+
+    /// Whether SDP holds the call: nobody is to be heard, or one side no longer, so that their silence is none.
+    pub(super) fn is_held(&self) -> bool {
+        self.hold.is_held()
+    }
+
+    /// Whether a message went between two that are farther from the caller than the deciding hop: what it says was or
+    /// will be said there.
+    fn is_beyond(&self, path: Path) -> bool {
+        let between = |of: &InviteTransaction| {
+            (of.hop.src, of.hop.dst) == (path.src, path.dst) || (of.hop.dst, of.hop.src) == (path.src, path.dst)
+        };
+        let nearest = self.initial().map(|of| of.depth).min();
+        self.initial().any(|of| Some(of.depth) > nearest && between(of))
     }
 
     /// A packet of this call was reported lost. Evidence, no message and no sign of life.
@@ -529,7 +556,7 @@ impl Call {
     /// When this active call has been silent for too long, and the code that it gets then. RTP is not expected while
     /// the call is held, and without RTP only signalling can be missed.
     pub(super) fn falls_silent(&self, settings: &Settings) -> Option<Override> {
-        if !self.is_active() {
+        if !self.is_active() || self.is_held() {
             return None;
         }
         let (since, timeout, code) = match self.media {
@@ -706,6 +733,8 @@ impl Call {
             partial,
             timed_out,
             ack_missing: self.ack_missing(ended.unwrap_or(now)),
+            hold: answered.map(|_| self.hold.total(ended.unwrap_or_else(|| self.last_sign_of_life()))),
+            held: answered.is_some() && self.is_held(),
             icmp: self.icmp,
             bye_refused: bye.and_then(|bye| bye.refused),
             linked: Vec::new(),

@@ -209,6 +209,10 @@ pub struct CallFact {
     pub timed_out: bool,
     /// The 2xx was never acknowledged.
     pub ack_missing: bool,
+    /// How long SDP held it, up to its end or the last sign of life; `None` where its answer was not captured.
+    pub hold: Option<Duration>,
+    /// SDP held it in the end.
+    pub held: bool,
     /// The first ICMP error about a packet of the call.
     pub icmp: Option<IcmpError>,
     /// The final response to the BYE, where it was not 2xx.

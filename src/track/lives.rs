@@ -3,7 +3,8 @@
 //! A line is `seconds sender>receiver what [key=value …]`. `what` is a method, or a status code, with `/METHOD` where it
 //! does not answer the INVITE. Left out: `cseq` is 1 for INVITE, ACK and CANCEL and 2 for the others, `id` is `c`,
 //! `from` is the caller's tag `A`, `to` is the callee's tag `B` except in a first INVITE, CANCEL and 100, `via` (topmost
-//! first) is the branch `a1` for INVITE, CANCEL and their responses and the method's name for the others. With
+//! first) is the branch `a1` for INVITE, CANCEL and their responses and the method's name for the others. `sdp` is the
+//! direction of a description, or its address (`0.0.0.0`). With
 //! `icmp=NAME` it is an ICMP error that quotes the message, its first `quote=N` bytes.
 #![allow(clippy::or_fun_call, reason = "tests read better so")]
 
@@ -76,7 +77,18 @@ pub(super) fn line(text: &str, frame: u64, tracker: &mut Tracker) {
             message += &format!("{header}: {}\r\n", value.replace('_', " "));
         }
     }
+    let sdp = option("sdp").map(|sdp| match sdp {
+        "cut" => "v=0\r\nm=audio 6 RTP/AVP 0\r\n".to_owned(),
+        "none" => "v=0\r\nm=audio 0 RTP/AVP 0\r\n".to_owned(),
+        address if address.contains('.') => format!("v=0\r\nc=IN IP4 {address}\r\nm=audio 6 RTP/AVP 0\r\n"),
+        direction => format!("v=0\r\nm=audio 6 RTP/AVP 0\r\na={direction}\r\n"),
+    });
+    if let Some(sdp) = &sdp {
+        let more = if option("sdp") == Some("cut") { 20 } else { 0 };
+        message += &format!("Content-Type: application/sdp\r\nContent-Length: {}\r\n", sdp.len() + more);
+    }
     message += "\r\n";
+    message += sdp.as_deref().unwrap_or_default();
     if option("body").is_some() {
         message += "v=0\r\n";
     }
@@ -133,6 +145,8 @@ fn words_of_call(call: &CallFact) -> String {
         words.push(format!("{name}={flag}"));
     }
     words.push(format!("reasons={}", call.reasons.len()));
+    words.push(format!("hold={}", call.hold.map_or("-".to_owned(), |span| span.as_secs_f64().to_string())));
+    words.push(format!("held={}", call.held));
     words.push(format!("icmp={}", call.icmp.map_or("-".to_owned(), |icmp| icmp.name.replace(' ', "_"))));
     let life: Vec<_> = call.timeline.iter().map(|step| step.code.to_string()).collect();
     words.push(format!("life={}", life.join(",")));
@@ -1483,5 +1497,243 @@ fn icmp_errors() {
     ];
     for (name, end, life, expected) in lives {
         live(name, end, life, expected);
+    }
+}
+
+#[test]
+fn holds() {
+    /// Up after a second, both sides to be heard.
+    const UP: &str = "0 a>b INVITE sdp=sendrecv
+          1 b>a 200 sdp=sendrecv
+          1.1 a>b ACK
+          ";
+    const BYE: &str = "
+          60 a>b BYE cseq=9";
+    let lives = [
+        ("never held", "", "1000 hold=0 held=false"),
+        (
+            "held and taken back by the caller",
+            "10 a>b INVITE to=B cseq=2 via=r2 sdp=sendonly
+          11 b>a 200 cseq=2 via=r2 sdp=recvonly
+          30 a>b INVITE to=B cseq=3 via=r3 sdp=sendrecv
+          31 b>a 200 cseq=3 via=r3 sdp=sendrecv",
+            "hold=20 held=false",
+        ),
+        (
+            "held by the callee until the end, with UPDATE",
+            "10 b>a UPDATE from=B to=A cseq=5 via=u1 sdp=inactive
+          11 a>b 200/UPDATE from=B to=A cseq=5 via=u1 sdp=inactive",
+            "hold=49 held=true",
+        ),
+        (
+            "with an address of zeros",
+            "10 a>b INVITE to=B cseq=2 via=r2 sdp=0.0.0.0
+          11 b>a 200 cseq=2 via=r2 sdp=192.0.2.9
+          21 a>b INVITE to=B cseq=3 via=r3 sdp=192.0.2.8
+          21 b>a 200 cseq=3 via=r3 sdp=192.0.2.9",
+            "hold=10",
+        ),
+        (
+            "both sides hold, one after the other takes it back",
+            "10 a>b INVITE to=B cseq=2 via=r2 sdp=sendonly
+          10 b>a 200 cseq=2 via=r2 sdp=recvonly
+          20 b>a INVITE from=B to=A cseq=2 via=s2 sdp=inactive
+          20 a>b 200 from=B to=A cseq=2 via=s2 sdp=inactive
+          30 a>b INVITE to=B cseq=3 via=r3 sdp=sendrecv
+          30 b>a 200 cseq=3 via=r3 sdp=sendonly
+          40 b>a INVITE from=B to=A cseq=3 via=s3 sdp=sendrecv
+          40 a>b 200 from=B to=A cseq=3 via=s3 sdp=sendrecv",
+            "hold=30 held=false",
+        ),
+        (
+            "refused with 488",
+            "10 a>b INVITE to=B cseq=2 via=r2 sdp=inactive
+          11 b>a 488 cseq=2 via=r2
+          11 a>b ACK cseq=2 via=r2",
+            "hold=0 held=false",
+        ),
+        (
+            "taking it back is refused with 491",
+            "10 a>b INVITE to=B cseq=2 via=r2 sdp=sendonly
+          10 b>a 200 cseq=2 via=r2 sdp=recvonly
+          20 a>b INVITE to=B cseq=3 via=r3 sdp=sendrecv
+          20 b>a 491 cseq=3 via=r3",
+            "hold=50 held=true",
+        ),
+        (
+            "a provisional answer that is refused in the end",
+            "10 a>b INVITE to=B cseq=2 via=r2 sdp=inactive
+          11 b>a 183 cseq=2 via=r2 sdp=inactive
+          12 b>a 488 cseq=2 via=r2",
+            "hold=0",
+        ),
+        (
+            "the answer was not captured, its ACK was",
+            "10 a>b INVITE to=B cseq=2 via=r2 sdp=sendonly
+          11 a>b ACK cseq=2 via=ack2",
+            "hold=49 held=true",
+        ),
+        (
+            "the refusal was not captured, its ACK was",
+            "10 a>b INVITE to=B cseq=2 via=r2 sdp=sendonly
+          11 a>b ACK cseq=2 via=r2",
+            "hold=0",
+        ),
+        ("nothing of the answer was captured", "10 a>b INVITE to=B cseq=2 via=r2 sdp=sendonly", "hold=0"),
+        ("only the answer was captured", "11 b>a 200 cseq=2 via=r2 sdp=recvonly", "hold=49 held=true"),
+        (
+            "the offer is in the 2xx, the answer in the ACK",
+            "10 a>b INVITE to=B cseq=2 via=r2
+          11 b>a 200 cseq=2 via=r2 sdp=sendrecv
+          12 a>b ACK cseq=2 via=ack2 sdp=inactive",
+            "hold=48 held=true",
+        ),
+        (
+            "a session timer's refresh says nothing",
+            "10 a>b INVITE to=B cseq=2 via=r2 sdp=sendonly
+          10 b>a 200 cseq=2 via=r2 sdp=recvonly
+          20 a>b UPDATE to=B cseq=3 via=u3
+          20 b>a 200/UPDATE cseq=3 via=u3",
+            "hold=50 held=true",
+        ),
+        (
+            "the old 2xx comes again after the hold was taken back",
+            "10 a>b INVITE to=B cseq=2 via=r2 sdp=sendonly
+          10 b>a 200 cseq=2 via=r2 sdp=recvonly
+          20 a>b INVITE to=B cseq=3 via=r3 sdp=sendrecv
+          20 b>a 200 cseq=3 via=r3 sdp=sendrecv
+          21 b>a 200 cseq=2 via=r2 sdp=recvonly
+          22 c>a 200 cseq=2 via=r2 sdp=recvonly",
+            "hold=10 held=false",
+        ),
+        (
+            "a description that was cut",
+            "10 a>b INVITE to=B cseq=2 via=r2 sdp=inactive
+          10 b>a 200 cseq=2 via=r2 sdp=inactive
+          20 a>b INVITE to=B cseq=3 via=r3 sdp=cut
+          20 b>a 200 cseq=3 via=r3 sdp=cut",
+            "hold=50 held=true",
+        ),
+        (
+            "no stream is left",
+            "10 a>b INVITE to=B cseq=2 via=r2 sdp=none
+          10 b>a 200 cseq=2 via=r2 sdp=none",
+            "hold=50 held=true",
+        ),
+    ];
+    for (name, life, expected) in lives {
+        live(name, 90.0, &format!("{UP}{life}{BYE}"), expected);
+    }
+    let lives = [
+        (
+            "up on hold: counts to the last sign of life",
+            "0 a>b INVITE sdp=sendrecv
+          1 b>a 200 sdp=sendrecv
+          10 a>b INVITE to=B cseq=2 via=r2 sdp=sendonly
+          10 b>a 200 cseq=2 via=r2 sdp=recvonly
+          30 a>b OPTIONS to=B cseq=3",
+            "999 hold=20 held=true",
+        ),
+        (
+            "inactive until it rings: no hold",
+            "0 a>b INVITE sdp=inactive
+          1 b>a 183 sdp=inactive
+          1 a>b PRACK cseq=2
+          1 b>a 200/PRACK cseq=2 via=PRACK
+          2 a>b UPDATE cseq=3 via=u3 sdp=sendrecv
+          2 b>a 200/UPDATE cseq=3 via=u3 sdp=sendrecv
+          5 b>a 200
+          5.1 a>b ACK
+          9 a>b BYE cseq=4",
+            "1000 hold=0",
+        ),
+        (
+            "the old description again in the 2xx",
+            "0 a>b INVITE sdp=inactive
+          1 b>a 183 sdp=inactive
+          2 a>b UPDATE cseq=3 via=u3 sdp=sendrecv
+          2 b>a 200/UPDATE cseq=3 via=u3 sdp=sendrecv
+          5 b>a 200 sdp=inactive
+          9 a>b BYE cseq=4",
+            "1000 hold=0",
+        ),
+        (
+            "the offer in a reliable 183, the answer in the PRACK",
+            "0 a>b INVITE
+          1 b>a 183 sdp=sendrecv
+          1 a>b PRACK cseq=2 sdp=inactive
+          1 b>a 200/PRACK cseq=2 via=PRACK
+          5 b>a 200
+          5.1 a>b ACK
+          9 a>b BYE cseq=4",
+            "1000 hold=4",
+        ),
+        (
+            "held from the answer on",
+            "0 a>b INVITE sdp=inactive
+          5 b>a 200 sdp=inactive
+          9 a>b BYE",
+            "1000 hold=4",
+        ),
+        (
+            "one-way from the answer on is no hold, until it is interrupted",
+            "0 a>b INVITE sdp=sendrecv
+          5 b>a 200 sdp=recvonly
+          9 a>b INVITE to=B cseq=2 via=r2 sdp=inactive
+          9 b>a 200 cseq=2 via=r2 sdp=inactive
+          12 a>b INVITE to=B cseq=3 via=r3 sdp=sendonly
+          12 b>a 200 cseq=3 via=r3 sdp=recvonly
+          19 a>b BYE cseq=4",
+            "1000 hold=3 held=false",
+        ),
+        (
+            "a losing branch says nothing of the call",
+            "0 p>b INVITE sdp=sendrecv
+          0 p>c INVITE via=a2 sdp=sendrecv
+          1 c>p 183 via=a2 to=C sdp=inactive
+          2 b>p 200 sdp=sendrecv
+          3 c>p 487 via=a2 to=C
+          9 p>b BYE",
+            "1000 hold=0",
+        ),
+        (
+            "the ACK to one branch says nothing of the one that is being cancelled",
+            "0 p>b INVITE sdp=sendrecv
+          0 p>c INVITE via=a2 sdp=sendrecv
+          2 b>p 200 sdp=inactive
+          2.1 p>b ACK
+          3 c>p 487 via=a2 to=C
+          9 p>b BYE",
+            "1000 hold=7",
+        ),
+        (
+            "two hops tell it once, as the caller's does",
+            "0 a>p INVITE sdp=sendrecv
+          0 p>b INVITE via=p1,a1 sdp=sendrecv
+          1 b>p 200 via=p1,a1 sdp=sendrecv
+          1 p>a 200 sdp=sendrecv
+          10 a>p INVITE to=B cseq=2 via=r2 sdp=sendonly
+          10 p>b INVITE to=B cseq=2 via=q2,r2 sdp=sendonly
+          11 b>p 200 cseq=2 via=q2,r2 sdp=recvonly
+          12 p>a 200 cseq=2 via=r2 sdp=recvonly
+          20 a>p BYE cseq=3",
+            "1000 hold=8",
+        ),
+        (
+            "not answered",
+            "0 a>b INVITE sdp=inactive
+          1 b>a 183 sdp=inactive
+          2 b>a 486",
+            "486 hold=- held=false",
+        ),
+        (
+            "joined late: when it began is not known",
+            "10 a>b INVITE to=B cseq=2 via=r2 sdp=sendonly
+          10 b>a 200 cseq=2 via=r2 sdp=recvonly",
+            "999 hold=-",
+        ),
+    ];
+    for (name, life, expected) in lives {
+        live(name, 90.0, life, expected);
     }
 }

@@ -5,6 +5,7 @@ mod call;
 mod dialog;
 mod exchange;
 pub mod fact;
+mod hold;
 mod legs;
 #[cfg(test)]
 mod lives;

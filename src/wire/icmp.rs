@@ -23,7 +23,7 @@ pub struct Icmp<'a> {
 #[must_use]
 pub fn parse(protocol: u8, message: &[u8]) -> Option<Icmp<'_>> {
     let [kind, code, _, _, words_v6, words_v4, _, _, quote @ ..] = message else { return None };
-    // RFC 4884 4, 5: where extensions follow, the quote has 128 bytes or more and its length in words stands here.
+    // RFC 4884: where extensions follow, the quote has 128 bytes or more and its length in words stands here.
     let (error, len) = if protocol == 58 {
         (name_v6(*kind, *code)?, if matches!(kind, 1 | 3) { usize::from(*words_v6) * 8 } else { 0 })
     } else {
