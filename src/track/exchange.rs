@@ -176,6 +176,8 @@ impl Exchanges {
         {
             before.heir = Some(id);
             exchange.start = before.start;
+            // In merged captures time may have stepped back since.
+            exchange.last = exchange.last.max(before.last);
             exchange.messages += before.messages;
             exchange.challenged = true;
         }
@@ -343,7 +345,7 @@ impl Exchange {
         let Some(hop) = self.hops.get_mut(index) else { return false };
         match message.start() {
             StartLine::Request { .. } => {
-                hop.request.get_or_insert(Moment::of(event));
+                hop.request.get_or_insert_with(|| Moment::of(event));
             }
             // What comes after timer F meets a client that has given up (RFC 3261 17.1.2.2).
             StartLine::Response { code, phrase } => {
