@@ -44,6 +44,7 @@ all\t'Everything there is'"
 complete -c sipcodes -n "__fish_sipcodes_using_subcommand analyze" -l color -d 'When to use colour in tables and messages' -r -f -a "auto\t'On a terminal, unless `NO_COLOR` is set'
 always\t'Even into a pipe or a file'
 never\t'Not at all'"
+complete -c sipcodes -n "__fish_sipcodes_using_subcommand analyze" -l leg-header -d 'Header whose value is the Call-ID of another leg of the call; repeatable' -r
 complete -c sipcodes -n "__fish_sipcodes_using_subcommand analyze" -l signalling-timeout -d 'An answered call without media is 8003 after so long without signalling' -r
 complete -c sipcodes -n "__fish_sipcodes_using_subcommand analyze" -l media-timeout -d 'An answered call that had media is 8100 after so long without media and signalling' -r
 complete -c sipcodes -n "__fish_sipcodes_using_subcommand analyze" -l unmonitor -d 'Mark a call as unmonitored (8000), if TIME is given only if it is in progress then' -r
@@ -52,6 +53,7 @@ complete -c sipcodes -n "__fish_sipcodes_using_subcommand analyze" -l sniffer-re
 complete -c sipcodes -n "__fish_sipcodes_using_subcommand analyze" -l restart-gap -d 'A gap between captures, or between sections of one, that is longer than this is a restart (8002)' -r
 complete -c sipcodes -n "__fish_sipcodes_using_subcommand analyze" -l license-limit -d 'Calls that start while N calls are in progress are 8004' -r
 complete -c sipcodes -n "__fish_sipcodes_using_subcommand analyze" -l events -d 'Read marks from a CSV file of `time,event,call_id`' -r -F
+complete -c sipcodes -n "__fish_sipcodes_using_subcommand analyze" -l group -d 'Show the legs of one call together'
 complete -c sipcodes -n "__fish_sipcodes_using_subcommand analyze" -s q -l quiet -d 'Print no progress and no warnings, only errors'
 complete -c sipcodes -n "__fish_sipcodes_using_subcommand analyze" -l as-live -d 'Decide 8002, 8003 and 8100 when their time has come, not in hindsight'
 complete -c sipcodes -n "__fish_sipcodes_using_subcommand analyze" -s h -l help -d 'Print help (see more with \'--help\')'
