@@ -203,7 +203,11 @@ mod tests {
         let table = table(Columns::choose(&[Kind::Call], ["code", "timeline", "linked"]).unwrap());
         assert_eq!(
             table[1],
-            ["1000", "2002 +0.0 s (frame 1), 180 +0.3 s (frame 3), 999 +4.2 s (frame 5), 1000 +2:18 (frame 7)", ""]
+            [
+                "1000",
+                "2002 +0.0 s (frame 1), 180 +0.3 s (frame 3), 999 +4.2 s (frame 5), 1000 +2:18 (frame 7)",
+                "leg\u{1b}[1m\"@b (x-call-id)"
+            ]
         );
     }
 }

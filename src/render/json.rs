@@ -149,7 +149,6 @@ fn push_cell(text: &mut String, cell: &Cell<'_>) {
     // Writing to a String cannot fail.
     let _ = match cell {
         Cell::Unknown => text.write_str("null"),
-        Cell::Nothing => text.write_str("[]"),
         Cell::Integer(_) | Cell::Seconds(_) | Cell::Flag(_) => write!(text, "{cell}"),
         // None of these characters needs an escape.
         Cell::Time(_) | Cell::Address(_) => write!(text, "\"{cell}\""),
@@ -382,6 +381,12 @@ mod tests {
             let properties: Vec<_> = schema["$defs"][definition]["properties"].as_object().unwrap().keys().collect();
             assert_eq!(required, properties, "every field of {definition} is required");
         }
+    }
+
+    #[test]
+    fn other_legs_are_objects_with_their_evidence() {
+        let linked = json!([{"call_id": "leg\u{1b}[1m\"@b", "evidence": "x-call-id"}]);
+        assert_eq!(document()["calls"].as_array().unwrap().iter().filter(|call| call["linked"] == linked).count(), 1);
     }
 
     #[test]

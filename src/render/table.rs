@@ -407,7 +407,7 @@ fn aligned<R>(fit: &Fit<R>, cell: comfy_table::Cell) -> comfy_table::Cell {
 
 fn cell_text<R>(fit: &Fit<R>, row: &R, clock: Clock) -> String {
     let text = match (fit.column.cell)(row) {
-        Cell::Unknown | Cell::Nothing => return "-".to_owned(),
+        Cell::Unknown => return "-".to_owned(),
         Cell::Time(at) if fit.brief => return clock.brief(&at.to_string()),
         Cell::Text(text) => shown(&text).into_owned(),
         cell => shown(&cell.to_string()).into_owned(),

@@ -79,8 +79,6 @@ pub enum Cell<'a> {
     Timeline(Timeline<'a>),
     /// Other legs of the same call, each with what shows it.
     Links(&'a [Link]),
-    /// A list that has nothing in it.
-    Nothing,
 }
 
 impl<'a> Cell<'a> {
@@ -113,7 +111,7 @@ impl<'a> Cell<'a> {
 impl fmt::Display for Cell<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Unknown | Self::Nothing => Ok(()),
+            Self::Unknown => Ok(()),
             Self::Text(text) => f.write_str(text),
             Self::Integer(number) => number.fmt(f),
             Self::Seconds(seconds) => seconds.fmt(f),
@@ -583,7 +581,7 @@ mod tests {
                 Cell::Time(_) => shape == Shape::Time,
                 Cell::Flag(_) => shape == Shape::Flag,
                 Cell::Reasons(_) => shape == Shape::Reasons,
-                Cell::Timeline(_) | Cell::Links(_) | Cell::Nothing => shape == Shape::List,
+                Cell::Timeline(_) | Cell::Links(_) => shape == Shape::List,
             }
         }
         for row in samples::call_rows() {

@@ -10,8 +10,8 @@ use crate::report::summary::{CaptureRow, Skipped, Summary, Totals, Traffic};
 use crate::report::transaction::TransactionRow;
 use crate::time::Timestamp;
 use crate::track::fact::{
-    Answer, CallFact, Fact, Party, Reason, RegistrationCause, RegistrationFact, ResponseTimes, Side, Step,
-    TransactionFact,
+    Answer, CallFact, Evidence, Fact, Link, Party, Reason, RegistrationCause, RegistrationFact, ResponseTimes, Side,
+    Step, TransactionFact,
 };
 
 /// 2026-03-02T09:15:00Z.
@@ -160,6 +160,7 @@ pub(crate) fn calls() -> Vec<CallFact> {
     vec![
         with(invite(0, 1).ringing_from(300).answered_at(4_200).hung_up_at(138_200, Side::Callee), |call| {
             call.reasons = vec![reason("Q.850", 16, "Normal call clearing")];
+            call.linked = vec![Link { call_id: "leg\u{1b}[1m\"@b".into(), evidence: Evidence::XCallId }];
         }),
         with(invite(61_000, 120).ringing_from(61_450).refused_at(64_550, 486, "Busy now"), |call| {
             call.reasons = vec![reason("Q.850", 17, "User busy")];

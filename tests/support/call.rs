@@ -24,6 +24,7 @@ impl Scenario {
             to: "sip:bob@example.com".to_owned(),
             from_tag: format!("caller{}", leg),
             to_tag: format!("callee{}", leg),
+            media: None,
             over: Over::Udp,
             on: 0..hops.len(),
             hops,
@@ -69,6 +70,8 @@ pub(crate) struct Call {
     /// Sent in every response but 100, and in requests inside the dialog.
     pub(crate) to_tag: String,
     pub(crate) over: Over,
+    /// Whose session description the INVITE carries, where that is not the caller's: a B2BUA hands it on.
+    pub(crate) media: Option<Host>,
     hops: Vec<Hop>,
     on: std::ops::Range<usize>,
     /// Last CSeq number used by the caller, by the callee.
@@ -244,7 +247,7 @@ impl Call {
             let own = if side == Side::Caller { self.hops[0].from } else { self.hops[count - 1].to };
             head.push(format!("Contact: {}", contact(own)));
         }
-        let body = (method == "INVITE").then(|| sdp(self.hops[0].from));
+        let body = (method == "INVITE").then(|| sdp(self.media.unwrap_or(self.hops[0].from)));
         let uri = match (method, side) {
             ("REGISTER", _) => "sip:example.com",
             (_, Side::Caller) => &self.to,

@@ -93,7 +93,7 @@ fn links(tracker: &mut Tracker, messages: &str) -> Vec<String> {
 fn check(cases: &[(&str, &str, &str)]) {
     for (name, messages, expected) in cases {
         let expected: Vec<&str> = expected.split(", ").filter(|pair| !pair.is_empty()).collect();
-        assert_eq!(links(&mut Tracker::new(), messages), expected, "{name}");
+        assert_eq!(links(&mut Tracker::default(), messages), expected, "{name}");
     }
 }
 
@@ -172,7 +172,7 @@ fn x_call_id() {
         ("a leg long forgotten", "0 a>s x INVITE\n 1 s>a x 503\n 300 s>b y INVITE X-CID=x", ""),
     ]);
     let messages = "0 a>s x INVITE\n 1 s>b y INVITE X-Account=x";
-    let mut tracker = Tracker::new();
+    let mut tracker = Tracker::default();
     tracker.link_by(["x-ACCOUNT".to_owned()]);
     assert_eq!(links(&mut tracker, messages), ["x y x-call-id"], "a header named by the user");
 }
@@ -334,7 +334,7 @@ fn numbers_time_and_sdp() {
 
 #[test]
 fn nothing_stays_of_calls_that_are_closed() {
-    let mut tracker = Tracker::new();
+    let mut tracker = Tracker::default();
     for n in 0..2000 {
         let at = n * 2;
         for text in [
@@ -362,7 +362,7 @@ fn nothing_stays_of_calls_that_are_closed() {
 
 #[test]
 fn a_flood_of_one_evidence_is_bounded() {
-    let mut tracker = Tracker::new();
+    let mut tracker = Tracker::default();
     for n in 0..1000 {
         line(&format!("0 a>s x{n} INVITE Session-ID={UUID} X-CID=z sdp=48151/10.0.0.1:4000"), 1, &mut tracker);
         line(&format!("0 s>a x{n} 200"), 1, &mut tracker);

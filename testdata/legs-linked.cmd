@@ -1,0 +1,1 @@
+analyze legs.pcap --columns start,call_id,linked

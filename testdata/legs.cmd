@@ -1,0 +1,1 @@
+analyze legs.pcap --group
