@@ -156,11 +156,16 @@ impl Call {
         let known = self.transactions.iter().any(|transaction| transaction.key == arrival.key);
         let cseq = arrival.cseq();
         match self.attempt {
-            Some(current) if self.state == State::Completed => known || cseq < current,
+            // The same INVITE on another hop, where the captures' clocks differ by more than the call took.
+            Some(current) if self.state == State::Completed => {
+                let depth = arrival.message.via_count();
+                let elsewhere = || self.deciding().transactions().all(|of| of.depth != depth);
+                known || cseq < current || (cseq == current && elsewhere())
+            }
             Some(current) if self.state == State::Active => cseq <= current,
             Some(_) => true,
-            // Joined late: only the INVITE of the responses that were seen before it.
-            None => known,
+            // Joined late: the INVITE of what was seen before it, or the next attempt after the ACK to a challenge.
+            None => known || self.state == State::Unseen,
         }
     }
 
@@ -338,6 +343,7 @@ impl Call {
         let hang_up = |dialogs: &mut Dialogs| {
             if let Some(dialog) = dialogs.confirm(callee_tag)
                 && dialog.bye.is_none()
+                && dialog.challenged != Some(arrival.key)
             {
                 dialog.bye = Some(Bye { key: arrival.key, seen: moment, by, refused: None });
             }
@@ -528,7 +534,7 @@ impl Call {
         let deadline = deciding.deadline();
         let timed_out = self.state.is_attempting() && deadline.is_some_and(|deadline| deadline <= now);
         let bye = self.dialogs.last_bye();
-        let cancelled = deciding.transactions().any(|transaction| transaction.cancel.is_some());
+        let cancelled = deciding.cancels().next().is_some();
         let taken_back =
             self.state == State::Cancelling || (cancelled && self.state == State::Failed(Code::REQUEST_TERMINATED));
         let partial = self.is_partial();
@@ -540,7 +546,7 @@ impl Call {
         let reasons = response
             .map(|response| response.reasons.clone())
             .into_iter()
-            .chain(deciding.transactions().map(|transaction| transaction.cancel_reasons.clone()))
+            .chain(deciding.cancels().map(|transaction| transaction.cancel_reasons.clone()))
             .chain([self.bye_reasons.clone()])
             .flatten()
             .collect();
@@ -581,7 +587,7 @@ impl Call {
             redirect_to: last_word.and_then(|word| word.contact.clone()),
             cancelled,
             answered_elsewhere: deciding
-                .transactions()
+                .cancels()
                 .flat_map(|transaction| &transaction.cancel_reasons)
                 .any(|reason| reason.protocol.eq_ignore_ascii_case("SIP") && reason.cause == Some(200)),
             hops: distinct(self.initial().map(|transaction| (transaction.hop.src, transaction.hop.dst))),
