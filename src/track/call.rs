@@ -21,6 +21,8 @@ pub(super) struct Call {
     caller_tag: u64,
     /// Digests of the callees' tags seen in responses and requests, to tell calls of one Call-ID apart.
     callee_tags: Vec<u64>,
+    /// A request of the attempt in force that is no ACK (which a refusal gets too) names the callee's tag.
+    callee_known: bool,
     state: State,
     /// CSeq of the attempt in force.
     attempt: Option<u32>,
@@ -110,6 +112,7 @@ impl Call {
             call_id,
             caller_tag: arrival.tags.from,
             callee_tags: Vec::new(),
+            callee_known: false,
             state: State::Unseen,
             attempt: None,
             attempts: 0,
@@ -184,6 +187,7 @@ impl Call {
         if tags.has_to {
             let callee_tag = if tags.from == self.caller_tag { tags.to } else { tags.from };
             remember(&mut self.callee_tags, callee_tag);
+            self.callee_known |= message.is_request() && message.method() != Some(Method::Ack);
         }
         match message.start() {
             StartLine::Request { method: Method::Invite, uri } if !tags.has_to => self.on_invite(arrival, uri),
@@ -271,6 +275,7 @@ impl Call {
         if begins_attempt {
             self.attempt = Some(cseq);
             self.attempts += 1;
+            self.callee_known = false;
         }
         self.attempts = self.attempts.max(1);
         // Failover under the same CSeq starts afresh too: a failed attempt that waits again is under way again.
@@ -585,6 +590,7 @@ impl Call {
             realm: challenge.and_then(|challenge| challenge.realm).map(String::into_boxed_str),
             redirected: self.redirected,
             redirect_to: last_word.and_then(|word| word.contact.clone()),
+            callee_known: self.callee_known,
             cancelled,
             answered_elsewhere: deciding
                 .cancels()

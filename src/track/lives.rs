@@ -112,6 +112,7 @@ fn words_of_call(call: &CallFact) -> String {
         (call.redirected, "redirected"),
         (call.partial, "partial"),
         (call.cancelled, "cancelled"),
+        (call.callee_known, "callee_known"),
         (call.timed_out, "timed_out"),
         (call.ack_missing, "ack_missing"),
         (call.answered_elsewhere, "answered_elsewhere"),
@@ -1206,6 +1207,52 @@ fn other_ways_and_clocks() {
           1.1 p>a 486 via=a1",
             "486 redirected=false attempts=1",
         ),
+        (
+            "a server in between that hides the Via values",
+            60.0,
+            "0 a>p INVITE via=a1
+          0.1 p>b INVITE via=p1
+          1 b>p 486 via=p1
+          1.1 p>c INVITE via=p2
+          2 c>p 200 via=p2
+          2.1 p>a 200 via=a1
+          2.2 a>p ACK
+          9 c>p BYE from=B to=A via=b1
+          9.1 p>a BYE from=B to=A via=b2",
+            "1000 by=callee answered=2.1 ended=9 hops=3",
+        ),
+        (
+            "a 2xx on the farther hop only, and the caller's BYE proves nothing",
+            60.0,
+            "0 a>p INVITE via=a1
+          0.1 p>b INVITE via=p1,a1
+          1 b>p 200 via=p1,a1
+          2.1 p>b ACK via=p9,ACK
+          9 a>p BYE via=x1",
+            "2002",
+        ),
+        (
+            "the clock steps back two minutes while it rings",
+            300.0,
+            "200 a>b INVITE
+          201 b>a 180
+          81 b>a 200
+          81.1 a>b ACK
+          90 a>b BYE
+          90.1 b>a 200/BYE",
+            "1000 sip=200 by=caller",
+        ),
+        (
+            "the clock steps back an hour between two calls",
+            4300.0,
+            "4000 a>b INVITE id=x
+          4001 b>a 486 id=x
+          100 a>b INVITE via=q
+          101 b>a 180 via=q
+          103 b>a 486 via=q",
+            "486
+          486",
+        ),
     ];
     for (name, end, life, expected) in lives {
         live(name, end, life, expected);
@@ -1259,6 +1306,26 @@ fn losing_branches() {
           5.1 b>a 200 to=B cseq=3 via=r1
           9 a>b BYE to=B via=b2",
             "1000 ended=9 attempts=1",
+        ),
+        (
+            "a 2xx counts though a 6xx came before it",
+            60.0,
+            "0 p>b INVITE via=p1,a1
+          0 p>c INVITE via=p2,a1
+          1 b>p 603 via=p1,a1
+          1.1 c>p 200 via=p2,a1 to=C",
+            "999 sip=200",
+        ),
+        (
+            "a BYE to a phone that rang and did not answer",
+            60.0,
+            "0 a>b INVITE
+          1 b>a 180 to=C
+          2 b>a 200 to=D
+          3 a>b ACK to=D
+          4 a>b BYE to=C
+          5 b>a 481/BYE to=C",
+            "999",
         ),
     ];
     for (name, end, life, expected) in lives {
@@ -1375,6 +1442,90 @@ fn sent_again_and_overtaken() {
           250 a>b BYE",
             "1000 answered=200 timed_out=false",
         ),
+        (
+            "a BYE through two hops, challenged at the first",
+            60.0,
+            "0 a>p INVITE via=a1
+          0.1 p>b INVITE via=p1,a1
+          1 b>p 200 via=p1,a1
+          1.1 p>a 200
+          2 a>p ACK
+          2.1 p>b ACK via=p9,ACK
+          9 a>p BYE via=x1
+          9.1 p>a 407/BYE via=x1
+          9.2 a>p BYE via=x2 cseq=3
+          9.3 p>b BYE via=p3,x2 cseq=3
+          9.4 b>p 200/BYE via=p3,x2 cseq=3
+          9.5 p>a 200/BYE via=x2 cseq=3",
+            "1000 by=caller ended=9.2 life=2002,999,1000,999,1000",
+        ),
+        (
+            "a failure that comes again while the next attempt rings",
+            60.0,
+            "0 a>b INVITE
+          0.5 b>a 503
+          0.6 a>b INVITE cseq=2 via=a2
+          1 b>a 180 cseq=2 via=a2
+          1.1 b>a 503",
+            "180 sip=180 attempts=2",
+        ),
+        (
+            "credentials, then another session interval",
+            60.0,
+            "0 a>b INVITE
+          0.1 b>a 407
+          0.2 a>b ACK via=a1
+          0.3 a>b INVITE cseq=2 via=a2 auth=D
+          0.4 b>a 422 cseq=2 via=a2
+          0.5 a>b ACK via=a2 cseq=2
+          0.6 a>b INVITE cseq=3 via=a3 auth=D
+          1 b>a 200 cseq=3 via=a3
+          1.1 a>b ACK cseq=3",
+            "999 attempts=3 branches=3 challenged=true answered=1 ack_missing=false",
+        ),
+        (
+            "the caller tries again while the first attempt rings",
+            60.0,
+            "0 a>b INVITE
+          1 b>a 180
+          5 a>b INVITE cseq=2 via=a2
+          6 b>a 486
+          7 b>a 200 cseq=2 via=a2",
+            "999 attempts=2 sip=200",
+        ),
+        (
+            "BYE in place of CANCEL (RFC 3261 15)",
+            60.0,
+            "0 a>b INVITE
+          1 b>a 180
+          5 a>b BYE
+          5.1 b>a 200/BYE
+          5.2 b>a 487
+          5.3 a>b ACK via=a1",
+            "487 sip=487 by=-",
+        ),
+        (
+            "the callee's BYE overtakes its 2xx",
+            60.0,
+            "0 a>b INVITE
+          1 b>a 180
+          5 b>a BYE from=B to=A
+          5.1 b>a 200",
+            "1000 by=callee sip=200 answered=5.1",
+        ),
+        (
+            "every packet captured twice",
+            60.0,
+            "0 a>b INVITE
+          0.001 a>b INVITE duplicate=y
+          1 b>a 200
+          1.001 b>a 200 duplicate=y
+          1.1 a>b ACK
+          1.101 a>b ACK duplicate=y
+          9 a>b BYE
+          9.001 a>b BYE duplicate=y",
+            "1000 messages=8 duplicates=4 retransmissions=0 hops=1 branches=1",
+        ),
     ];
     for (name, end, life, expected) in lives {
         live(name, end, life, expected);
@@ -1384,6 +1535,23 @@ fn sent_again_and_overtaken() {
 #[test]
 fn one_row_or_two() {
     let lives = [
+        (
+            "the responses were lost, the caller's BYE was not",
+            60.0,
+            "0 a>b INVITE
+          9 a>b BYE
+          9.1 b>a 200/BYE",
+            "2002 unsuccessful sip=- callee_known=true",
+        ),
+        (
+            "the ACK to a refusal proves no callee of the next attempt",
+            60.0,
+            "0 a>b INVITE
+          1 b>a 401
+          1.1 a>b ACK via=a1
+          1.2 a>b INVITE via=a2 cseq=2",
+            "2002 unsuccessful sip=- callee_known=false",
+        ),
         (
             "a capture that begins with the ACK to a challenge",
             20.0,
@@ -1413,6 +1581,24 @@ fn one_row_or_two() {
           10 b>a 486 via=a9",
             "1000
           486",
+        ),
+        (
+            "only the callee's direction, with a re-INVITE",
+            60.0,
+            "0 b>a 100
+          1 b>a 180
+          2 b>a 200
+          9 b>a 200 cseq=2 via=r1
+          12 b>a 200/BYE via=x cseq=3",
+            "1000 partial=true sip=200 by=-",
+        ),
+        (
+            "joined at the ACK, then a refused re-INVITE that was not captured",
+            60.0,
+            "0 a>b ACK body=1
+          9 b>a 488 cseq=2 via=r1
+          12 a>b BYE cseq=3",
+            "1000 partial=true by=- sip=-",
         ),
     ];
     for (name, end, life, expected) in lives {
@@ -1448,6 +1634,34 @@ fn registrations_tried_again() {
           99 a>b REGISTER contact=<sip:alice@192.0.2.1> via=r2 cseq=1 expires=0
           99.3 b>a 200/REGISTER via=r2 cseq=1",
             "1013 completed sip=200",
+        ),
+        (
+            "a refresh that nobody answers",
+            60.0,
+            "0 a>b REGISTER via=r1 contact=<sip:x@192.0.2.1>;expires=10,<sip:y@192.0.2.1>;expires=40
+          0.1 b>a 200/REGISTER cseq=1 via=r1 contact=<sip:x@192.0.2.1>;expires=10,<sip:y@192.0.2.1>;expires=40
+          20 a>b REGISTER via=r2 cseq=2 contact=<sip:y@192.0.2.1>;expires=40",
+            "1010 unsuccessful timed_out=true",
+        ),
+        (
+            "a removal that is challenged",
+            60.0,
+            "0 a>b REGISTER via=r1 contact=<sip:x@192.0.2.1>
+          0.1 b>a 200/REGISTER cseq=1 via=r1 expires=60
+          20 a>b REGISTER via=r2 cseq=2 contact=* expires=0
+          20.1 b>a 401/REGISTER via=r2 cseq=2
+          20.2 a>b REGISTER via=r3 cseq=3 contact=* expires=0
+          20.3 b>a 200/REGISTER via=r3 cseq=3",
+            "1013 completed cause=requested expires=60 challenged=true",
+        ),
+        (
+            "two hops, one row",
+            60.0,
+            "0 a>p REGISTER via=r1 contact=<sip:x@192.0.2.1>
+          0.1 p>b REGISTER via=p1,r1 contact=<sip:x@192.0.2.1>
+          0.2 b>p 200/REGISTER cseq=1 via=p1,r1
+          0.3 p>a 200/REGISTER cseq=1 via=r1",
+            "1011 life=1010,1011",
         ),
     ];
     for (name, end, life, expected) in lives {
