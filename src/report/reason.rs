@@ -129,6 +129,9 @@ fn no_response(call: &CallFact) -> String {
     };
     let length = if span > Duration::ZERO { format!(" in {}", Spoken(span)) } else { String::new() };
     let rest = if call.timed_out { "" } else { ", the capture ended" };
+    if call.callee_known {
+        return format!("no response to {invites} captured, but later messages show that there was one");
+    }
     format!("no response to {invites}{length}{rest}")
 }
 
@@ -239,6 +242,7 @@ fn append_reasons(line: &mut String, call: &CallFact) {
 /// Whether a Reason adds to what the line says anyway.
 fn says_more(reason: &Reason, call: &CallFact) -> bool {
     match (reason.protocol.to_ascii_uppercase().as_str(), reason.cause) {
+        (_, None) => reason.text.is_some(),
         // Normal clearing is what hanging up is.
         ("Q.850", Some(16)) => call.code != Some(Code::COMPLETED),
         ("SIP", Some(200)) => !call.answered_elsewhere,
@@ -399,6 +403,10 @@ mod tests {
             (
                 changed(done(Side::Caller), |c| c.reasons = vec![reason("Q.850", 16, "Normal call clearing")]),
                 "answered after 4.2 s, caller hung up after 2:14",
+            ),
+            (
+                changed(done(Side::Callee), |c| c.reasons = vec![Reason { cause: None, ..reason("SIP", 0, "") }]),
+                "answered after 4.2 s, callee hung up after 2:14",
             ),
             (
                 changed(done(Side::Callee), |c| c.reasons = vec![reason("Q.850", 38, "")]),
@@ -574,6 +582,10 @@ mod tests {
             ),
             (invite(0, 1).timed_out_at(32_000), "no response to the INVITE in 32.0 s"),
             (invite(0, 1), "no response to the INVITE, the capture ended"),
+            (
+                changed(invite(0, 1).timed_out_at(32_000), |c| c.callee_known = true),
+                "no response to the INVITE captured, but later messages show that there was one",
+            ),
             (
                 changed(invite(0, 1), |c| (c.invites_sent, c.last_invite) = (2, Some(at(500)))),
                 "no response to 2 INVITEs in 0.5 s, the capture ended",

@@ -83,6 +83,7 @@ pub(crate) fn invite(ms: i64, frame: u64) -> CallFact {
         realm: None,
         redirected: false,
         redirect_to: None,
+        callee_known: false,
         cancelled: false,
         answered_elsewhere: false,
         hops: 1,

@@ -23,6 +23,8 @@ pub(super) struct Call {
     caller_tag: u64,
     /// Digests of the callees' tags seen in responses and requests, to tell calls of one Call-ID apart.
     callee_tags: Vec<u64>,
+    /// A request of the attempt in force that is no ACK (which a refusal gets too) names the callee's tag.
+    callee_known: bool,
     state: State,
     /// CSeq of the attempt in force.
     attempt: Option<u32>,
@@ -121,6 +123,7 @@ impl Call {
             call_id,
             caller_tag: arrival.tags.from,
             callee_tags: Vec::new(),
+            callee_known: false,
             state: State::Unseen,
             attempt: None,
             attempts: 0,
@@ -172,11 +175,16 @@ impl Call {
         let known = self.transactions.iter().any(|transaction| transaction.key == arrival.key);
         let cseq = arrival.cseq();
         match self.attempt {
-            Some(current) if self.state == State::Completed => known || cseq < current,
+            // The same INVITE on another hop, where the captures' clocks differ by more than the call took.
+            Some(current) if self.state == State::Completed => {
+                let depth = arrival.message.via_count();
+                let elsewhere = || self.deciding().transactions().all(|of| of.depth != depth);
+                known || cseq < current || (cseq == current && elsewhere())
+            }
             Some(current) if self.state == State::Active => cseq <= current,
             Some(_) => true,
-            // Joined late: only the INVITE of the responses that were seen before it.
-            None => known,
+            // Joined late: the INVITE of what was seen before it, or the next attempt after the ACK to a challenge.
+            None => known || self.state == State::Unseen,
         }
     }
 
@@ -199,6 +207,7 @@ impl Call {
         if tags.has_to {
             let callee_tag = if tags.from == self.caller_tag { tags.to } else { tags.from };
             remember(&mut self.callee_tags, callee_tag);
+            self.callee_known |= message.is_request() && message.method() != Some(Method::Ack);
         }
         match message.start() {
             StartLine::Request { method: Method::Invite, uri } if !tags.has_to => self.on_invite(arrival, uri),
@@ -331,6 +340,7 @@ impl Call {
         if begins_attempt {
             self.attempt = Some(cseq);
             self.attempts += 1;
+            self.callee_known = false;
         }
         self.attempts = self.attempts.max(1);
         // Failover under the same CSeq starts afresh too: a failed attempt that waits again is under way again.
@@ -403,6 +413,7 @@ impl Call {
         let hang_up = |dialogs: &mut Dialogs| {
             if let Some(dialog) = dialogs.confirm(callee_tag)
                 && dialog.bye.is_none()
+                && dialog.challenged != Some(arrival.key)
             {
                 dialog.bye = Some(Bye { key: arrival.key, seen: moment, by, refused: None });
             }
@@ -666,7 +677,7 @@ impl Call {
         let deadline = deciding.deadline();
         let timed_out = self.state.is_attempting() && deadline.is_some_and(|deadline| deadline <= now);
         let bye = self.dialogs.last_bye();
-        let cancelled = deciding.transactions().any(|transaction| transaction.cancel.is_some());
+        let cancelled = deciding.cancels().next().is_some();
         let taken_back =
             self.state == State::Cancelling || (cancelled && self.state == State::Failed(Code::REQUEST_TERMINATED));
         let partial = self.is_partial();
@@ -680,7 +691,7 @@ impl Call {
         let reasons = response
             .map(|response| response.reasons.clone())
             .into_iter()
-            .chain(deciding.transactions().map(|transaction| transaction.cancel_reasons.clone()))
+            .chain(deciding.cancels().map(|transaction| transaction.cancel_reasons.clone()))
             .chain([self.bye_reasons.clone()])
             .flatten()
             .collect();
@@ -723,9 +734,10 @@ impl Call {
             realm: challenge.and_then(|challenge| challenge.realm).map(String::into_boxed_str),
             redirected: self.redirected,
             redirect_to: last_word.and_then(|word| word.contact.clone()),
+            callee_known: self.callee_known,
             cancelled,
             answered_elsewhere: deciding
-                .transactions()
+                .cancels()
                 .flat_map(|transaction| &transaction.cancel_reasons)
                 .any(|reason| reason.protocol.eq_ignore_ascii_case("SIP") && reason.cause == Some(200)),
             hops: distinct(self.initial().map(|transaction| (transaction.hop.src, transaction.hop.dst))),

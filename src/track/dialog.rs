@@ -14,6 +14,8 @@ pub(super) struct Dialog {
     pub(super) acknowledged: bool,
     /// The BYE that ended it.
     pub(super) bye: Option<Bye>,
+    /// The BYE that was challenged: sent again without credentials it still ends nothing.
+    pub(super) challenged: Option<u64>,
 }
 
 /// A BYE (RFC 3261 15).
@@ -46,7 +48,7 @@ impl Dialogs {
         let index = match known {
             Some(index) => index,
             None if self.0.len() < Self::MOST => {
-                self.0.push(Dialog { callee_tag, acknowledged: false, bye: None });
+                self.0.push(Dialog { callee_tag, acknowledged: false, bye: None, challenged: None });
                 self.0.len() - 1
             }
             None => return None,
@@ -84,6 +86,7 @@ impl Dialogs {
         };
         if code.is_challenge() {
             dialog.bye = None;
+            dialog.challenged = Some(key);
             return true;
         }
         if let Some(bye) = &mut dialog.bye

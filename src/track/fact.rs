@@ -195,6 +195,8 @@ pub struct CallFact {
     pub redirected: bool,
     /// Where a 3xx that nobody followed pointed.
     pub redirect_to: Option<Box<str>>,
+    /// A request names the callee's tag, so a response to the deciding INVITE was sent, captured or not.
+    pub callee_known: bool,
     /// The caller's CANCEL was seen, whatever came of it.
     pub cancelled: bool,
     /// A CANCEL said `SIP;cause=200`: another branch of the caller's side answered.

@@ -6,6 +6,8 @@
 //! first) is the branch `a1` for INVITE, CANCEL and their responses and the method's name for the others. `sdp` is the
 //! direction of a description, or its address (`0.0.0.0`). With
 //! `icmp=NAME` it is an ICMP error that quotes the message, its first `quote=N` bytes.
+//! first) is the branch `a1` for INVITE, CANCEL and their responses and the method's name for the others. A sender or
+//! receiver may have a port (`a:6000`), `over=tcp` says what carried it, and the branch `-` stands for none (RFC 2543).
 #![allow(clippy::or_fun_call, reason = "tests read better so")]
 
 use std::net::SocketAddr;
@@ -62,7 +64,8 @@ pub(super) fn line(text: &str, frame: u64, tracker: &mut Tracker) {
         None => format!("{method} sip:{to_user}@example.com SIP/2.0\r\n"),
     };
     for branch in via.split(',') {
-        message += &format!("Via: SIP/2.0/UDP {dst}.invalid;branch=z9hG4bK-{branch}\r\n");
+        let branch = if branch == "-" { String::new() } else { format!(";branch=z9hG4bK-{branch}") };
+        message += &format!("Via: SIP/2.0/UDP a.invalid{branch}\r\n");
     }
     message += &format!("From: <sip:{from_user}@example.com>;tag={from}\r\nTo: <sip:{to_user}@example.com>{to}\r\n");
     message += &format!("Call-ID: {}\r\nCSeq: {cseq} {method}\r\n", option("id").unwrap_or("c"));
@@ -93,8 +96,9 @@ pub(super) fn line(text: &str, frame: u64, tracker: &mut Tracker) {
         message += "v=0\r\n";
     }
     let address = |name: &str| -> SocketAddr {
+        let (name, port) = name.split_once(':').unwrap_or((name, "5060"));
         let host = name.bytes().fold(0_u8, |sum, byte| sum.wrapping_mul(31).wrapping_add(byte));
-        SocketAddr::from(([192, 0, 2, host], 5060))
+        SocketAddr::from(([192, 0, 2, host], port.parse().expect("a port")))
     };
     let what = match option("icmp") {
         None => What::Sip(Message::parse(message.as_bytes()).expect("a message")),
@@ -104,10 +108,11 @@ pub(super) fn line(text: &str, frame: u64, tracker: &mut Tracker) {
             What::Icmp(Undelivered { error, message: Message::parse(&message.as_bytes()[..quoted]) })
         }
     };
+    let transport = if option("over") == Some("tcp") { Transport::Tcp } else { Transport::Udp };
     tracker.feed(&Event {
         at,
         place: Place { file: 0, frame },
-        path: Path { src: address(src), dst: address(dst), transport: Transport::Udp },
+        path: Path { src: address(src), dst: address(dst), transport },
         duplicate: option("duplicate").is_some(),
         what,
     });
@@ -138,6 +143,8 @@ fn words_of_call(call: &CallFact) -> String {
         (call.challenged, "challenged"),
         (call.redirected, "redirected"),
         (call.partial, "partial"),
+        (call.cancelled, "cancelled"),
+        (call.callee_known, "callee_known"),
         (call.timed_out, "timed_out"),
         (call.ack_missing, "ack_missing"),
         (call.answered_elsewhere, "answered_elsewhere"),
@@ -1296,6 +1303,586 @@ fn registrations() {
             "0 a>r REGISTER contact=<sip:alice@192.0.2.1> expires=0 via=1
           0.1 r>a 200/REGISTER via=1 cseq=1 contact=<sip:alice@192.0.2.9>",
             "1013 cause=requested",
+        ),
+    ];
+    for (name, end, life, expected) in lives {
+        live(name, end, life, expected);
+    }
+}
+
+#[test]
+fn other_ways_and_clocks() {
+    let lives = [
+        (
+            "the INVITE sent again over TCP: the answer to that one is the answer",
+            20.0,
+            "0 a>b INVITE
+          1 a:7000>b INVITE over=tcp
+          2 b>a:7000 180 over=tcp
+          3 b>a:7000 486 over=tcp",
+            "486 sip=486 attempts=1 branches=1 ended=3 life=2002,180,486",
+        ),
+        (
+            "the INVITE sent again from another port",
+            20.0,
+            "0 a:6000>b INVITE
+          0.5 a:6001>b INVITE
+          3 b>a:6001 486",
+            "486 sip=486 attempts=1 branches=1 ended=3",
+        ),
+        (
+            "the caller takes back what it sent again over TCP",
+            9.0,
+            "0 a>b INVITE
+          1 a:7000>b INVITE over=tcp
+          2 b>a:7000 180 over=tcp
+          3 a:7000>b CANCEL over=tcp",
+            "2004 by=caller",
+        ),
+        (
+            "responses go to the Via's port, not to the sender's",
+            20.0,
+            "0 a:6000>b INVITE
+          1 b>a 180
+          3 b>a 486",
+            "486 hops=1 ringing=1",
+        ),
+        (
+            "the farther hop's clock is late by more than the call took",
+            60.0,
+            "0 a>p INVITE via=a1
+          1 p>a 200 via=a1
+          1.1 a>p ACK
+          3 a>p BYE
+          3.1 p>a 200/BYE
+          5 p>b INVITE via=p1,a1
+          6 b>p 200 via=p1,a1
+          6.1 p>b ACK via=p5,ACK
+          8 p>b BYE via=p6,BYE
+          8.1 b>p 200/BYE via=p6,BYE",
+            "1000 hops=2 branches=2 by=caller ended=3 messages=10",
+        ),
+        (
+            "the caller's hop's clock is late by more than the call took",
+            60.0,
+            "0 p>b INVITE via=p1,a1
+          1 b>p 200 via=p1,a1
+          1.1 p>b ACK via=p5,ACK
+          3 p>b BYE via=p6,BYE
+          5 a>p INVITE via=a1
+          6 p>a 200 via=a1
+          6.1 a>p ACK
+          8 a>p BYE",
+            "1000 hops=2 branches=2 by=caller messages=8",
+        ),
+        (
+            "RFC 2543: no branches, no tag of the callee, who hangs up",
+            20.0,
+            "0 a>b INVITE via=-
+          1 b>a 200 to= via=-
+          2 a>b ACK to= via=-
+          9 b>a BYE from= to=A via=-",
+            "1000 by=callee ack_missing=false",
+        ),
+        (
+            "RFC 2543: the caller hangs up",
+            20.0,
+            "0 a>b INVITE via=-
+          1 b>a 200 to= via=-
+          2 a>b ACK to= via=-
+          9 a>b BYE to= via=-",
+            "1000 by=caller ack_missing=false",
+        ),
+        (
+            "a spiral: the INVITE comes through the proxy twice",
+            20.0,
+            "0 a>p INVITE via=a1
+          0.1 p>q INVITE via=p1,a1
+          0.2 q>p INVITE via=q1,p1,a1
+          0.3 p>b INVITE via=p2,q1,p1,a1
+          1 b>p 200 via=p2,q1,p1,a1
+          1.1 p>q 200 via=q1,p1,a1
+          1.2 q>p 200 via=p1,a1
+          1.3 p>a 200 via=a1",
+            "999 answered=1.3 hops=4 branches=4 attempts=1 retransmissions=0",
+        ),
+        (
+            "a loop that is found",
+            20.0,
+            "0 a>p INVITE via=a1
+          0.1 p>q INVITE via=p1,a1
+          0.2 q>p INVITE via=q1,p1,a1
+          0.3 p>q 482 via=q1,p1,a1
+          0.4 q>p 482 via=p1,a1
+          0.5 p>a 482 via=a1",
+            "482 ended=0.5",
+        ),
+        (
+            "a proxy follows the redirection by itself",
+            20.0,
+            "0 a>p INVITE via=a1
+          0.1 p>b INVITE via=p1,a1
+          0.2 b>p 302 via=p1,a1
+          0.3 p>c INVITE via=p2,a1
+          1 c>p 486 via=p2,a1
+          1.1 p>a 486 via=a1",
+            "486 redirected=false attempts=1",
+        ),
+        (
+            "a server in between that hides the Via values",
+            60.0,
+            "0 a>p INVITE via=a1
+          0.1 p>b INVITE via=p1
+          1 b>p 486 via=p1
+          1.1 p>c INVITE via=p2
+          2 c>p 200 via=p2
+          2.1 p>a 200 via=a1
+          2.2 a>p ACK
+          9 c>p BYE from=B to=A via=b1
+          9.1 p>a BYE from=B to=A via=b2",
+            "1000 by=callee answered=2.1 ended=9 hops=3",
+        ),
+        (
+            "a 2xx on the farther hop only, and the caller's BYE proves nothing",
+            60.0,
+            "0 a>p INVITE via=a1
+          0.1 p>b INVITE via=p1,a1
+          1 b>p 200 via=p1,a1
+          2.1 p>b ACK via=p9,ACK
+          9 a>p BYE via=x1",
+            "2002",
+        ),
+        (
+            "the clock steps back two minutes while it rings",
+            300.0,
+            "200 a>b INVITE
+          201 b>a 180
+          81 b>a 200
+          81.1 a>b ACK
+          90 a>b BYE
+          90.1 b>a 200/BYE",
+            "1000 sip=200 by=caller",
+        ),
+        (
+            "the clock steps back an hour between two calls",
+            4300.0,
+            "4000 a>b INVITE id=x
+          4001 b>a 486 id=x
+          100 a>b INVITE via=q
+          101 b>a 180 via=q
+          103 b>a 486 via=q",
+            "486
+          486",
+        ),
+    ];
+    for (name, end, life, expected) in lives {
+        live(name, end, life, expected);
+    }
+}
+
+#[test]
+fn losing_branches() {
+    let lives = [
+        (
+            "the CANCEL of a losing branch says nothing about the call",
+            20.0,
+            "0 p>b INVITE via=p1,a1
+          0 p>c INVITE via=p2,a1
+          2 c>p 200 via=p2,a1 to=C
+          2.2 p>b CANCEL via=p1 reason=SIP;cause=200
+          2.4 b>p 487 via=p1,a1",
+            "999 reasons=0 answered_elsewhere=false by=- cancelled=false",
+        ),
+        (
+            "after a 6xx it is the proxy that cancels the others",
+            20.0,
+            "0 p>b INVITE via=p1,a1
+          0 p>c INVITE via=p2,a1
+          1 b>p 180 via=p1,a1
+          2 c>p 603 via=p2,a1 to=C
+          2.2 p>b CANCEL via=p1
+          2.4 b>p 487 via=p1,a1",
+            "603 by=- life=2002,180,603 cancelled=false",
+        ),
+        (
+            "... and the call still waits for them",
+            20.0,
+            "0 p>b INVITE via=p1,a1
+          0 p>c INVITE via=p2,a1
+          1 b>p 180 via=p1,a1
+          2 c>p 603 via=p2,a1 to=C
+          2.2 p>b CANCEL via=p1",
+            "180 by=-",
+        ),
+        (
+            "a re-INVITE in one of two dialogs",
+            60.0,
+            "0 a>b INVITE
+          2 b>a 200 to=B
+          2.1 b>a 200 to=C
+          2.2 a>b ACK to=B
+          2.2 a>b ACK to=C
+          2.3 a>b BYE to=C via=b1
+          5 a>b INVITE to=B cseq=3 via=r1
+          5.1 b>a 200 to=B cseq=3 via=r1
+          9 a>b BYE to=B via=b2",
+            "1000 ended=9 attempts=1",
+        ),
+        (
+            "a 2xx counts though a 6xx came before it",
+            60.0,
+            "0 p>b INVITE via=p1,a1
+          0 p>c INVITE via=p2,a1
+          1 b>p 603 via=p1,a1
+          1.1 c>p 200 via=p2,a1 to=C",
+            "999 sip=200",
+        ),
+        (
+            "a BYE to a phone that rang and did not answer",
+            60.0,
+            "0 a>b INVITE
+          1 b>a 180 to=C
+          2 b>a 200 to=D
+          3 a>b ACK to=D
+          4 a>b BYE to=C
+          5 b>a 481/BYE to=C",
+            "999",
+        ),
+    ];
+    for (name, end, life, expected) in lives {
+        live(name, end, life, expected);
+    }
+}
+
+#[test]
+fn sent_again_and_overtaken() {
+    let lives = [
+        (
+            "a 100 sent again after the 180",
+            20.0,
+            "0 a>b INVITE
+          0.1 b>a 100
+          1 b>a 180
+          1.5 a>b INVITE
+          1.6 b>a 100",
+            "180 sip=180",
+        ),
+        (
+            "both hang up at once: the first BYE ends it",
+            20.0,
+            "0 a>b INVITE
+          1 b>a 200
+          1.1 a>b ACK
+          9 a>b BYE
+          9.01 b>a BYE from=B to=A via=b1
+          9.1 b>a 481/BYE
+          9.1 a>b 200/BYE from=B to=A via=b1",
+            "1000 by=caller ended=9",
+        ),
+        (
+            "a challenged BYE that comes again ends nothing",
+            30.0,
+            "0 a>b INVITE
+          1 b>a 200
+          1.1 a>b ACK
+          10 a>b BYE
+          10.4 b>a 401/BYE
+          10.5 a>b BYE
+          10.55 a>b BYE via=x2 cseq=3
+          10.6 b>a 401/BYE
+          10.7 b>a 200/BYE via=x2 cseq=3",
+            "1000 by=caller ended=10.55",
+        ),
+        (
+            "credentials under the same CSeq",
+            20.0,
+            "0 a>b INVITE
+          0.1 b>a 401
+          0.2 a>b INVITE via=a2 auth=Digest
+          1 b>a 200 via=a2",
+            "999 sip=200 challenged=true",
+        ),
+        (
+            "a challenged UPDATE and a lost PRACK are not the call's",
+            20.0,
+            "0 a>b INVITE
+          1 b>a 180
+          1.1 a>b PRACK
+          1.2 b>a 481/PRACK
+          1.3 a>b UPDATE cseq=3
+          1.4 b>a 401/UPDATE cseq=3
+          2 b>a 200",
+            "999 challenged=false",
+        ),
+        (
+            "the 2xx and the ACK come twice",
+            20.0,
+            "0 a>b INVITE
+          1 b>a 200
+          1.5 b>a 200
+          1.6 a>b ACK
+          1.7 a>b ACK",
+            "999 answered=1 ack_missing=false retransmissions=2",
+        ),
+        (
+            "the CANCEL comes twice",
+            20.0,
+            "0 a>b INVITE
+          1 b>a 180
+          2 a>b CANCEL
+          2.5 a>b CANCEL
+          2.6 b>a 200/CANCEL via=a1
+          2.7 b>a 487
+          2.7 b>a 200/CANCEL via=a1
+          2.8 a>b ACK via=a1",
+            "487 by=caller retransmissions=2",
+        ),
+        (
+            "the CANCEL overtakes its INVITE",
+            20.0,
+            "0 a>b CANCEL
+          0.01 a>b INVITE
+          0.1 b>a 487",
+            "487 by=caller partial=false",
+        ),
+        (
+            "183, 180, 183: the last one tells",
+            20.0,
+            "0 a>b INVITE
+          1 b>a 183
+          2 b>a 180
+          3 b>a 183",
+            "183 sip=183",
+        ),
+        (
+            "an answer after the timer ran out",
+            300.0,
+            "0 a>b INVITE
+          1 b>a 180
+          200 b>a 200
+          250 a>b BYE",
+            "1000 answered=200 timed_out=false",
+        ),
+        (
+            "a BYE through two hops, challenged at the first",
+            60.0,
+            "0 a>p INVITE via=a1
+          0.1 p>b INVITE via=p1,a1
+          1 b>p 200 via=p1,a1
+          1.1 p>a 200
+          2 a>p ACK
+          2.1 p>b ACK via=p9,ACK
+          9 a>p BYE via=x1
+          9.1 p>a 407/BYE via=x1
+          9.2 a>p BYE via=x2 cseq=3
+          9.3 p>b BYE via=p3,x2 cseq=3
+          9.4 b>p 200/BYE via=p3,x2 cseq=3
+          9.5 p>a 200/BYE via=x2 cseq=3",
+            "1000 by=caller ended=9.2 life=2002,999,1000,999,1000",
+        ),
+        (
+            "a failure that comes again while the next attempt rings",
+            60.0,
+            "0 a>b INVITE
+          0.5 b>a 503
+          0.6 a>b INVITE cseq=2 via=a2
+          1 b>a 180 cseq=2 via=a2
+          1.1 b>a 503",
+            "180 sip=180 attempts=2",
+        ),
+        (
+            "credentials, then another session interval",
+            60.0,
+            "0 a>b INVITE
+          0.1 b>a 407
+          0.2 a>b ACK via=a1
+          0.3 a>b INVITE cseq=2 via=a2 auth=D
+          0.4 b>a 422 cseq=2 via=a2
+          0.5 a>b ACK via=a2 cseq=2
+          0.6 a>b INVITE cseq=3 via=a3 auth=D
+          1 b>a 200 cseq=3 via=a3
+          1.1 a>b ACK cseq=3",
+            "999 attempts=3 branches=3 challenged=true answered=1 ack_missing=false",
+        ),
+        (
+            "the caller tries again while the first attempt rings",
+            60.0,
+            "0 a>b INVITE
+          1 b>a 180
+          5 a>b INVITE cseq=2 via=a2
+          6 b>a 486
+          7 b>a 200 cseq=2 via=a2",
+            "999 attempts=2 sip=200",
+        ),
+        (
+            "BYE in place of CANCEL (RFC 3261 15)",
+            60.0,
+            "0 a>b INVITE
+          1 b>a 180
+          5 a>b BYE
+          5.1 b>a 200/BYE
+          5.2 b>a 487
+          5.3 a>b ACK via=a1",
+            "487 sip=487 by=-",
+        ),
+        (
+            "the callee's BYE overtakes its 2xx",
+            60.0,
+            "0 a>b INVITE
+          1 b>a 180
+          5 b>a BYE from=B to=A
+          5.1 b>a 200",
+            "1000 by=callee sip=200 answered=5.1",
+        ),
+        (
+            "every packet captured twice",
+            60.0,
+            "0 a>b INVITE
+          0.001 a>b INVITE duplicate=y
+          1 b>a 200
+          1.001 b>a 200 duplicate=y
+          1.1 a>b ACK
+          1.101 a>b ACK duplicate=y
+          9 a>b BYE
+          9.001 a>b BYE duplicate=y",
+            "1000 messages=8 duplicates=4 retransmissions=0 hops=1 branches=1",
+        ),
+    ];
+    for (name, end, life, expected) in lives {
+        live(name, end, life, expected);
+    }
+}
+
+#[test]
+fn one_row_or_two() {
+    let lives = [
+        (
+            "the responses were lost, the caller's BYE was not",
+            60.0,
+            "0 a>b INVITE
+          9 a>b BYE
+          9.1 b>a 200/BYE",
+            "2002 unsuccessful sip=- callee_known=true",
+        ),
+        (
+            "the ACK to a refusal proves no callee of the next attempt",
+            60.0,
+            "0 a>b INVITE
+          1 b>a 401
+          1.1 a>b ACK via=a1
+          1.2 a>b INVITE via=a2 cseq=2",
+            "2002 unsuccessful sip=- callee_known=false",
+        ),
+        (
+            "a capture that begins with the ACK to a challenge",
+            20.0,
+            "0 a>b ACK via=a0
+          0.1 a>b INVITE cseq=2 auth=Digest
+          1 b>a 486 cseq=2",
+            "486 partial=false attempts=1",
+        ),
+        (
+            "tried again almost 180 s after the failure",
+            200.0,
+            "0 a>b INVITE
+          1 b>a 486
+          1.1 a>b ACK via=a1
+          170 a>b INVITE via=a2 cseq=2
+          171 b>a 200 cseq=2 via=a2",
+            "999 attempts=2",
+        ),
+        (
+            "the next call counts its CSeq from 1 again",
+            60.0,
+            "0 a>b INVITE
+          1 b>a 200
+          2 a>b ACK
+          3 a>b BYE
+          9 a>b INVITE via=a9
+          10 b>a 486 via=a9",
+            "1000
+          486",
+        ),
+        (
+            "only the callee's direction, with a re-INVITE",
+            60.0,
+            "0 b>a 100
+          1 b>a 180
+          2 b>a 200
+          9 b>a 200 cseq=2 via=r1
+          12 b>a 200/BYE via=x cseq=3",
+            "1000 partial=true sip=200 by=-",
+        ),
+        (
+            "joined at the ACK, then a refused re-INVITE that was not captured",
+            60.0,
+            "0 a>b ACK body=1
+          9 b>a 488 cseq=2 via=r1
+          12 a>b BYE cseq=3",
+            "1000 partial=true by=- sip=-",
+        ),
+    ];
+    for (name, end, life, expected) in lives {
+        live(name, end, life, expected);
+    }
+}
+
+#[test]
+fn registrations_tried_again() {
+    let lives = [
+        (
+            "credentials under the same CSeq",
+            20.0,
+            "0 a>b REGISTER contact=<sip:alice@192.0.2.1> via=r1
+          0.1 b>a 401/REGISTER via=r1 cseq=1
+          0.2 a>b REGISTER contact=<sip:alice@192.0.2.1> via=r2
+          0.3 b>a 200/REGISTER via=r2 cseq=1",
+            "1011 active sip=200",
+        ),
+        (
+            "another server under the same CSeq",
+            20.0,
+            "0 a>b REGISTER contact=<sip:alice@192.0.2.1> via=r1
+          4 a>c REGISTER contact=<sip:alice@192.0.2.1> via=r2
+          4.3 c>a 200/REGISTER via=r2 cseq=1",
+            "1011 active sip=200",
+        ),
+        (
+            "a client that lost count of its CSeq",
+            200.0,
+            "0 a>b REGISTER contact=<sip:alice@192.0.2.1> via=r1 cseq=50
+          0.1 b>a 200/REGISTER via=r1 cseq=50
+          99 a>b REGISTER contact=<sip:alice@192.0.2.1> via=r2 cseq=1 expires=0
+          99.3 b>a 200/REGISTER via=r2 cseq=1",
+            "1013 completed sip=200",
+        ),
+        (
+            "a refresh that nobody answers",
+            60.0,
+            "0 a>b REGISTER via=r1 contact=<sip:x@192.0.2.1>;expires=10,<sip:y@192.0.2.1>;expires=40
+          0.1 b>a 200/REGISTER cseq=1 via=r1 contact=<sip:x@192.0.2.1>;expires=10,<sip:y@192.0.2.1>;expires=40
+          20 a>b REGISTER via=r2 cseq=2 contact=<sip:y@192.0.2.1>;expires=40",
+            "1010 unsuccessful timed_out=true",
+        ),
+        (
+            "a removal that is challenged",
+            60.0,
+            "0 a>b REGISTER via=r1 contact=<sip:x@192.0.2.1>
+          0.1 b>a 200/REGISTER cseq=1 via=r1 expires=60
+          20 a>b REGISTER via=r2 cseq=2 contact=* expires=0
+          20.1 b>a 401/REGISTER via=r2 cseq=2
+          20.2 a>b REGISTER via=r3 cseq=3 contact=* expires=0
+          20.3 b>a 200/REGISTER via=r3 cseq=3",
+            "1013 completed cause=requested expires=60 challenged=true",
+        ),
+        (
+            "two hops, one row",
+            60.0,
+            "0 a>p REGISTER via=r1 contact=<sip:x@192.0.2.1>
+          0.1 p>b REGISTER via=p1,r1 contact=<sip:x@192.0.2.1>
+          0.2 b>p 200/REGISTER cseq=1 via=p1,r1
+          0.3 p>a 200/REGISTER cseq=1 via=r1",
+            "1011 life=1010,1011",
         ),
     ];
     for (name, end, life, expected) in lives {

@@ -79,13 +79,14 @@ impl<'a> Deciding<'a> {
 
     /// Where they stand at `now`.
     pub(super) fn standing(&self, now: Timestamp) -> Standing<'a> {
-        let pending = |branch: &&InviteTransaction| branch.deadline().is_some_and(|deadline| deadline > now);
+        let pending =
+            |branch: &InviteTransaction| branch.deadline().is_some_and(|deadline| deadline > now) && self.waits(branch);
         let answered = self.transactions().filter_map(|branch| branch.last_word.as_ref());
         if let Some(word) = answered.clone().filter(|word| word.code.is_success()).min_by_key(|word| word.seen.at) {
             return Standing::Final(word);
         }
         // A proxy waits for all its branches, but not beyond their timers (RFC 3261 16.7, 16.8).
-        if !self.transactions().any(|branch| pending(&branch))
+        if !self.transactions().any(pending)
             && let Some(best) = answered.min_by_key(|word| preference(word.code))
         {
             return Standing::Final(best);
@@ -96,10 +97,35 @@ impl<'a> Deciding<'a> {
             .map_or(Standing::Silent, Standing::Provisional)
     }
 
-    /// Whether every branch that waits for an answer was cancelled, and at least one was.
+    /// Whether a branch has no final response, nor has the same request on another way: an INVITE that is sent again
+    /// from another port or over another transport (RFC 3261 18.1.1) keeps its branch.
+    fn waits(&self, branch: &InviteTransaction) -> bool {
+        let answered = |of: &InviteTransaction| of.key == branch.key && of.last_word.is_some();
+        branch.last_word.is_none() && !self.transactions().any(answered)
+    }
+
+    /// Whether every branch that waits for an answer was cancelled by the caller, and at least one was.
     pub(super) fn cancelled(&self) -> bool {
-        let mut waiting = self.transactions().filter(|branch| branch.last_word.is_none()).peekable();
-        waiting.peek().is_some() && waiting.all(|branch| branch.cancel.is_some())
+        let mut waiting = self.transactions().filter(|branch| self.waits(branch)).peekable();
+        let cancelled = |branch: &InviteTransaction| self.cancels().any(|of| of.key == branch.key);
+        waiting.peek().is_some() && waiting.all(cancelled)
+    }
+
+    /// The branches that the caller took back. Once another branch brought a 2xx or a 6xx, it is the proxy that cancels
+    /// the others (RFC 3261 16.7 steps 5 and 10).
+    pub(super) fn cancels(&self) -> impl Iterator<Item = &'a InviteTransaction> + use<'a> {
+        let settles = |branch: &&InviteTransaction| {
+            branch.last_word.as_ref().is_some_and(|word| word.code.is_success() || word.code.get() >= 600)
+        };
+        let settled =
+            self.transactions().filter(settles).min_by_key(|of| of.last_word.as_ref().map(|word| word.seen.at));
+        self.transactions().filter(move |branch| {
+            branch.cancel.is_some_and(|cancel| {
+                settled.is_none_or(|by| {
+                    by.key == branch.key || by.last_word.as_ref().is_some_and(|word| word.seen.at > cancel.at)
+                })
+            })
+        })
     }
 
     /// The moment at which the last timer of a branch without a final response runs out.
@@ -151,10 +177,10 @@ mod tests {
         Timestamp::from_millis(seconds * 1000)
     }
 
-    fn transaction((depth, client, invite, end, code): Branch) -> InviteTransaction {
+    fn transaction(key: u64, (depth, client, invite, end, code): Branch) -> InviteTransaction {
         let address = |host: &str| format!("{host}:5060").parse::<SocketAddr>().expect("an address");
         let path = Path { src: address(client), dst: address("192.0.2.9"), transport: Transport::Udp };
-        let mut transaction = InviteTransaction::new(1, 1, depth, path);
+        let mut transaction = InviteTransaction::new(key, 1, depth, path);
         let moment = |seconds| Moment { at: at(seconds), place: Place::default() };
         transaction.invite = Some(moment(invite));
         transaction.last_word = (code > 0).then(|| Response {
@@ -193,7 +219,7 @@ mod tests {
             ("equal depth, another sender", &[(1, UA, 0, 5, 486), (1, PROXY, 0, 4, 200)], 9, Some(486)),
         ];
         for (name, branches, now, expected) in cases {
-            let transactions: Vec<_> = branches.iter().copied().map(transaction).collect();
+            let transactions: Vec<_> = (1..).zip(*branches).map(|(key, branch)| transaction(key, *branch)).collect();
             let got = match deciding(&transactions, 1).standing(at(*now)) {
                 Standing::Final(response) => Some(response.code.get()),
                 _ => None,

@@ -89,6 +89,10 @@ impl Transaction {
     fn is_answered(&self) -> bool {
         self.answer.as_ref().is_some_and(|(answer, _)| answer.code.is_final())
     }
+
+    fn is_granted(&self) -> bool {
+        self.answer.as_ref().is_some_and(|(answer, _)| answer.code.is_success())
+    }
 }
 
 /// The row of one address-of-record, registrar and Call-ID.
@@ -208,9 +212,13 @@ impl Registration {
         self.timeline.push(Step { at: moment.at, code, place: moment.place });
     }
 
-    /// The transaction that decides the attempt in force: nearest to the client, then first seen.
+    /// The transaction that decides the attempt in force: nearest to the client, then first seen, then the one that its
+    /// client sent after that under the same CSeq (to another server, with credentials) unless a 2xx came.
     fn deciding(&self) -> Option<&Transaction> {
-        self.transactions.iter().filter(|of| Some(of.cseq) == self.attempt).min_by_key(|of| of.depth)
+        let of_attempt = || self.transactions.iter().filter(|of| Some(of.cseq) == self.attempt);
+        let nearest = of_attempt().min_by_key(|of| of.depth)?;
+        let retries = of_attempt().filter(|of| of.depth == nearest.depth && of.hop.src.ip() == nearest.hop.src.ip());
+        retries.reduce(|before, next| if before.is_granted() || before.key == next.key { before } else { next })
     }
 
     fn on_register(&mut self, arrival: &Arrival<'_, '_>) {
@@ -220,9 +228,20 @@ impl Registration {
         if self.transactions.iter().any(|of| of.key == key && of.hop == hop) {
             return;
         }
+        // A client that lost count: long after the last attempt nothing of an older one comes any more.
+        let starts_over = self.deciding().is_some_and(|deciding| {
+            let late = event.at > deciding.began.after(TIMER_B);
+            cseq < deciding.cseq && depth <= deciding.depth && deciding.is_answered() && late
+        });
+        if starts_over {
+            self.transactions.clear();
+        }
         let begins_attempt = self.deciding().is_none_or(|deciding| {
             let farther_and_pending = depth > deciding.depth && !deciding.is_answered();
-            cseq > deciding.cseq && !farther_and_pending
+            // Counting right or not, who was refused and asks again makes another attempt.
+            let refused = deciding.is_answered() && !deciding.is_granted();
+            let asks_again = cseq == deciding.cseq && key != deciding.key && depth <= deciding.depth && refused;
+            (cseq > deciding.cseq && !farther_and_pending) || asks_again
         });
         let wish = Wish::of(message);
         if begins_attempt {

@@ -234,7 +234,8 @@ impl InviteTransaction {
             if (180..=183).contains(&code.get()) {
                 self.ringing.get_or_insert(event.at);
             }
-            if self.provisional.as_ref().is_none_or(|last| last.code != code || code.get() != 100) {
+            // A 100 comes from the next hop alone and says nothing that a later provisional has not said.
+            if self.provisional.is_none() || code.get() != 100 {
                 self.provisional = Some(Response::of(event, message, code, phrase));
             }
             return;

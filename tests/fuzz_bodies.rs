@@ -1,0 +1,141 @@
+//! The bodies of the fuzz targets as ordinary tests: over the captures of testdata, and over seeded mutations of them.
+
+#[path = "fuzz/bodies/capture.rs"]
+mod capture;
+#[path = "fuzz/bodies/packets.rs"]
+mod packets;
+#[path = "fuzz/bodies/sip.rs"]
+mod sip;
+#[path = "fuzz/bodies/tracker.rs"]
+mod tracker;
+
+use std::fs;
+use std::path::Path;
+
+use sipcodes::capture::Captures;
+use sipcodes::issue::Issues;
+
+/// Numbers that look random and are the same at every run (SplitMix64).
+struct Seeded(u64);
+
+impl Seeded {
+    fn next(&mut self) -> u64 {
+        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mut z = self.0;
+        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        z ^ (z >> 31)
+    }
+
+    fn below(&mut self, bound: usize) -> usize {
+        (self.next() % bound.max(1) as u64) as usize
+    }
+
+    /// The same bytes with a few of them struck, changed, doubled, or taken from elsewhere.
+    fn mutate(&mut self, bytes: &[u8]) -> Vec<u8> {
+        let mut bytes = bytes.to_vec();
+        for _ in 0..=self.below(6) {
+            if bytes.is_empty() {
+                break;
+            }
+            let at = self.below(bytes.len());
+            match self.below(7) {
+                0 => bytes[at] = self.next() as u8,
+                1 => bytes[at] ^= 1 << self.below(8),
+                2 => bytes[at] = [0, 0xff, 0x7f, 0x80, b'\n', b';'][self.below(6)],
+                3 => bytes.insert(at, self.next() as u8),
+                4 => _ = bytes.remove(at),
+                5 => bytes.truncate(at),
+                _ => {
+                    let from = self.below(bytes.len());
+                    let len = self.below(64).min(bytes.len() - at).min(bytes.len() - from);
+                    bytes.copy_within(from..from + len, at);
+                }
+            }
+        }
+        bytes
+    }
+}
+
+/// The captures of testdata, the small ones, in the order of their names.
+fn captures() -> Vec<Vec<u8>> {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("testdata");
+    let mut paths: Vec<_> = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).collect();
+    paths.retain(|path| path.extension().is_some_and(|end| end == "pcap" || end == "pcapng"));
+    paths.sort();
+    let mut captures: Vec<_> = paths.iter().map(|path| fs::read(path).unwrap()).collect();
+    captures.retain(|bytes| bytes.len() < 100_000);
+    assert!(captures.len() > 10);
+    captures
+}
+
+/// The packets of a capture as the body of `packets` reads them.
+fn as_packets(capture: &[u8]) -> Vec<u8> {
+    let mut captures = Captures::from_reader("seed", Box::new(std::io::Cursor::new(capture.to_vec())));
+    let mut issues = Issues::default();
+    let (mut packed, mut before) = (Vec::new(), None);
+    while let Some(packet) = captures.next(&mut issues) {
+        let link = packets::LINKS.iter().position(|link| *link == packet.link).unwrap_or_default();
+        let gap = packet.at.since(*before.get_or_insert(packet.at)).as_millis().min(254);
+        before = Some(packet.at);
+        let data = packet.data.get(..0xffff).unwrap_or(packet.data);
+        packed.extend([link as u8, gap as u8]);
+        packed.extend((data.len() as u16).to_be_bytes());
+        packed.extend(data);
+    }
+    packed
+}
+
+/// Runs a body over each seed as it is, and over `rounds` mutations of some seed.
+fn drive(body: fn(&[u8]), seeds: &[Vec<u8>], rounds: u32) {
+    seeds.iter().for_each(|seed| body(seed));
+    let mut seeded = Seeded(0x51b);
+    for _ in 0..rounds {
+        let seed = &seeds[seeded.below(seeds.len())];
+        body(&seeded.mutate(seed));
+    }
+}
+
+/// How many mutations: a few seconds' worth, or as many as `FUZZ_ROUNDS` says.
+fn rounds(usual: u32) -> u32 {
+    std::env::var("FUZZ_ROUNDS").ok().and_then(|rounds| rounds.parse().ok()).unwrap_or(usual)
+}
+
+#[test]
+fn any_bytes_as_a_capture() {
+    drive(capture::capture, &captures(), rounds(2000));
+}
+
+#[test]
+fn any_bytes_as_packets() {
+    let seeds: Vec<_> = captures().iter().map(|capture| as_packets(capture)).collect();
+    drive(packets::packets, &seeds, rounds(400));
+}
+
+#[test]
+fn any_bytes_as_sip() {
+    let seeds: Vec<_> = captures().iter().flat_map(|capture| messages(&as_packets(capture))).take(300).collect();
+    assert!(seeds.len() > 100);
+    drive(sip::sip, &seeds, rounds(400));
+}
+
+#[test]
+fn any_messages_in_any_order() {
+    let mut seeded = Seeded(7);
+    let any = |len: usize| (0..len * 8).map(|_| seeded.next() as u8).collect::<Vec<u8>>();
+    let seeds: Vec<_> = (1..200).map(any).collect();
+    drive(tracker::tracker, &seeds, rounds(400));
+}
+
+/// What looks like datagrams of SIP among packed packets.
+fn messages(packed: &[u8]) -> Vec<Vec<u8>> {
+    let mut found = Vec::new();
+    let mut rest = packed;
+    while let [_, _, high, low, after @ ..] = rest {
+        let (data, after) = after.split_at(usize::from(u16::from_be_bytes([*high, *low])));
+        rest = after;
+        let payload = (28..data.len().min(70)).filter_map(|at| data.get(at..));
+        found.extend(payload.filter(|part| sipcodes::wire::sip::looks_like_sip(part)).take(1).map(<[u8]>::to_vec));
+    }
+    found
+}
