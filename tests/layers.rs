@@ -25,6 +25,7 @@ const DOORS: &[(&str, &[&str])] = &[
     ("pcap_file", &["capture/"]),
     ("byteorder_slice", &["capture/"]),
     ("etherparse", &["wire/ip.rs", "wire/link.rs"]),
+    ("flate2", &["assemble/inflate.rs"]),
     ("rsip", &["wire/sip/typed.rs"]),
     ("jiff", &["time.rs"]),
     ("comfy_table", &["render/"]),

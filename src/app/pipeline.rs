@@ -55,8 +55,8 @@ fn flow(plan: Plan, messages: &Messages, sink: &mut Sink) -> Result<Outcome, Sto
     troubles.tell(&mut captures, messages);
     while let Some(packet) = captures.next(&mut issues) {
         let file = packet.place.file as usize;
-        end = end.max(packet.at);
         assembler.push(&packet, &mut issues, &mut |event| tracker.feed(&event));
+        end = end.max(assembler.clock(packet.at));
         // How precise its times are shows only as a capture is read.
         if let (Some(known), Some(info)) = (digits.get_mut(file), captures.infos().get(file))
             && *known != info.digits

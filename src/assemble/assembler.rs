@@ -4,13 +4,18 @@ use std::net::{IpAddr, SocketAddr};
 
 use super::defrag::{Defrag, Key};
 use super::duplicate::Duplicates;
-use super::split::Stamp;
+use super::relay;
+use super::sctp::Associations;
+use super::split::{BROKEN_HEP, Stamp};
 use super::tcp::{Connections, Ends};
 use crate::event::{Event, Path, Transport, What};
 use crate::issue::{Cause, Issues};
 use crate::packet::{Packet, Place};
+use crate::time::Timestamp;
+use crate::wire::hep::Hep;
 use crate::wire::ip::{self, Carried, Udp};
 use crate::wire::link::{self, Link};
+use crate::wire::sctp::Sctp;
 use crate::wire::sip::{Frame, Message, frame, looks_like_sip};
 
 /// Turns packets into events. Feed it the packets of all captures in the order of time.
@@ -24,7 +29,11 @@ pub struct Assembler {
 #[derive(Debug)]
 struct Transports {
     connections: Connections,
+    associations: Associations,
     duplicates: Duplicates,
+    /// How much later than its own time the last datagram with a message in it was captured, in nanoseconds: nothing,
+    /// unless HEP relayed it.
+    lag: i64,
 }
 
 /// What the transports are told of the IP packet around them.
@@ -48,7 +57,12 @@ impl Assembler {
     pub fn new() -> Self {
         Self {
             defrag: Defrag::default(),
-            transports: Transports { connections: Connections::default(), duplicates: Duplicates::new() },
+            transports: Transports {
+                connections: Connections::default(),
+                associations: Associations::default(),
+                duplicates: Duplicates::new(),
+                lag: 0,
+            },
         }
     }
 
@@ -93,12 +107,20 @@ impl Assembler {
         }
     }
 
+    /// What time it was on the wire when a packet was captured at `at`. HEP relays what was seen elsewhere and perhaps
+    /// long ago; then the time that its packets tell runs on from there.
+    #[must_use]
+    pub const fn clock(&self, at: Timestamp) -> Timestamp {
+        Timestamp::from_nanos(at.nanos().saturating_sub(self.transports.lag))
+    }
+
     /// After the last packet: delivers the messages that are whole but for their end, and accounts for what is not.
     pub fn finish(&mut self, issues: &mut Issues, sink: &mut impl FnMut(Event<'_>)) {
         self.defrag.finish(issues);
         let mut lacking = Lacking::default();
         self.transports.connections.finish(issues, &mut lacking.deliver(sink));
         lacking.account(issues);
+        self.transports.associations.finish(issues);
     }
 }
 
@@ -125,6 +147,10 @@ impl Transports {
                 self.connections.push(ends, &tcp, missing, stamp, issues, &mut lacking.deliver(sink));
                 lacking.account(issues);
             }
+            Carried::Sctp(bytes) => match Sctp::parse(bytes, around.missing > 0) {
+                Ok(sctp) => self.sctp(around, &sctp, issues, sink),
+                Err(cause) => unread(packet, cause, issues),
+            },
             // Joined fragments that are fragments themselves: no sender makes these.
             Carried::Fragment(_) => unread(packet, Cause::Malformed("IP fragment"), issues),
             Carried::Other(protocol) => {
@@ -139,6 +165,10 @@ impl Transports {
     fn udp(&mut self, around: &Around, udp: &Udp<'_>, issues: &mut Issues, sink: &mut impl FnMut(Event<'_>)) {
         if looks_like_sip(udp.to_ip_end) {
             self.sip_over_udp(around, udp, issues, sink);
+        } else if let Some(hep) = Hep::parse(udp.to_ip_end) {
+            self.hep(around, &hep, issues, sink);
+        } else if let Some(sctp) = sctp_over_udp(udp) {
+            self.sctp(around, &sctp, issues, sink);
         } else if let Some(name) = ip::tunnel_of_ports(udp) {
             issues.add(around.stamp.place, Cause::NotDecoded(name), udp.to_ip_end.len() as u64);
         }
@@ -158,8 +188,49 @@ impl Transports {
         let dst = SocketAddr::new(around.dst, udp.dst_port);
         let duplicate = self.duplicates.seen(src, dst, around.id, payload, stamp.at);
         let path = Path { src, dst, transport: Transport::Udp };
+        self.lag = 0;
         sink(Event { at: stamp.at, place: stamp.place, path, duplicate, what: What::Sip(message) });
     }
+
+    #[cold]
+    fn sctp(&mut self, around: &Around, sctp: &Sctp<'_>, issues: &mut Issues, sink: &mut impl FnMut(Event<'_>)) {
+        let path = Path {
+            src: SocketAddr::new(around.src, sctp.src_port),
+            dst: SocketAddr::new(around.dst, sctp.dst_port),
+            transport: Transport::Sctp,
+        };
+        let mut lacking = Lacking::default();
+        self.associations.push(path, sctp, around.stamp, issues, &mut lacking.deliver(sink));
+        lacking.account(issues);
+    }
+
+    #[cold]
+    fn hep(&mut self, around: &Around, hep: &Hep<'_>, issues: &mut Issues, sink: &mut impl FnMut(Event<'_>)) {
+        let place = around.stamp.place;
+        let missing = hep.missing.max(around.missing);
+        let unread = relay::unwrap(hep, around.stamp, |path, stamp, message| {
+            if missing > 0 {
+                issues.add(place, Cause::CutShort, missing as u64);
+            }
+            lacks(&message, |what| issues.add(place, Cause::SipIncomplete(what), message.raw().len() as u64));
+            // Two collectors, or two agents beside each other: HEP has no identification that would tell.
+            let duplicate = self.duplicates.seen(path.src, path.dst, None, message.raw(), stamp.at);
+            self.lag = around.stamp.at.nanos().saturating_sub(stamp.at.nanos());
+            sink(Event { at: stamp.at, place: stamp.place, path, duplicate, what: What::Sip(message) });
+        });
+        if let Some(bytes) = unread {
+            issues.add(place, Cause::NotDecoded(BROKEN_HEP), bytes);
+        }
+    }
+}
+
+/// SCTP in UDP (RFC 6951).
+fn sctp_over_udp<'a>(udp: &Udp<'a>) -> Option<Sctp<'a>> {
+    const PORT: u16 = 9899;
+    if udp.src_port != PORT && udp.dst_port != PORT {
+        return None;
+    }
+    Sctp::parse(udp.payload, false).ok().filter(Sctp::is_sound)
 }
 
 /// What messages out of TCP lacked, to be counted once the connections have let go of the account.

@@ -7,7 +7,11 @@
 mod assembler;
 mod defrag;
 mod duplicate;
+mod inflate;
+mod relay;
+mod sctp;
 mod split;
 mod tcp;
+mod websocket;
 
 pub use assembler::Assembler;

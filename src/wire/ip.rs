@@ -58,6 +58,8 @@ pub enum Carried<'a> {
     Udp(Udp<'a>),
     /// A TCP segment.
     Tcp(Tcp<'a>),
+    /// An SCTP packet, header and all.
+    Sctp(&'a [u8]),
     /// Part of a larger IP packet.
     Fragment(Fragment<'a>),
     /// Another protocol, by its IANA number.
@@ -245,6 +247,7 @@ fn behind_extensions(mut protocol: u8, mut payload: &[u8], truncated: bool) -> R
                 let header = IpAuthHeaderSlice::from_slice(payload).map_err(|_| refuse("AH header", truncated))?;
                 (header.next_header().0, header.slice().len())
             }
+            132 => return Ok(Carried::Sctp(payload)),
             other => return Ok(Carried::Other(other)),
         };
         (protocol, payload) = (next, payload.get(len..).unwrap_or_default());
@@ -267,7 +270,6 @@ pub const fn tunnel_of_protocol(protocol: u8) -> Option<&'static str> {
         55 => "minimal IP encapsulation",
         97 => "EtherIP",
         115 => "L2TPv3",
-        132 => "SCTP",
         136 => "UDP-Lite",
         137 => "MPLS-in-IP",
         143 => "Ethernet-in-IP",
@@ -470,6 +472,7 @@ mod tests {
                 let part = match ip.carried {
                     Carried::Udp(udp) => { prop_assert!(udp.to_ip_end.starts_with(udp.payload)); udp.to_ip_end }
                     Carried::Tcp(tcp) => tcp.payload,
+                    Carried::Sctp(bytes) => bytes,
                     Carried::Fragment(fragment) => fragment.payload,
                     Carried::Other(_) => &[],
                 };

@@ -4,6 +4,9 @@
 //! cannot fail; no slice handed out leaves the bytes that were handed in.
 #![deny(clippy::indexing_slicing, clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
+pub mod hep;
 pub mod ip;
 pub mod link;
+pub mod sctp;
 pub mod sip;
+pub mod ws;
