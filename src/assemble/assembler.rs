@@ -163,12 +163,13 @@ impl Transports {
 
     #[inline(never)]
     fn udp(&mut self, around: &Around, udp: &Udp<'_>, issues: &mut Issues, sink: &mut impl FnMut(Event<'_>)) {
-        if looks_like_sip(udp.to_ip_end) {
-            self.sip_over_udp(around, udp, issues, sink);
-        } else if let Some(hep) = Hep::parse(udp.to_ip_end) {
+        // These first: to the gate their headers may look like junk before a start line.
+        if let Some(hep) = Hep::parse(udp.to_ip_end) {
             self.hep(around, &hep, issues, sink);
         } else if let Some(sctp) = sctp_over_udp(udp) {
             self.sctp(around, &sctp, issues, sink);
+        } else if looks_like_sip(udp.to_ip_end) {
+            self.sip_over_udp(around, udp, issues, sink);
         } else if let Some(name) = ip::tunnel_of_ports(udp) {
             issues.add(around.stamp.place, Cause::NotDecoded(name), udp.to_ip_end.len() as u64);
         }
@@ -317,6 +318,18 @@ mod tests {
         raw(data)
     }
 
+    fn on_port(port: u16, payload: &[u8]) -> Frame {
+        let mut frame = udp(1, payload);
+        frame.data[22..24].copy_from_slice(&port.to_be_bytes());
+        frame
+    }
+
+    fn raw_of(protocol: u8, payload: &[u8]) -> Frame {
+        let mut data = Vec::new();
+        PacketBuilder::ip(v4(1, IpNumber(protocol))).write(&mut data, IpNumber(protocol), payload).unwrap();
+        raw(data)
+    }
+
     fn udp_v6(payload: &[u8]) -> Frame {
         let mut data = Vec::new();
         PacketBuilder::ipv6([1; 16], [2; 16], 64).udp(5060, 5070).write(&mut data, payload).unwrap();
@@ -362,6 +375,54 @@ mod tests {
         (out, issues.of_file(0).map(|(cause, tally)| (cause.key(), tally.count)).collect())
     }
 
+    fn sctp(tsn: u8) -> Vec<u8> {
+        let mut chunk = vec![0x13, 0xc4, 0x13, 0xc4, 0, 0, 0, 7, 0, 0, 0, 0, 0, 3, 0, OPTIONS.len() as u8 + 16];
+        chunk.extend([0, 0, 0, tsn, 0, 0, 0, 0, 0, 0, 0, 0]);
+        chunk.extend_from_slice(OPTIONS);
+        chunk.resize(chunk.len().div_ceil(4) * 4, 0);
+        chunk
+    }
+
+    /// HEP of the second 7 since 1970 with this chunk of payload.
+    fn hep(kind: u8, payload: &[u8]) -> Vec<u8> {
+        let mut out = b"HEP3\0\0".to_vec();
+        let chunks: [(u8, &[u8]); 4] = [(3, &[1; 4]), (4, &[2; 4]), (9, &[0, 0, 0, 7]), (kind, payload)];
+        for (kind, data) in chunks {
+            out.extend([0, 0, 0, kind, 0, data.len() as u8 + 6]);
+            out.extend_from_slice(data);
+        }
+        out[5] = out.len() as u8;
+        out
+    }
+
+    #[test]
+    fn hep_counts_with_its_own_time_and_addresses() {
+        let packed = {
+            use std::io::Write;
+            let mut zlib = flate2::write::ZlibEncoder::new(Vec::new(), flate2::Compression::default());
+            zlib.write_all(OPTIONS).unwrap();
+            zlib.finish().unwrap()
+        };
+        for payload in [hep(15, OPTIONS), hep(16, &packed)] {
+            let (mut assembler, mut issues, mut seen) = (Assembler::new(), Issues::default(), 0);
+            let frame = udp(1, &payload);
+            let at = Timestamp::from_millis(900_000);
+            let packet = Packet {
+                place: Place { file: 0, frame: 1 },
+                at,
+                link: frame.link,
+                original_len: frame.data.len() as u32,
+                data: &frame.data,
+            };
+            assert_eq!(assembler.clock(at), at);
+            assembler.push(&packet, &mut issues, &mut |event| {
+                assert_eq!((event.at, event.path.src.to_string()), (Timestamp::from_millis(7_000), "1.1.1.1:0".into()));
+                seen += 1;
+            });
+            assert_eq!((seen, assembler.clock(at)), (1, Timestamp::from_millis(7_000)));
+        }
+    }
+
     #[test]
     fn packets_become_events() {
         let [first, last] = fragments(&udp(5, OPTIONS), 64);
@@ -404,6 +465,22 @@ mod tests {
             ("over TCP", vec![tcp(1, &OPTIONS[..50]), tcp(51, &OPTIONS[50..])], &[(2, false)], &[]),
             ("TCP, mirrored", vec![tcp(1, OPTIONS), tcp(1, OPTIONS)], &[(1, false)], &[]),
             ("TCP, never ended", vec![tcp(1, &OPTIONS[..OPTIONS.len() - 1])], &[(1, false)], &[]),
+            (
+                "over SCTP",
+                vec![raw_of(132, &sctp(1)), raw_of(132, &sctp(1)), raw_of(132, &sctp(2))],
+                &[(1, false), (3, false)],
+                &[],
+            ),
+            ("SCTP without a header", vec![raw_of(132, &[1])], &[], &[("malformed_sctp_header", 1)]),
+            ("over SCTP in UDP", vec![on_port(9899, &sctp(1)), on_port(9899, b"x")], &[(1, false)], &[]),
+            ("in HEP", vec![udp(1, &hep(15, OPTIONS)), udp(2, &hep(15, OPTIONS))], &[(1, false), (2, true)], &[]),
+            (
+                "in HEP, damaged",
+                vec![udp(1, &hep(16, b"no zlib")), udp(2, b"HEP3")],
+                &[],
+                &[("not_decoded_compressed_payload_of_hep", 1), ("not_decoded_hep", 1)],
+            ),
+            ("in HEP, cut", vec![cut(udp(1, &hep(15, OPTIONS)), 2)], &[(1, false)], &[("cut_short", 1)]),
             ("a tunnel", vec![gre.clone(), gre], &[], &[("not_decoded_gre", 2)]),
             ("an ICMP error", vec![icmp], &[], &[]),
             (

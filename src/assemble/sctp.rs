@@ -272,3 +272,191 @@ impl Direction {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::event::Transport;
+    use crate::packet;
+    use proptest::prelude::*;
+
+    const OPTIONS: &[u8] = b"OPTIONS sip:a@b SIP/2.0\r\nCall-ID: 1\r\nCSeq: 1 OPTIONS\r\n\r\n";
+    const OK: &[u8] = b"SIP/2.0 200 OK\r\nCall-ID: 1\r\nCSeq: 1 OPTIONS\r\n\r\n";
+
+    /// (sequence number, flags, payload); flags: U 4, B 2, E 1.
+    type Chunk<'a> = (u32, u8, &'a [u8]);
+
+    fn data(tsn: u32, flags: u8, payload: &[u8]) -> Vec<u8> {
+        chunk(0, flags, &[&tsn.to_be_bytes(), &[0; 8], payload])
+    }
+
+    fn idata(tsn: u32, flags: u8, message: u32, fragment: u32, payload: &[u8]) -> Vec<u8> {
+        chunk(64, flags, &[&tsn.to_be_bytes(), &[0; 4], &message.to_be_bytes(), &fragment.to_be_bytes(), payload])
+    }
+
+    fn chunk(kind: u8, flags: u8, parts: &[&[u8]]) -> Vec<u8> {
+        let value = parts.concat();
+        let mut out = vec![kind, flags];
+        out.extend((value.len() as u16 + 4).to_be_bytes());
+        out.extend(value);
+        out.resize(out.len().div_ceil(4) * 4, 0);
+        out
+    }
+
+    #[derive(Default)]
+    struct Wire {
+        associations: Associations,
+        issues: Issues,
+        out: Vec<(u64, Vec<u8>)>,
+        frame: u64,
+    }
+
+    impl Wire {
+        fn send(&mut self, tag: u32, chunks: &[u8]) {
+            self.frame += 1;
+            let bytes = [&[0x13, 0xc4, 0x13, 0xc4][..], &tag.to_be_bytes(), &[0; 4], chunks].concat();
+            let sctp = Sctp::parse(&bytes, false).unwrap();
+            let (src, dst) = ("10.0.0.1:5060".parse().unwrap(), "10.0.0.2:5060".parse().unwrap());
+            let stamp = Stamp { place: packet::Place { file: 0, frame: self.frame }, ..Stamp::default() };
+            let out = &mut self.out;
+            let path = Path { src, dst, transport: Transport::Sctp };
+            self.associations.push(path, &sctp, stamp, &mut self.issues, &mut |_, stamp, message| {
+                out.push((stamp.place.frame, message.raw().to_vec()));
+            });
+        }
+
+        fn frames(&self) -> Vec<u64> {
+            self.out.iter().map(|(frame, _)| *frame).collect()
+        }
+
+        fn counted(&mut self) -> Vec<String> {
+            self.associations.finish(&mut self.issues);
+            self.issues.of_file(0).map(|(cause, _)| cause.key()).collect()
+        }
+    }
+
+    #[test]
+    fn chunks_become_messages() {
+        let (a, b, c) = (&OPTIONS[..26], &OPTIONS[26..40], &OPTIONS[40..]);
+        let one = data(1, 3, OPTIONS);
+        let mut cut = data(2, 3, OPTIONS);
+        cut.truncate(cut.len() - 4);
+        // (name, packets, completing frames, issues)
+        type Case<'a> = (&'a str, Vec<Vec<u8>>, &'a [u64], &'a [&'a str]);
+        let cases: Vec<Case<'_>> = vec![
+            ("one", vec![one.clone()], &[1], &[]),
+            ("two in a packet", vec![[one.clone(), data(2, 3, OK)].concat()], &[1, 1], &[]),
+            ("sent again", vec![one.clone(), one.clone(), data(2, 3, OK), one.clone()], &[1, 3], &[]),
+            ("in parts", vec![data(1, 2, a), data(2, 0, b), data(3, 1, c)], &[3], &[]),
+            ("in parts, backwards", vec![data(3, 1, c), data(2, 0, b), data(1, 2, a)], &[3], &[]),
+            (
+                "a part again",
+                vec![data(1, 2, a), data(1, 2, a), data(2, 0, b), data(3, 1, c), data(2, 0, b)],
+                &[4],
+                &[],
+            ),
+            (
+                "wrapping",
+                vec![data(u32::MAX, 2, a), data(0, 0, b), data(1, 1, c), data(u32::MAX, 2, a), data(2, 3, OK)],
+                &[3, 5],
+                &[],
+            ),
+            ("a part lost", vec![one.clone(), data(2, 2, a), data(4, 1, c), data(5, 3, OK)], &[1, 4], &["sctp_gap"]),
+            ("parts of other signalling", vec![data(1, 2, b"\0\x0c\0\x01"), data(2, 0, b), data(3, 1, c)], &[], &[]),
+            (
+                "interleaved",
+                vec![
+                    idata(1, 2, 7, 0, a),
+                    idata(2, 2, 8, 0, &OK[..20]),
+                    idata(3, 0, 7, 1, b),
+                    idata(4, 1, 8, 1, &OK[20..]),
+                    idata(5, 1, 7, 2, c),
+                ],
+                &[4, 5],
+                &[],
+            ),
+            ("cut", vec![one, cut], &[1, 2], &["cut_short"]),
+        ];
+        for (name, packets, frames, issues) in cases {
+            let mut wire = Wire::default();
+            for packet in &packets {
+                wire.send(7, packet);
+            }
+            assert_eq!(wire.frames(), frames, "{name}");
+            assert!(name == "cut" || wire.out.iter().all(|(_, message)| [OPTIONS, OK].contains(&message.as_slice())));
+            assert_eq!(wire.counted(), issues, "{name}");
+            assert_eq!(wire.associations.bytes, 0, "{name}");
+        }
+    }
+
+    #[test]
+    fn another_association_counts_anew() {
+        let mut wire = Wire::default();
+        for (tag, tsn) in [(7, 1), (8, 1), (7, 900_000_000), (7, 900_000_000)] {
+            wire.send(tag, &data(tsn, 3, OPTIONS));
+        }
+        assert_eq!(wire.frames(), [1, 2, 3]);
+    }
+
+    #[test]
+    fn floods_stay_within_their_bounds() {
+        let mut wire = Wire::default();
+        let large = vec![b'x'; 60_000];
+        for n in 0..300 {
+            wire.send(7, &data(2 + 2 * n, 0, &large));
+        }
+        for n in 0..20_000 {
+            wire.send(8, &data(2 + 2 * n, 0, b"x"));
+            wire.send(100 + n, &data(1, 2, b"INVITE sip:b SIP/2.0"));
+        }
+        assert!(wire.associations.open.len() <= MAX_OPEN);
+        assert!(wire.associations.open.values().all(|one| one.held <= MAX_HELD && one.parts.len() <= MAX_PARTS));
+        assert_eq!(wire.associations.bytes, wire.associations.open.values().map(|one| one.held).sum::<usize>());
+        assert_eq!(wire.counted(), ["bound_sctp_associations"]);
+        assert_eq!(wire.associations.bytes, 0);
+    }
+
+    proptest! {
+        #[test]
+        fn any_order_and_any_copies_give_the_same_messages(
+            first: u32,
+            cuts in proptest::collection::vec(1usize..56, 1..6),
+            moves in proptest::collection::vec((any::<prop::sample::Index>(), 0usize..9, any::<bool>()), 0..20),
+        ) {
+            let mut chunks: Vec<Chunk<'_>> = Vec::new();
+            for cut in &cuts {
+                for (flags, part) in [(2, &OPTIONS[..*cut]), (1, &OPTIONS[*cut..])] {
+                    // What begins a message has to show that it is SIP: the first line, at least.
+                    let part = if *cut < 25 { OPTIONS } else { part };
+                    let flags = if *cut < 25 { 3 } else { flags };
+                    chunks.push((first.wrapping_add(chunks.len() as u32), flags, part));
+                }
+            }
+            let whole = chunks.iter().filter(|(_, flags, _)| flags & 1 == 1).count();
+            for (index, distance, copy) in moves {
+                let from = index.index(chunks.len());
+                let to = (from + distance).min(chunks.len() - 1);
+                if copy { chunks.insert(to, chunks[from]) } else { chunks.swap(from, to) }
+            }
+            let mut wire = Wire::default();
+            for (tsn, flags, part) in chunks {
+                wire.send(7, &data(tsn, flags, part));
+            }
+            prop_assert_eq!(wire.out.len(), whole);
+            prop_assert!(wire.out.iter().all(|(_, message)| message == OPTIONS));
+            prop_assert_eq!(wire.counted(), Vec::<String>::new());
+        }
+
+        #[test]
+        fn no_chunks_surprise_it(packets in proptest::collection::vec(proptest::collection::vec(any::<u8>(), 0..80), 0..30)) {
+            let mut wire = Wire::default();
+            for mut packet in packets {
+                if let Some([kind, flags, high, low]) = packet.first_chunk_mut() {
+                    (*kind, *flags, *high, *low) = (*kind & 64, *flags & 7, 0, *low % 80);
+                }
+                wire.send(7, &packet);
+            }
+            wire.counted();
+        }
+    }
+}

@@ -155,9 +155,10 @@ impl Stream {
         match self.kind {
             Kind::Foreign(_) => return,
             Kind::WebSocket => return self.frames(bytes, stamp, emit),
-            Kind::Fresh | Kind::Searching | Kind::Ignored
-                if !self.spoke && self.buffer.is_empty() && websocket::begins_with_sip(bytes) =>
+            Kind::Fresh | Kind::Searching | Kind::Ignored | Kind::Sip
+                if (!self.spoke || self.buffer.is_empty()) && websocket::begins_with_sip(bytes) =>
             {
+                (self.buffer, self.progress) = (Vec::new(), Progress::default());
                 return self.frames(bytes, stamp, emit);
             }
             Kind::Ignored if looks_like_sip(bytes) => self.kind = Kind::Searching,
@@ -231,6 +232,10 @@ impl Stream {
             if self.is_ignored() {
                 return bytes.len();
             }
+            // A stream of HEP that was joined inside a packet shows itself with the next one.
+            if rest.starts_with(b"HEP3") && Hep::parse(rest).is_some() {
+                self.kind = Kind::Hep;
+            }
             if self.kind == Kind::Hep {
                 match self.relayed(rest, stamp, emit) {
                     0 => break,
@@ -300,7 +305,7 @@ impl Stream {
             }
             return whole;
         }
-        if bytes.len() < HEP_START && bytes.starts_with(b"HEP3") {
+        if bytes.len() < HEP_START && bytes.iter().zip(b"HEP3").all(|(byte, magic)| byte == magic) {
             return 0;
         }
         // Bytes were lost. The last three may be the beginning of the next packet.
