@@ -147,7 +147,7 @@ impl Stream {
     pub(super) fn take_unread(&mut self) -> Option<(&'static str, u64)> {
         let frames = self.websocket.as_mut().and_then(|websocket| websocket.take_unread());
         let relayed = Some(std::mem::take(&mut self.unread)).filter(|bytes| *bytes > 0);
-        frames.map(|bytes| (LOST_CONTEXT, bytes)).or(relayed.map(|bytes| (BROKEN_HEP, bytes)))
+        frames.map(|bytes| (LOST_CONTEXT, bytes)).or_else(|| relayed.map(|bytes| (BROKEN_HEP, bytes)))
     }
 
     /// Takes the next bytes, brought by the packet of `stamp`.
@@ -310,7 +310,7 @@ impl Stream {
         }
         // Bytes were lost. The last three may be the beginning of the next packet.
         let next = bytes.get(1..).and_then(|later| memchr::memmem::find(later, b"HEP3"));
-        next.map_or(bytes.len().saturating_sub(3), |at| at + 1)
+        next.map_or_else(|| bytes.len().saturating_sub(3), |at| at + 1)
     }
 
     /// Passes over bytes that are not SIP; after too many of them nothing more is expected.

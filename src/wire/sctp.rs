@@ -130,7 +130,7 @@ fn data_of(kind: u8, chunk: &[u8], missing: usize) -> Option<Data<'_>> {
 
 #[cfg(test)]
 mod tests {
-    #![allow(clippy::unwrap_used)]
+    #![allow(clippy::indexing_slicing, clippy::unwrap_used)]
     use super::*;
     use proptest::prelude::*;
 
