@@ -20,6 +20,8 @@ pub enum Cause {
     FragmentsIncomplete,
     /// Bytes of a TCP stream that were never captured.
     TcpGap,
+    /// Parts of SCTP messages whose other parts were never captured.
+    SctpGap,
     /// A bound on memory was reached and the oldest of this kind was given up.
     Bound(&'static str),
     /// A message that looks like SIP but lacks what SIP needs (`Call-ID`, `CSeq`, …).
@@ -74,6 +76,7 @@ impl Cause {
             Self::CutShort => "cut_short".to_owned(),
             Self::FragmentsIncomplete => "fragments_incomplete".to_owned(),
             Self::TcpGap => "tcp_gap".to_owned(),
+            Self::SctpGap => "sctp_gap".to_owned(),
             Self::Bound(what) => words("bound", what),
             Self::SipIncomplete(what) => words("sip_without", what),
             Self::Record(what) => words("record", what),
@@ -90,6 +93,7 @@ impl Cause {
             Self::CutShort => "cut by the snap length before the part that was needed".to_owned(),
             Self::FragmentsIncomplete => "IP fragments without the rest of their datagram".to_owned(),
             Self::TcpGap => "TCP segments missing from the capture".to_owned(),
+            Self::SctpGap => "SCTP chunks missing from the capture".to_owned(),
             Self::Bound(what) => format!("more {what} at once than the bound allows, the oldest were given up"),
             Self::SipIncomplete(what) => format!("SIP message without a usable {what}"),
             Self::Record(what) => format!("damaged record in the file: {what}"),
@@ -105,7 +109,7 @@ impl Cause {
             Self::Malformed(_) => "look at the frame named; the sender or the capture damaged it",
             Self::CutShort => "capture again with a larger snap length (tcpdump -s 0)",
             Self::FragmentsIncomplete => "capture without a port filter: later fragments carry no ports",
-            Self::TcpGap => "the capture dropped packets; use a larger capture buffer (tcpdump -B)",
+            Self::TcpGap | Self::SctpGap => "the capture dropped packets; use a larger capture buffer (tcpdump -B)",
             Self::Bound(_) => "split the capture, or look for a flood at the frame named",
             Self::SipIncomplete(_) => "look at the frame named; the sender broke RFC 3261 section 8.1.1",
             Self::Record(_) => "the file is damaged there; copy it again from its source",

@@ -4,7 +4,8 @@
 #   testdata/make.sh             all of them, six at a time, in about a minute and a half
 #   testdata/make.sh busy tcp    these only
 #
-# Needs Linux and (Debian) `apt-get install sip-tester kamailio tcpdump iproute2 util-linux`, and root. Each
+# Needs Linux and (Debian) `apt-get install sip-tester kamailio tcpdump iproute2 util-linux`, and root; the
+# websocket captures also `pip install websockets`. Each
 # capture is made in a network namespace of its own whose only interface is the loopback: nothing leaves the machine, no
 # port of the host is used, and captures can be made side by side.
 #
@@ -128,6 +129,8 @@ failover() { # nobody at the first target: the proxy waits fr_timer (2 s), then 
     caller $a failover 127.0.0.1 caller -s serial -d 1200
 }
 tcp() { callee 127.0.0.20 callee -d 600 -t t1; settle; caller $a ${1-tcp} 127.0.0.20 caller -d 1200 -t t1; }
+websocket() { python3 "$scenarios/websocket.py"; }
+websocket_plain() { python3 "$scenarios/websocket.py" plain; }
 tcp_segments() { ip link set lo mtu 300 gso_max_segs 1; tcp tcp-segments; } # no message fits into one segment
 ip_fragments() {
     ip link set lo mtu 300
@@ -232,7 +235,7 @@ transactions() {
 
 captures=(answered callee_hangs_up busy cancelled cancel_crosses_answer unanswered port_unreachable authenticated
     auth_given_up redirect_followed redirect_not_followed fork_parallel fork_all_refuse fork_serial failover
-    tcp tcp_segments ip_fragments ipv6 no_ack hold reinvite_refused prack_update compact
+    tcp tcp_segments websocket websocket_plain ip_fragments ipv6 no_ack hold reinvite_refused prack_update compact
     registration registration_refused registration_expires calls transactions)
 
 # ---- one capture, inside its namespace

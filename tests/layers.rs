@@ -29,6 +29,7 @@ const DOORS: &[(&str, &[&str])] = &[
     ("lz4_flex", &["capture/unpack.rs"]),
     ("zstd", &["capture/unpack.rs"]),
     ("etherparse", &["wire/ip.rs", "wire/link.rs"]),
+    ("flate2", &["assemble/inflate.rs"]),
     ("rsip", &["wire/sip/typed.rs"]),
     ("jiff", &["time.rs"]),
     ("comfy_table", &["render/"]),

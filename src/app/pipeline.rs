@@ -62,8 +62,8 @@ fn flow(plan: Plan, messages: &Messages, sink: &mut Sink) -> Result<Outcome, Sto
         if origin_before.replace(origin).is_some_and(|before| before != origin) {
             tracker.on_sniffer_gap(end, packet.at);
         }
-        end = end.max(packet.at);
         assembler.push(&packet, &mut issues, &mut |event| tracker.feed(&event));
+        end = end.max(assembler.clock(packet.at));
         // How precise its times are shows only as a capture is read.
         if let (Some(known), Some(info)) = (digits.get_mut(file), captures.infos().get(file))
             && *known != info.digits

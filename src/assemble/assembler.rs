@@ -4,15 +4,20 @@ use std::net::{IpAddr, SocketAddr};
 
 use super::defrag::{Defrag, Key};
 use super::duplicate::Duplicates;
-use super::split::Stamp;
+use super::relay;
+use super::sctp::Associations;
+use super::split::{BROKEN_HEP, Stamp};
 use super::tcp::{Connections, Ends};
 use super::within::Within;
 use crate::event::{Event, Path, Transport, Undelivered, What};
 use crate::issue::{Cause, Issues};
 use crate::packet::{Packet, Place};
+use crate::time::Timestamp;
+use crate::wire::hep::Hep;
 use crate::wire::icmp;
 use crate::wire::ip::{self, Carried, Udp};
 use crate::wire::link::{self, Layer, Link};
+use crate::wire::sctp::Sctp;
 use crate::wire::sip::{Frame, Message, frame, looks_like_sip};
 use crate::wire::tunnel::{self, Content, Inside};
 
@@ -27,7 +32,11 @@ pub struct Assembler {
 #[derive(Debug)]
 struct Transports {
     connections: Connections,
+    associations: Associations,
     duplicates: Duplicates,
+    /// How much later than its own time the last datagram with a message in it was captured, in nanoseconds: nothing,
+    /// unless HEP relayed it.
+    lag: i64,
 }
 
 /// What the transports are told of the IP packet around them.
@@ -52,7 +61,12 @@ impl Assembler {
     pub fn new() -> Self {
         Self {
             defrag: Defrag::default(),
-            transports: Transports { connections: Connections::default(), duplicates: Duplicates::new() },
+            transports: Transports {
+                connections: Connections::default(),
+                associations: Associations::default(),
+                duplicates: Duplicates::new(),
+                lag: 0,
+            },
         }
     }
 
@@ -168,12 +182,20 @@ impl Assembler {
         }
     }
 
+    /// What time it was on the wire when a packet was captured at `at`. HEP relays what was seen elsewhere and perhaps
+    /// long ago; then the time that its packets tell runs on from there.
+    #[must_use]
+    pub const fn clock(&self, at: Timestamp) -> Timestamp {
+        Timestamp::from_nanos(at.nanos().saturating_sub(self.transports.lag))
+    }
+
     /// After the last packet: delivers the messages that are whole but for their end, and accounts for what is not.
     pub fn finish(&mut self, issues: &mut Issues, sink: &mut impl FnMut(Event<'_>)) {
         self.defrag.finish(issues);
         let mut lacking = Lacking::default();
         self.transports.connections.finish(issues, &mut lacking.deliver(sink));
         lacking.account(issues);
+        self.transports.associations.finish(issues);
     }
 }
 
@@ -201,6 +223,10 @@ impl Transports {
                 self.connections.push(ends, &tcp, missing, stamp, issues, &mut lacking.deliver(sink));
                 lacking.account(issues);
             }
+            Carried::Sctp(bytes) => match Sctp::parse(bytes, around.missing > 0) {
+                Ok(sctp) => self.sctp(around, &sctp, issues, sink),
+                Err(cause) => unread(packet, cause, issues),
+            },
             // Joined fragments that are fragments themselves: no sender makes these.
             Carried::Fragment(_) => unread(packet, Cause::Malformed("IP fragment"), issues),
             Carried::Icmp { protocol, message } => icmp_error(around.stamp, protocol, message, sink),
@@ -227,7 +253,12 @@ impl Transports {
         issues: &mut Issues,
         sink: &mut impl FnMut(Event<'_>),
     ) -> Option<Inside<'a>> {
-        if looks_like_sip(udp.to_ip_end) {
+        // These first: to the gate their headers may look like junk before a start line.
+        if let Some(hep) = Hep::parse(udp.to_ip_end) {
+            self.hep(around, &hep, issues, sink);
+        } else if let Some(sctp) = sctp_over_udp(udp) {
+            self.sctp(around, &sctp, issues, sink);
+        } else if looks_like_sip(udp.to_ip_end) {
             self.sip_over_udp(around, udp, issues, sink);
         } else if let Some(name) = ip::tunnel_of_ports(udp) {
             issues.add(around.stamp.place, Cause::NotDecoded(name), udp.to_ip_end.len() as u64);
@@ -254,8 +285,49 @@ impl Transports {
         let dst = SocketAddr::new(around.dst, udp.dst_port);
         let duplicate = self.duplicates.seen(src, dst, around.id, payload, stamp.at);
         let path = Path { src, dst, transport: Transport::Udp };
+        self.lag = 0;
         sink(Event { at: stamp.at, place: stamp.place, path, duplicate, what: What::Sip(message) });
     }
+
+    #[cold]
+    fn sctp(&mut self, around: &Around, sctp: &Sctp<'_>, issues: &mut Issues, sink: &mut impl FnMut(Event<'_>)) {
+        let path = Path {
+            src: SocketAddr::new(around.src, sctp.src_port),
+            dst: SocketAddr::new(around.dst, sctp.dst_port),
+            transport: Transport::Sctp,
+        };
+        let mut lacking = Lacking::default();
+        self.associations.push(path, sctp, around.stamp, issues, &mut lacking.deliver(sink));
+        lacking.account(issues);
+    }
+
+    #[cold]
+    fn hep(&mut self, around: &Around, hep: &Hep<'_>, issues: &mut Issues, sink: &mut impl FnMut(Event<'_>)) {
+        let place = around.stamp.place;
+        let missing = hep.missing.max(around.missing);
+        let unread = relay::unwrap(hep, around.stamp, |path, stamp, message| {
+            if missing > 0 {
+                issues.add(place, Cause::CutShort, missing as u64);
+            }
+            lacks(&message, |what| issues.add(place, Cause::SipIncomplete(what), message.raw().len() as u64));
+            // Two collectors, or two agents beside each other: HEP has no identification that would tell.
+            let duplicate = self.duplicates.seen(path.src, path.dst, None, message.raw(), stamp.at);
+            self.lag = around.stamp.at.nanos().saturating_sub(stamp.at.nanos());
+            sink(Event { at: stamp.at, place: stamp.place, path, duplicate, what: What::Sip(message) });
+        });
+        if let Some(bytes) = unread {
+            issues.add(place, Cause::NotDecoded(BROKEN_HEP), bytes);
+        }
+    }
+}
+
+/// SCTP in UDP (RFC 6951).
+fn sctp_over_udp<'a>(udp: &Udp<'a>) -> Option<Sctp<'a>> {
+    const PORT: u16 = 9899;
+    if udp.src_port != PORT && udp.dst_port != PORT {
+        return None;
+    }
+    Sctp::parse(udp.payload, false).ok().filter(Sctp::is_sound)
 }
 
 /// What messages out of TCP lacked, to be counted once the connections have let go of the account.
@@ -357,6 +429,18 @@ mod tests {
         raw(data)
     }
 
+    fn on_port(port: u16, payload: &[u8]) -> Frame {
+        let mut frame = udp(1, payload);
+        frame.data[22..24].copy_from_slice(&port.to_be_bytes());
+        frame
+    }
+
+    fn raw_of(protocol: u8, payload: &[u8]) -> Frame {
+        let mut data = Vec::new();
+        PacketBuilder::ip(v4(1, IpNumber(protocol))).write(&mut data, IpNumber(protocol), payload).unwrap();
+        raw(data)
+    }
+
     fn udp_v6(payload: &[u8]) -> Frame {
         let mut data = Vec::new();
         PacketBuilder::ipv6([1; 16], [2; 16], 64).udp(5060, 5070).write(&mut data, payload).unwrap();
@@ -407,6 +491,55 @@ mod tests {
         (out, issues.of_file(0).map(|(cause, tally)| (cause.key(), tally.count)).collect())
     }
 
+    fn sctp(tsn: u8) -> Vec<u8> {
+        let mut chunk = vec![0x13, 0xc4, 0x13, 0xc4, 0, 0, 0, 7, 0, 0, 0, 0, 0, 3, 0, OPTIONS.len() as u8 + 16];
+        chunk.extend([0, 0, 0, tsn, 0, 0, 0, 0, 0, 0, 0, 0]);
+        chunk.extend_from_slice(OPTIONS);
+        chunk.resize(chunk.len().div_ceil(4) * 4, 0);
+        chunk
+    }
+
+    /// HEP of the second 7 since 1970 with this chunk of payload.
+    fn hep(kind: u8, payload: &[u8]) -> Vec<u8> {
+        let mut out = b"HEP3\0\0".to_vec();
+        let chunks: [(u8, &[u8]); 4] = [(3, &[1; 4]), (4, &[2; 4]), (9, &[0, 0, 0, 7]), (kind, payload)];
+        for (kind, data) in chunks {
+            out.extend([0, 0, 0, kind, 0, data.len() as u8 + 6]);
+            out.extend_from_slice(data);
+        }
+        out[5] = out.len() as u8;
+        out
+    }
+
+    #[test]
+    fn hep_counts_with_its_own_time_and_addresses() {
+        let packed = {
+            use std::io::Write;
+            let mut zlib = flate2::write::ZlibEncoder::new(Vec::new(), flate2::Compression::default());
+            zlib.write_all(OPTIONS).unwrap();
+            zlib.finish().unwrap()
+        };
+        for payload in [hep(15, OPTIONS), hep(16, &packed)] {
+            let (mut assembler, mut issues, mut seen) = (Assembler::new(), Issues::default(), 0);
+            let frame = udp(1, &payload);
+            let at = Timestamp::from_millis(900_000);
+            let packet = Packet {
+                section: 0,
+                place: Place { file: 0, frame: 1 },
+                at,
+                link: frame.link,
+                original_len: frame.data.len() as u32,
+                data: &frame.data,
+            };
+            assert_eq!(assembler.clock(at), at);
+            assembler.push(&packet, &mut issues, &mut |event| {
+                assert_eq!((event.at, event.path.src.to_string()), (Timestamp::from_millis(7_000), "1.1.1.1:0".into()));
+                seen += 1;
+            });
+            assert_eq!((seen, assembler.clock(at)), (1, Timestamp::from_millis(7_000)));
+        }
+    }
+
     #[test]
     fn packets_become_events() {
         let [first, last] = fragments(&udp(5, OPTIONS), 64);
@@ -422,7 +555,6 @@ mod tests {
         };
         let mut rtp = vec![0x80; 172];
         rtp[1] = 0;
-        let sctp = raw(vec![0x45, 0, 0, 24, 0, 0, 0, 0, 64, 132, 0, 0, 1, 1, 1, 1, 2, 2, 2, 2, 0, 0, 8, 0]);
         let icmp = {
             let mut data = vec![0x45, 0, 0, 0, 0, 0, 0, 0, 64, 1, 0, 0, 1, 1, 1, 1, 2, 2, 2, 2, 3, 3, 0, 0, 0, 0, 0, 0];
             data.extend(udp(1, OPTIONS).data);
@@ -449,7 +581,22 @@ mod tests {
             ("over TCP", vec![tcp(1, &OPTIONS[..50]), tcp(51, &OPTIONS[50..])], &[(2, false)], &[]),
             ("TCP, mirrored", vec![tcp(1, OPTIONS), tcp(1, OPTIONS)], &[(1, false)], &[]),
             ("TCP, never ended", vec![tcp(1, &OPTIONS[..OPTIONS.len() - 1])], &[(1, false)], &[]),
-            ("not decoded", vec![sctp.clone(), sctp], &[], &[("not_decoded_sctp", 2)]),
+            (
+                "over SCTP",
+                vec![raw_of(132, &sctp(1)), raw_of(132, &sctp(1)), raw_of(132, &sctp(2))],
+                &[(1, false), (3, false)],
+                &[],
+            ),
+            ("SCTP without a header", vec![raw_of(132, &[1])], &[], &[("malformed_sctp_header", 1)]),
+            ("over SCTP in UDP", vec![on_port(9899, &sctp(1)), on_port(9899, b"x")], &[(1, false)], &[]),
+            ("in HEP", vec![udp(1, &hep(15, OPTIONS)), udp(2, &hep(15, OPTIONS))], &[(1, false), (2, true)], &[]),
+            (
+                "in HEP, damaged",
+                vec![udp(1, &hep(16, b"no zlib")), udp(2, b"HEP3")],
+                &[],
+                &[("not_decoded_compressed_payload_of_hep", 1), ("not_decoded_hep", 1)],
+            ),
+            ("in HEP, cut", vec![cut(udp(1, &hep(15, OPTIONS)), 2)], &[(1, false)], &[("cut_short", 1)]),
             ("an ICMP error", vec![icmp], &[], &[]),
             (
                 "without Call-ID",

@@ -7,8 +7,12 @@
 mod assembler;
 mod defrag;
 mod duplicate;
+mod inflate;
+mod relay;
+mod sctp;
 mod split;
 mod tcp;
+mod websocket;
 mod within;
 
 pub use assembler::Assembler;

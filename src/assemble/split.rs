@@ -1,16 +1,26 @@
 //! The ordered bytes of one direction of a connection to SIP messages (RFC 3261 18.3, 18.4). Knows no sequence
 //! numbers: it is told where bytes are missing, and then looks for the next message.
 
+use super::relay;
+use super::websocket::{self, WebSocket};
+use crate::event::{Path, Transport};
 use crate::packet::Place;
 use crate::time::Timestamp;
+use crate::wire::hep::Hep;
 use crate::wire::sip::{Frame, MAX_BODY, MAX_HEAD, Message, Progress, frame_on, looks_like_sip, speaks_http};
+use crate::wire::ws::{self, Upgrade};
 
 /// The framing asks for no more than this before it says what it has.
-const MAX_MESSAGE: usize = MAX_HEAD + MAX_BODY + (16 << 10);
+pub(super) const MAX_MESSAGE: usize = MAX_HEAD + MAX_BODY + (16 << 10);
 /// How many bytes are searched for a message in a stream that was joined somewhere.
 const MAX_SEARCH: usize = 16 << 10;
 /// Room that an empty buffer keeps for the next message.
 const MAX_SPARE: usize = 8 << 10;
+
+/// A compressed message that points back to others which were not captured.
+const LOST_CONTEXT: &str = "compressed WebSocket message without those before it";
+/// A HEP packet whose payload is no zlib stream.
+pub(super) const BROKEN_HEP: &str = "compressed payload of HEP";
 
 /// When and where a packet was captured.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -19,6 +29,29 @@ pub(super) struct Stamp {
     pub(super) at: Timestamp,
     /// File and frame.
     pub(super) place: Place,
+}
+
+/// What carried a message inside its connection.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Inside {
+    /// Nothing: it stood in the stream.
+    Stream,
+    /// A WebSocket.
+    WebSocket,
+    /// HEP, which knows a path of its own.
+    Hep(Path),
+}
+
+impl Inside {
+    /// The path of a message in a connection that has this path.
+    pub(super) const fn path(self, outer: Path) -> Path {
+        match (self, outer.transport) {
+            (Self::Stream, _) => outer,
+            (Self::WebSocket, Transport::Tls) => Path { transport: Transport::Wss, ..outer },
+            (Self::WebSocket, _) => Path { transport: Transport::Ws, ..outer },
+            (Self::Hep(path), _) => path,
+        }
+    }
 }
 
 /// What is known of the bytes so far.
@@ -30,6 +63,10 @@ enum Kind {
     Searching,
     /// Messages follow each other.
     Sip,
+    /// Frames of a WebSocket follow each other.
+    WebSocket,
+    /// HEP packets follow each other.
+    Hep,
     /// Nothing like SIP so far. Should a segment begin with a start line, it may be SIP after all.
     Ignored,
     /// Another protocol, for good: what looks like SIP in it is its contents. And its name, if it may hide SIP.
@@ -48,6 +85,10 @@ pub(super) struct Stream {
     buffer: Vec<u8>,
     /// How far the message under way was looked through.
     progress: Progress,
+    /// The frames, where this is a WebSocket.
+    websocket: Option<Box<WebSocket>>,
+    /// Bytes in HEP that could not be unpacked, since they were last asked for.
+    unread: u64,
     /// The packet that brought the buffer's last bytes.
     last: Stamp,
 }
@@ -61,6 +102,8 @@ impl Stream {
             passed: 0,
             buffer: Vec::new(),
             progress: Progress::default(),
+            websocket: None,
+            unread: 0,
             last: Stamp::default(),
         }
     }
@@ -92,20 +135,35 @@ impl Stream {
     pub(super) fn turn_foreign(&mut self, name: Option<&'static str>) {
         self.kind = Kind::Foreign(name);
         self.buffer = Vec::new();
+        self.websocket = None;
     }
 
     /// Bytes kept.
-    pub(super) const fn buffered(&self) -> usize {
-        self.buffer.len()
+    pub(super) fn buffered(&self) -> usize {
+        self.buffer.len() + self.websocket.as_ref().map_or(0, |websocket| websocket.buffered())
+    }
+
+    /// What could not be unpacked since this was last asked: its name, and how many bytes of it.
+    pub(super) fn take_unread(&mut self) -> Option<(&'static str, u64)> {
+        let frames = self.websocket.as_mut().and_then(|websocket| websocket.take_unread());
+        let relayed = Some(std::mem::take(&mut self.unread)).filter(|bytes| *bytes > 0);
+        frames.map(|bytes| (LOST_CONTEXT, bytes)).or_else(|| relayed.map(|bytes| (BROKEN_HEP, bytes)))
     }
 
     /// Takes the next bytes, brought by the packet of `stamp`.
-    pub(super) fn data(&mut self, bytes: &[u8], stamp: Stamp, emit: &mut impl FnMut(Stamp, Message<'_>)) {
+    pub(super) fn data(&mut self, bytes: &[u8], stamp: Stamp, emit: &mut impl FnMut(Stamp, Inside, Message<'_>)) {
         match self.kind {
             Kind::Foreign(_) => return,
+            Kind::WebSocket => return self.frames(bytes, stamp, emit),
+            Kind::Fresh | Kind::Searching | Kind::Ignored | Kind::Sip
+                if (!self.spoke || self.buffer.is_empty()) && websocket::begins_with_sip(bytes) =>
+            {
+                (self.buffer, self.progress) = (Vec::new(), Progress::default());
+                return self.frames(bytes, stamp, emit);
+            }
             Kind::Ignored if looks_like_sip(bytes) => self.kind = Kind::Searching,
             Kind::Ignored => return,
-            Kind::Fresh | Kind::Searching | Kind::Sip => {}
+            Kind::Fresh | Kind::Searching | Kind::Sip | Kind::Hep => {}
         }
         self.last = stamp;
         if self.buffer.is_empty() {
@@ -128,9 +186,19 @@ impl Stream {
 
     /// The next bytes will not follow the last ones. A message whose head is whole is delivered as it stands; what
     /// follows begins anywhere. The bytes of a head that is not whole are given up: returns how many.
-    pub(super) fn interrupt(&mut self, emit: &mut impl FnMut(Stamp, Message<'_>)) -> usize {
+    pub(super) fn interrupt(&mut self, emit: &mut impl FnMut(Stamp, Inside, Message<'_>)) -> usize {
         let buffer = std::mem::take(&mut self.buffer);
         self.progress = Progress::default();
+        if let Some(websocket) = &mut self.websocket {
+            let spoke = &mut self.spoke;
+            return websocket.interrupt(&mut |stamp, message| {
+                *spoke = true;
+                emit(stamp, Inside::WebSocket, message);
+            });
+        }
+        if self.kind == Kind::Hep {
+            return buffer.len();
+        }
         if !self.is_ignored() {
             self.kind = Kind::Searching;
         }
@@ -138,25 +206,42 @@ impl Stream {
             && let Some(message) = Message::parse(&buffer)
         {
             self.spoke = true;
-            emit(self.last, message);
+            emit(self.last, Inside::Stream, message);
             return 0;
         }
         buffer.len()
     }
 
     /// Cuts messages off the front as long as they are whole. Returns how many bytes are done with.
-    fn take(&mut self, bytes: &[u8], stamp: Stamp, emit: &mut impl FnMut(Stamp, Message<'_>)) -> usize {
+    fn take(&mut self, bytes: &[u8], stamp: Stamp, emit: &mut impl FnMut(Stamp, Inside, Message<'_>)) -> usize {
         let mut taken = 0;
         while let Some(rest) = bytes.get(taken..).filter(|rest| !rest.is_empty()) {
             // Over TLS or HTTP, even bytes that look like SIP later on are somebody's payload.
-            if !self.spoke
-                && self.passed == 0
-                && let Some(name) = foreign(rest)
-            {
-                self.kind = Kind::Foreign(name);
+            if !self.spoke && self.passed == 0 {
+                match protocol(rest) {
+                    Protocol::Unknown => {}
+                    Protocol::Undecided => break,
+                    Protocol::Foreign(name) => self.kind = Kind::Foreign(name),
+                    Protocol::Hep => self.kind = Kind::Hep,
+                    Protocol::WebSocket(head) => {
+                        self.frames(rest.get(head..).unwrap_or_default(), stamp, emit);
+                        return bytes.len();
+                    }
+                }
             }
             if self.is_ignored() {
                 return bytes.len();
+            }
+            // A stream of HEP that was joined inside a packet shows itself with the next one.
+            if rest.starts_with(b"HEP3") && Hep::parse(rest).is_some() {
+                self.kind = Kind::Hep;
+            }
+            if self.kind == Kind::Hep {
+                match self.relayed(rest, stamp, emit) {
+                    0 => break,
+                    len => taken += len,
+                }
+                continue;
             }
             taken += match frame_on(rest, &mut self.progress) {
                 Frame::NeedMore => break,
@@ -165,10 +250,19 @@ impl Stream {
                     // The framing will not wait for such a body, but the head is as good as any.
                     Some((head, message)) => {
                         (self.kind, self.spoke, self.passed) = (Kind::Searching, true, 0);
-                        emit(stamp, message);
+                        emit(stamp, Inside::Stream, message);
                         head
                     }
-                    None => self.pass(len.max(1)),
+                    None => {
+                        let passed = self.pass(len.max(1));
+                        if !self.spoke
+                            && let Some(start) = websocket::frame_before(bytes, taken + passed)
+                        {
+                            self.frames(bytes.get(start..).unwrap_or_default(), stamp, emit);
+                            return bytes.len();
+                        }
+                        passed
+                    }
                 },
                 Frame::Message(len) => match rest.get(..len).and_then(Message::parse) {
                     // A start line in the middle of nowhere may be a body's (message/sipfrag): what follows
@@ -177,7 +271,7 @@ impl Stream {
                         if self.kind != Kind::Searching || message.call_id().is_some() || message.cseq().is_some() =>
                     {
                         (self.kind, self.spoke, self.passed) = (Kind::Sip, true, 0);
-                        emit(stamp, message);
+                        emit(stamp, Inside::Stream, message);
                         len.max(1)
                     }
                     _ => self.pass(line_len(rest)),
@@ -185,6 +279,38 @@ impl Stream {
             };
         }
         taken.min(bytes.len())
+    }
+
+    /// Takes frames of a WebSocket, from now on.
+    fn frames(&mut self, bytes: &[u8], stamp: Stamp, emit: &mut impl FnMut(Stamp, Inside, Message<'_>)) {
+        self.kind = Kind::WebSocket;
+        let spoke = &mut self.spoke;
+        self.websocket.get_or_insert_default().data(bytes, stamp, &mut |stamp, message| {
+            *spoke = true;
+            emit(stamp, Inside::WebSocket, message);
+        });
+    }
+
+    /// Takes the HEP packet at the very beginning, or what stands before the next one. Returns how many bytes are done
+    /// with: none, where more are needed.
+    fn relayed(&mut self, bytes: &[u8], stamp: Stamp, emit: &mut impl FnMut(Stamp, Inside, Message<'_>)) -> usize {
+        if let Some(whole) = Hep::len_in_stream(bytes) {
+            let Some(packet) = bytes.get(..whole) else { return 0 };
+            if let Some(hep) = Hep::parse(packet) {
+                let unread = relay::unwrap(&hep, stamp, |path, stamp, message| {
+                    self.spoke = true;
+                    emit(stamp, Inside::Hep(path), message);
+                });
+                self.unread += unread.unwrap_or_default();
+            }
+            return whole;
+        }
+        if bytes.len() < HEP_START && bytes.iter().zip(b"HEP3").all(|(byte, magic)| byte == magic) {
+            return 0;
+        }
+        // Bytes were lost. The last three may be the beginning of the next packet.
+        let next = bytes.get(1..).and_then(|later| memchr::memmem::find(later, b"HEP3"));
+        next.map_or_else(|| bytes.len().saturating_sub(3), |at| at + 1)
     }
 
     /// Passes over bytes that are not SIP; after too many of them nothing more is expected.
@@ -228,25 +354,34 @@ fn boundless(bytes: &[u8]) -> Option<(usize, Message<'_>)> {
     (message.content_length()? > MAX_BODY).then_some((head, message))
 }
 
-/// Whether a connection that begins like this is HTTP, RTSP or TLS; and its name, where SIP may be inside.
-fn foreign(bytes: &[u8]) -> Option<Option<&'static str>> {
-    // A TLS record (RFC 8446 5.1): type, version 3.x.
-    if let [20..=23, 3, 0..=4, ..] = bytes {
-        return Some(Some("TLS"));
+/// Magic number and length of a HEP packet.
+const HEP_START: usize = 6;
+
+/// What a connection speaks, as far as its first bytes tell.
+enum Protocol {
+    /// Perhaps SIP.
+    Unknown,
+    /// HTTP that may become a WebSocket: more is needed.
+    Undecided,
+    /// Another protocol; and its name, where SIP may be inside.
+    Foreign(Option<&'static str>),
+    /// A WebSocket, behind so many bytes of handshake.
+    WebSocket(usize),
+    Hep,
+}
+
+fn protocol(bytes: &[u8]) -> Protocol {
+    match bytes {
+        // A TLS record (RFC 8446 5.1): type, version 3.x.
+        [20..=23, 3, 0..=4, ..] => Protocol::Foreign(Some("TLS")),
+        [b'H', b'E', b'P', b'3', ..] => Protocol::Hep,
+        _ if speaks_http(bytes) => match ws::upgrade(bytes) {
+            Upgrade::NeedMore => Protocol::Undecided,
+            Upgrade::No | Upgrade::WebSocket { sip: Some(false), .. } => Protocol::Foreign(None),
+            Upgrade::WebSocket { len, .. } => Protocol::WebSocket(len),
+        },
+        _ => Protocol::Unknown,
     }
-    speaks_http(bytes).then(|| {
-        // RFC 7118 5: the subprotocol is named in request and response.
-        let mut lines = bytes.split(|byte| *byte == b'\n').map(<[u8]>::trim_ascii);
-        let name = b"sec-websocket-protocol:";
-        lines
-            .any(|line| {
-                line.split_at_checked(name.len()).is_some_and(|(head, value)| {
-                    head.eq_ignore_ascii_case(name)
-                        && value.split(|byte| *byte == b',').any(|one| one.trim_ascii().eq_ignore_ascii_case(b"sip"))
-                })
-            })
-            .then_some("WebSocket")
-    })
 }
 
 #[cfg(test)]
@@ -261,7 +396,7 @@ mod tests {
     fn feed(mut stream: Stream, pieces: &[&[u8]]) -> (Vec<Vec<u8>>, Stream) {
         let mut out = Vec::new();
         for piece in pieces {
-            stream.data(piece, Stamp::default(), &mut |_, message| out.push(message.raw().to_vec()));
+            stream.data(piece, Stamp::default(), &mut |_, _, message| out.push(message.raw().to_vec()));
         }
         (out, stream)
     }
@@ -309,10 +444,10 @@ mod tests {
         for (cut, delivered, lost) in [(MESSAGE.len() - 2, 1, 0), (MESSAGE.len() - 4, 1, 0), (40, 0, 40), (0, 0, 0)] {
             let (mut out, mut stream) = feed(Stream::fresh(), &[&MESSAGE[..cut]]);
             assert!(out.is_empty());
-            assert_eq!(stream.interrupt(&mut |_, message| out.push(message.raw().to_vec())), lost, "{cut}");
+            assert_eq!(stream.interrupt(&mut |_, _, message| out.push(message.raw().to_vec())), lost, "{cut}");
             assert_eq!(out.len(), delivered, "{cut}");
-            stream.data(b"dy\r\n", Stamp::default(), &mut |_, _| panic!("no message"));
-            stream.data(OPTIONS, Stamp::default(), &mut |_, message| out.push(message.raw().to_vec()));
+            stream.data(b"dy\r\n", Stamp::default(), &mut |_, _, _| panic!("no message"));
+            stream.data(OPTIONS, Stamp::default(), &mut |_, _, message| out.push(message.raw().to_vec()));
             assert_eq!(out.len(), delivered + 1, "{cut}");
         }
     }
@@ -324,22 +459,22 @@ mod tests {
         stream.data(
             b"MESSAGE sip:a@b SIP/2.0\r\nCall-ID: 1\r\nContent-Length: 4000000000\r\n\r\n",
             Stamp::default(),
-            &mut |_, _| out += 1,
+            &mut |_, _, _| out += 1,
         );
         for _ in 0..1000 {
-            stream.data(&[b'x'; 1400], Stamp::default(), &mut |_, _| out += 1);
+            stream.data(&[b'x'; 1400], Stamp::default(), &mut |_, _, _| out += 1);
             assert!(stream.buffered() <= MAX_MESSAGE);
         }
         assert_eq!(out, 1);
     }
 
     #[test]
-    fn websocket_and_tls_are_named() {
-        let upgrade = b"GET / HTTP/1.1\r\nUpgrade: websocket\r\nsec-websocket-protocol: chat, SIP\r\n\r\n";
+    fn tls_is_named() {
+        let upgrade = b"GET / HTTP/1.1\r\nUpgrade: websocket\r\nSec-WebSocket-Protocol: chat\r\n\r\n";
         let cases: &[(&[u8], Option<Option<&str>>)] = &[
-            (upgrade, Some(Some("WebSocket"))),
-            (b"GET / HTTP/1.1\r\nUpgrade: websocket\r\n\r\n", Some(None)),
             (&[22, 3, 1, 2, 0, 1], Some(Some("TLS"))),
+            (upgrade, Some(None)),
+            (b"POST / HTTP/1.1\r\n", Some(None)),
             (b"hello\r\n", None),
         ];
         for (bytes, expected) in cases {

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use foldhash::fast::RandomState;
 
-use super::split::{Stamp, Stream};
+use super::split::{Inside, Stamp, Stream};
 use crate::event::{Path, Transport};
 use crate::issue::{Cause, Issues};
 use crate::time::Timestamp;
@@ -218,15 +218,24 @@ impl Connection {
             if from == 0 { (first, second, paths[0], paths[1]) } else { (second, first, paths[1], paths[0]) };
 
         if let Some(ack) = tcp.ack {
-            let mut out =
-                Out { issues: &mut *issues, spoke, emit: |at: Stamp, message: Message<'_>| emit(back, at, message) };
+            let mut out = Out {
+                issues: &mut *issues,
+                spoke,
+                emit: |at: Stamp, inside: Inside, message: Message<'_>| emit(inside.path(back), at, message),
+            };
             other.acknowledge(ack, stamp, &mut out);
         }
-        let mut out =
-            Out { issues: &mut *issues, spoke, emit: |at: Stamp, message: Message<'_>| emit(path, at, message) };
+        let mut out = Out {
+            issues: &mut *issues,
+            spoke,
+            emit: |at: Stamp, inside: Inside, message: Message<'_>| emit(inside.path(path), at, message),
+        };
         let seq = tcp.seq.wrapping_add(u32::from(tcp.syn));
         if !tcp.payload.is_empty() {
             side.data(seq, tcp.payload, missing, stamp, &mut out);
+            if let Some((name, bytes)) = side.stream.take_unread() {
+                out.issues.add(stamp.place, Cause::NotDecoded(name), bytes);
+            }
             if let Some(name) = side.stream.foreign() {
                 if other.stream.foreign().is_none() && !other.stream.spoke() {
                     other.let_go();
@@ -288,8 +297,11 @@ impl Connection {
         let [low, high] = self.ends;
         for (side, (src, dst)) in self.sides.iter_mut().zip([(low, high), (high, low)]) {
             let path = Path { src, dst, transport: Transport::Tcp };
-            let mut out =
-                Out { issues: &mut *issues, spoke, emit: |at: Stamp, message: Message<'_>| emit(path, at, message) };
+            let mut out = Out {
+                issues: &mut *issues,
+                spoke,
+                emit: |at: Stamp, inside: Inside, message: Message<'_>| emit(inside.path(path), at, message),
+            };
             while !side.held.is_empty() {
                 side.give_up_gap(&mut out);
             }
@@ -333,7 +345,7 @@ impl Side {
         mut payload: &[u8],
         missing: usize,
         stamp: Stamp,
-        out: &mut Out<'_, impl FnMut(Stamp, Message<'_>)>,
+        out: &mut Out<'_, impl FnMut(Stamp, Inside, Message<'_>)>,
     ) {
         let mut next = *self.next.get_or_insert(seq);
         let (ahead, behind) = (seq.wrapping_sub(next), next.wrapping_sub(seq));
@@ -385,7 +397,7 @@ impl Side {
     }
 
     /// The other side has everything up to `ack`.
-    fn acknowledge(&mut self, ack: u32, stamp: Stamp, out: &mut Out<'_, impl FnMut(Stamp, Message<'_>)>) {
+    fn acknowledge(&mut self, ack: u32, stamp: Stamp, out: &mut Out<'_, impl FnMut(Stamp, Inside, Message<'_>)>) {
         if self.acked.is_none_or(|acked| ack.wrapping_sub(acked) < MAX_DISTANCE) {
             self.acked = Some(ack);
         }
@@ -393,7 +405,7 @@ impl Side {
     }
 
     /// Gives a gap up once nothing can be expected to fill it.
-    fn watch(&mut self, stamp: Stamp, out: &mut Out<'_, impl FnMut(Stamp, Message<'_>)>) {
+    fn watch(&mut self, stamp: Stamp, out: &mut Out<'_, impl FnMut(Stamp, Inside, Message<'_>)>) {
         let Some(next) = self.next else { return };
         let overtakes = self.acked.is_some_and(|acked| (1..MAX_DISTANCE).contains(&acked.wrapping_sub(next)));
         self.overtaken = match self.overtaken {
@@ -441,7 +453,7 @@ impl Side {
 
     /// Delivers held pieces as long as they are next; `filler` is the packet that made it so, else each piece counts
     /// as its own. Returns how many bytes these were.
-    fn drain(&mut self, filler: Option<Stamp>, out: &mut Out<'_, impl FnMut(Stamp, Message<'_>)>) -> u32 {
+    fn drain(&mut self, filler: Option<Stamp>, out: &mut Out<'_, impl FnMut(Stamp, Inside, Message<'_>)>) -> u32 {
         let Some(mut next) = self.next else { return 0 };
         let start = next;
         let mut ready = 0;
@@ -460,7 +472,7 @@ impl Side {
     }
 
     /// Counts the first gap and goes on behind it.
-    fn give_up_gap(&mut self, out: &mut Out<'_, impl FnMut(Stamp, Message<'_>)>) {
+    fn give_up_gap(&mut self, out: &mut Out<'_, impl FnMut(Stamp, Inside, Message<'_>)>) {
         let (Some(next), Some(piece)) = (self.next, self.held.first()) else { return };
         let (seq, stamp) = (piece.seq, piece.stamp);
         let lost = self.stream.interrupt(&mut out.emit) + seq.wrapping_sub(next) as usize;
@@ -471,11 +483,11 @@ impl Side {
     }
 
     /// The last byte was delivered, or there will be no other.
-    fn end(&mut self, out: &mut Out<'_, impl FnMut(Stamp, Message<'_>)>) {
+    fn end(&mut self, out: &mut Out<'_, impl FnMut(Stamp, Inside, Message<'_>)>) {
         self.stream.interrupt(&mut out.emit);
     }
 
-    fn flush_and_restart(&mut self, out: &mut Out<'_, impl FnMut(Stamp, Message<'_>)>) {
+    fn flush_and_restart(&mut self, out: &mut Out<'_, impl FnMut(Stamp, Inside, Message<'_>)>) {
         while !self.held.is_empty() {
             self.give_up_gap(out);
         }

@@ -58,6 +58,8 @@ pub enum Carried<'a> {
     Udp(Udp<'a>),
     /// A TCP segment.
     Tcp(Tcp<'a>),
+    /// An SCTP packet, header and all.
+    Sctp(&'a [u8]),
     /// Part of a larger IP packet.
     Fragment(Fragment<'a>),
     /// A message of ICMP, or of ICMPv6: see [`icmp::parse`](super::icmp::parse).
@@ -252,6 +254,7 @@ fn behind_extensions(mut protocol: u8, mut payload: &[u8], truncated: bool) -> R
                 let header = IpAuthHeaderSlice::from_slice(payload).map_err(|_| refuse("AH header", truncated))?;
                 (header.next_header().0, header.slice().len())
             }
+            132 => return Ok(Carried::Sctp(payload)),
             1 | 58 => return Ok(Carried::Icmp { protocol, message: payload }),
             other => return Ok(Carried::Other(other, payload)),
         };
@@ -269,7 +272,6 @@ const fn refuse(header: &'static str, truncated: bool) -> Cause {
 pub const fn tunnel_of_protocol(protocol: u8) -> Option<&'static str> {
     Some(match protocol {
         55 => "minimal IP encapsulation",
-        132 => "SCTP",
         136 => "UDP-Lite",
         _ => return None,
     })
@@ -436,6 +438,7 @@ mod tests {
                 let part = match ip.carried {
                     Carried::Udp(udp) => { prop_assert!(udp.to_ip_end.starts_with(udp.payload)); udp.to_ip_end }
                     Carried::Tcp(tcp) => tcp.payload,
+                    Carried::Sctp(bytes) => bytes,
                     Carried::Fragment(fragment) => fragment.payload,
                     Carried::Icmp { message, .. } => message,
                     Carried::Other(_, bytes) => bytes,

@@ -4,13 +4,16 @@
 //! cannot fail; no slice handed out leaves the bytes that were handed in.
 #![deny(clippy::indexing_slicing, clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
+pub mod hep;
 pub mod icmp;
 pub mod ip;
 pub mod link;
 mod mpls;
 pub mod offer;
 mod ppp;
+pub mod sctp;
 pub mod sdp;
 pub mod sip;
 pub mod tunnel;
 pub mod wifi;
+pub mod ws;

@@ -20,6 +20,7 @@
 #![allow(dead_code)]
 
 mod call;
+pub(crate) mod carriers;
 mod net;
 
 use std::io::Write as _;

@@ -14,6 +14,8 @@ use pcap_file::pcapng::PcapNgWriter;
 use pcap_file::pcapng::blocks::enhanced_packet::EnhancedPacketBlock;
 use pcap_file::pcapng::blocks::interface_description::InterfaceDescriptionBlock;
 
+use super::carriers;
+
 /// When every capture starts: 2026-01-01T00:00:00Z, in seconds since 1970.
 pub(crate) const EPOCH: u64 = 1_767_225_600;
 /// Milliseconds from one packet to the next where the test says nothing else.
@@ -29,6 +31,12 @@ pub(crate) enum Over {
     Udp,
     /// A stream per pair of hosts, opened by a handshake, cut into segments of at most so many bytes.
     Tcp(usize),
+    /// A WebSocket per pair of hosts over TCP, one frame per message, cut into segments of at most so many bytes.
+    WebSocket(usize),
+    /// SCTP in IP, or in UDP, in chunks of at most so many bytes.
+    Sctp(usize, bool),
+    /// A datagram per message to a HEP collector, a second after a capture agent saw it; the version, 2 or 3.
+    Hep(u8),
 }
 
 /// A message as it went over one hop.
@@ -226,6 +234,9 @@ impl Wire {
             match sent.over {
                 Over::Udp => self.datagram(&sent),
                 Over::Tcp(mss) => self.segments(&sent, mss),
+                Over::WebSocket(mss) => self.frames_of_websocket(&sent, mss),
+                Over::Sctp(size, in_udp) => self.chunks(&sent, size, in_udp),
+                Over::Hep(version) => self.relayed(&sent, version),
             }
         }
         self.sent.push(sent);
@@ -265,6 +276,46 @@ impl Wire {
             self.segment(sent, there, None, part);
             *self.streams.entry(there).or_default() += part.len() as u32;
         }
+    }
+
+    fn frames_of_websocket(&mut self, sent: &Sent, mss: usize) {
+        if !self.streams.contains_key(&(sent.src, sent.dst)) {
+            let [request, response] = carriers::upgrade();
+            self.segments(&Sent { bytes: request, ..sent.clone() }, mss);
+            self.segments(&Sent { src: sent.dst, dst: sent.src, bytes: response, ..sent.clone() }, mss);
+        }
+        let mask = (sent.src < sent.dst).then_some([1, 2, 3, 4]);
+        self.segments(&Sent { bytes: carriers::frame(0x81, mask, &sent.bytes), ..sent.clone() }, mss);
+    }
+
+    fn chunks(&mut self, sent: &Sent, size: usize, in_udp: bool) {
+        let count = sent.bytes.len().div_ceil(size);
+        for (n, part) in sent.bytes.chunks(size).enumerate() {
+            let tsn = self.streams.entry((sent.src, sent.dst)).or_insert(u32::MAX - 1);
+            *tsn = tsn.wrapping_add(1);
+            let flags = u8::from(n == 0) << 1 | u8::from(n + 1 == count);
+            let packet = carriers::sctp(sent.src, sent.dst, *tsn, flags, part);
+            if in_udp {
+                let port = |host: Host| Host::new(host.ip(), 9899);
+                self.datagram(&Sent { src: port(sent.src), dst: port(sent.dst), bytes: packet, ..sent.clone() });
+                continue;
+            }
+            let mut frame = Vec::new();
+            PacketBuilder::ethernet2([2, 0, 0, 0, 0, 1], [2, 0, 0, 0, 0, 2])
+                .ip(ip_headers(sent.src, sent.dst, sent.ip_id))
+                .write(&mut frame, IpNumber::SCTP, &packet)
+                .expect("a packet that fits");
+            self.frames.push((sent.at, frame));
+        }
+    }
+
+    fn relayed(&mut self, sent: &Sent, version: u8) {
+        let bytes = match version {
+            2 => carriers::hep2(sent.src, sent.dst, sent.at, &sent.bytes),
+            _ => carriers::hep3(sent.src, sent.dst, sent.at, (15, &sent.bytes)),
+        };
+        let (src, dst) = ("192.0.2.1:40000".parse().expect("a host"), "192.0.2.9:9060".parse().expect("a host"));
+        self.datagram(&Sent { src, dst, bytes, at: sent.at + 1_000, ..sent.clone() });
     }
 
     /// One TCP segment: `syn` gives the numbers of a handshake, else the stream's own are taken.

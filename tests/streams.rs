@@ -1,0 +1,225 @@
+//! What carries the messages of a call does not change its row: SCTP, WebSocket and HEP beside UDP, and every way in which
+//! a stream may be cut, doubled and put out of order.
+
+mod support;
+
+use etherparse::PacketBuilder;
+use proptest::prelude::*;
+use serde_json::{Value, json};
+use sipcodes::assemble::Assembler;
+use sipcodes::event::{Event, Transport, What};
+use sipcodes::issue::Issues;
+use sipcodes::packet::{LinkType, Packet, Place};
+use sipcodes::time::Timestamp;
+use support::{Over, Scenario, Side, analyze, carriers, keep};
+
+/// The one call of the capture that results, and the capture.
+fn row(hosts: [&str; 2], over: Over) -> (Value, Vec<u8>) {
+    let net = Scenario::new();
+    let mut call = net.call("life", &hosts.map(|host| net.host(host)));
+    call.over(over);
+    call.invite().respond(180, "Ringing");
+    net.at(3_000);
+    call.answer().ack();
+    net.at(63_000);
+    call.hang_up(Side::Callee);
+    let capture = net.pcap();
+    let output = analyze(&[], &capture);
+    assert_eq!(output.calls().len(), 1, "{over:?}: {}\ncapture: {}", output.stderr, keep(&capture));
+    assert_eq!(output.stderr, "", "{over:?}");
+    let mut row = output.calls()[0].clone();
+    // Some need more packets than others.
+    for step in row["timeline"].as_array_mut().expect("a list") {
+        step["frame"] = Value::Null;
+    }
+    (row, capture)
+}
+
+#[test]
+fn the_same_call_is_the_same_row_over_every_transport() {
+    for hosts in [["10.0.0.1", "10.0.0.2"], ["2001:db8::1", "2001:db8::2"]] {
+        let (plain, _) = row(hosts, Over::Udp);
+        assert_eq!(plain["code"], json!(1000));
+        for (over, transport) in [
+            (Over::Sctp(1400, false), "SCTP"),
+            (Over::Sctp(100, false), "SCTP"),
+            (Over::Sctp(1400, true), "SCTP"),
+            (Over::WebSocket(1460), "WS"),
+            (Over::WebSocket(7), "WS"),
+            (Over::Hep(2), "UDP"),
+            (Over::Hep(3), "UDP"),
+        ] {
+            let (mut row, capture) = row(hosts, over);
+            assert_eq!(row["transport"], json!(transport), "{over:?}");
+            row["transport"] = json!("UDP");
+            assert_eq!(row, plain, "{over:?}, capture: {}", keep(&capture));
+        }
+    }
+}
+
+const MESSAGES: [&str; 3] = [
+    "INVITE sip:b@c SIP/2.0\r\nVia: SIP/2.0/WS d;branch=z9hG4bK1\r\nCall-ID: 1\r\nCSeq: 1 INVITE\r\nContent-Length: 4\r\n\r\nbody",
+    "ACK sip:b@c SIP/2.0\r\nVia: SIP/2.0/WS d;branch=z9hG4bK2\r\nCall-ID: 1\r\nCSeq: 1 ACK\r\n\r\n",
+    "SIP/2.0 200 OK\r\nVia: SIP/2.0/WS d;branch=z9hG4bK2\r\nCall-ID: 1\r\nCSeq: 2 BYE\r\n\r\n",
+];
+
+/// A direction of a WebSocket with everything that may stand in one.
+fn websocket(masked: bool) -> Vec<u8> {
+    let mask = |n: u8| masked.then_some([n, 7, 0, 255]);
+    let [one, two, three] = MESSAGES.map(str::as_bytes);
+    let [request, response] = carriers::upgrade();
+    [
+        if masked { request } else { response },
+        carriers::frame(0x81, mask(1), one),
+        carriers::frame(0x89, mask(2), b"ping"),
+        carriers::frame(0x02, mask(3), &two[..40]),
+        carriers::frame(0x8a, mask(4), b""),
+        carriers::frame(0x00, mask(5), &two[40..60]),
+        carriers::frame(0x80, mask(6), &two[60..]),
+        carriers::frame(0x81, mask(7), b"\r\n\r\n"),
+        carriers::frame(0x82, mask(8), three),
+        carriers::frame(0x88, mask(9), &[3, 232]),
+    ]
+    .concat()
+}
+
+/// The messages in these segments of one direction (offset in the stream, bytes), with or without the SYN before them.
+fn messages(segments: &[(usize, &[u8])], syn: bool) -> Vec<(Transport, String)> {
+    let packet = |seq: u32, syn: bool, payload: &[u8]| {
+        let builder = PacketBuilder::ipv4([10, 0, 0, 1], [10, 0, 0, 2], 64).tcp(40_000, 80, seq, 65_000);
+        let builder = if syn { builder.syn() } else { builder };
+        let mut bytes = Vec::new();
+        builder.write(&mut bytes, payload).expect("a segment that fits");
+        bytes
+    };
+    // The numbers wrap on the way.
+    let seq = |at: usize| (u32::MAX - 100).wrapping_add(at as u32);
+    let opening = syn.then(|| packet(seq(0).wrapping_sub(1), true, &[]));
+    let packets = opening.into_iter().chain(segments.iter().map(|(at, bytes)| packet(seq(*at), false, bytes)));
+    let (mut assembler, mut issues, mut found) = (Assembler::new(), Issues::default(), Vec::new());
+    let mut sink = |event: Event<'_>| {
+        let What::Sip(message) = event.what else { return };
+        found.push((event.path.transport, String::from_utf8_lossy(message.raw()).into_owned()));
+    };
+    for (n, data) in packets.enumerate() {
+        let packet = Packet {
+            section: 0,
+            place: Place { file: 0, frame: n as u64 + 1 },
+            at: Timestamp::from_millis(n as i64),
+            link: LinkType::RAW,
+            original_len: data.len() as u32,
+            data: &data,
+        };
+        assembler.push(&packet, &mut issues, &mut sink);
+    }
+    assembler.finish(&mut issues, &mut sink);
+    found
+}
+
+fn expected(transport: Transport) -> Vec<(Transport, String)> {
+    MESSAGES.map(|message| (transport, message.to_owned())).to_vec()
+}
+
+#[test]
+fn a_websocket_may_be_cut_anywhere() {
+    for masked in [true, false] {
+        let stream = websocket(masked);
+        for at in 0..=stream.len() {
+            let (one, two) = stream.split_at(at);
+            let orders: [&[(usize, &[u8])]; 3] =
+                [&[(0, one), (at, two)], &[(at, two), (0, one)], &[(0, one), (0, one), (at, two), (0, one)]];
+            for segments in orders {
+                assert_eq!(messages(segments, true), expected(Transport::Ws), "cut at {at}");
+            }
+        }
+    }
+}
+
+#[test]
+fn a_websocket_may_be_joined_anywhere() {
+    for masked in [true, false] {
+        let mask = |n| masked.then_some([n, 1, 2, 3]);
+        let one = carriers::frame(0x81, mask(1), MESSAGES[0].as_bytes());
+        // Senders write a frame at once.
+        let frames = [
+            carriers::frame(0x81, mask(2), b"\r\n\r\n"),
+            carriers::frame(0x82, mask(3), MESSAGES[1].as_bytes()),
+            carriers::frame(0x89, mask(4), b""),
+            carriers::frame(0x81, mask(5), MESSAGES[2].as_bytes()),
+        ];
+        for from in 0..one.len() {
+            let mut segments = vec![(from, &one[from..])];
+            for frame in &frames {
+                let at = segments.last().map_or(0, |(at, bytes)| at + bytes.len());
+                segments.push((at, frame));
+            }
+            let (found, first) = (messages(&segments, false), usize::from(from > 0));
+            assert!(found.ends_with(&expected(Transport::Ws)[first..]), "joined at {from}: {found:?}");
+            // Behind its header, the first message stands there as over TCP.
+            assert!((1..=4).contains(&from) && !masked || found.len() == 3 - first, "joined at {from}: {found:?}");
+        }
+        // A segment lost, of a WebSocket whose handshake was seen.
+        let stream = websocket(masked);
+        let upgrade = carriers::upgrade()[usize::from(!masked)].len();
+        for to in upgrade + 1..stream.len() {
+            let behind = [(stream.len(), frames[1].as_slice())];
+            let lost = [&[(0, &stream[..upgrade + 1]), (to, &stream[to..])], behind.as_slice()].concat();
+            let found = messages(&lost, true);
+            for (transport, message) in &found {
+                assert!(*transport == Transport::Ws && MESSAGES.contains(&message.as_str()), "until {to}: {message:?}");
+            }
+        }
+    }
+}
+
+fn hep_stream() -> Vec<u8> {
+    let host = |address: &str| address.parse().expect("a host");
+    let (a, b) = (host("10.1.1.1:5060"), host("10.1.1.2:5060"));
+    MESSAGES.iter().flat_map(|message| carriers::hep3(a, b, 5, (15, message.as_bytes()))).collect()
+}
+
+#[test]
+fn hep_over_tcp_may_be_cut_anywhere_and_goes_on_behind_a_gap() {
+    let stream = hep_stream();
+    for at in 0..=stream.len() {
+        let (one, two) = stream.split_at(at);
+        assert_eq!(messages(&[(0, one), (at, two)], true), expected(Transport::Udp), "cut at {at}");
+        // The first packet again, behind ten bytes that were never captured: it ends the search for the next one.
+        let lost = [(0, one), (at + 10, &two[10.min(two.len())..]), (stream.len() + 50, stream.as_slice())];
+        let found = messages(&lost, true);
+        assert!(found.ends_with(&expected(Transport::Udp)), "lost at {at}: {found:?}");
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(64))]
+
+    #[test]
+    fn any_cut_any_order_any_copies_give_the_same_messages(
+        masked: bool,
+        hep: bool,
+        cuts in proptest::collection::btree_set(1usize..800, 0..12),
+        moves in proptest::collection::vec((any::<prop::sample::Index>(), 0usize..6, any::<bool>()), 0..12),
+    ) {
+        let stream = if hep { hep_stream() } else { websocket(masked) };
+        let ends: Vec<usize> = cuts.into_iter().filter(|cut| *cut < stream.len()).chain([stream.len()]).collect();
+        let starts = [0].into_iter().chain(ends.iter().copied());
+        let mut segments: Vec<(usize, &[u8])> =
+            starts.zip(&ends).map(|(start, end)| (start, &stream[start..*end])).collect();
+        for (index, distance, copy) in moves {
+            let from = index.index(segments.len());
+            let to = (from + distance).min(segments.len() - 1);
+            if copy { segments.insert(to, segments[from]) } else { segments.swap(from, to) }
+        }
+        prop_assert_eq!(messages(&segments, true), expected(if hep { Transport::Udp } else { Transport::Ws }));
+    }
+
+    #[test]
+    fn no_frames_surprise_it(tail in proptest::collection::vec(any::<u8>(), 0..300), cut in 0usize..300, syn: bool, start in 0usize..4) {
+        let [request, _] = carriers::upgrade();
+        let heads: [&[u8]; 4] = [&request, b"HEP3\0\x40", &[0x81, 0x7e, 0xff, 0xff], &[0xc1, 0x20]];
+        let stream = [heads[start], &tail].concat();
+        let (one, two) = stream.split_at(cut.min(stream.len()));
+        messages(&[(one.len(), two), (0, one), (stream.len() + 9, one)], syn);
+    }
+}
