@@ -14,6 +14,14 @@ pub enum Transport {
     Udp,
     /// Transmission Control Protocol.
     Tcp,
+    /// Transport Layer Security over TCP.
+    Tls,
+    /// Stream Control Transmission Protocol (RFC 4168).
+    Sctp,
+    /// WebSocket (RFC 7118).
+    Ws,
+    /// WebSocket over TLS.
+    Wss,
 }
 
 impl Transport {
@@ -23,6 +31,10 @@ impl Transport {
         match self {
             Self::Udp => "UDP",
             Self::Tcp => "TCP",
+            Self::Tls => "TLS",
+            Self::Sctp => "SCTP",
+            Self::Ws => "WS",
+            Self::Wss => "WSS",
         }
     }
 }

@@ -8,5 +8,6 @@ mod pipeline;
 mod plan;
 mod progress;
 mod run;
+mod secrets;
 
 pub use run::run;

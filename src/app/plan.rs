@@ -41,6 +41,9 @@ pub(crate) enum Misuse {
 pub(crate) struct Plan {
     /// The captures in the order typed.
     pub(crate) sources: Vec<Source>,
+    /// Key logs and private keys that open TLS.
+    pub(crate) key_logs: Vec<PathBuf>,
+    pub(crate) tls_keys: Vec<PathBuf>,
     /// How to print.
     pub(crate) format: render::Format,
     /// Which kinds, which columns of them, and what a table may use.
@@ -132,6 +135,8 @@ impl Plan {
         Ok(Self {
             live: format == render::Format::Ndjson && to_stdout && sources.contains(&Source::Stdin),
             sources,
+            key_logs: typed.keylog,
+            tls_keys: typed.tls_key,
             format,
             layout: Layout { columns, width: around.width.filter(|_| to_stdout).map(usize::from), color },
             output,

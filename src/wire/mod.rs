@@ -5,5 +5,7 @@
 #![deny(clippy::indexing_slicing, clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 pub mod ip;
+pub mod keylog;
 pub mod link;
 pub mod sip;
+pub mod tls;
