@@ -277,6 +277,8 @@ mod tests {
 
     fn typed(captures: &[&str]) -> Analyze {
         Analyze {
+            keylog: Vec::new(),
+            tls_key: Vec::new(),
             captures: captures.iter().map(PathBuf::from).collect(),
             format: Format::Table,
             output: None,

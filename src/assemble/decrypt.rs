@@ -413,7 +413,7 @@ impl Session {
             (handshake::SERVER_HELLO, _) => {
                 let Some(hello) = ServerHello::parse(body) else { return Step::Stop("TLS") };
                 if !hello.is_retry() {
-                    self.client.get_or_insert(1 - side.min(1));
+                    self.client = self.client.or_else(|| Some(1 - side.min(1)));
                     if hello.compressed {
                         return Step::Stop("TLS compression");
                     }
@@ -486,7 +486,7 @@ impl Session {
     fn keys(&self, side: usize, secrets: &Secrets) -> Option<Keys> {
         let (client, (server, suite)) = (self.client_hello?, self.server_hello?);
         let logged = secrets.get(Label::Master, &client.random).map(Secret::bytes);
-        let master = logged.or(self.master.as_ref().map(<[u8; 48]>::as_slice))?;
+        let master = logged.or_else(|| self.master.as_ref().map(<[u8; 48]>::as_slice))?;
         let etm = server.encrypt_then_mac;
         let [of_client, of_server] =
             Keys::of_master(suite, server.version, etm, master, &client.random, &server.random);

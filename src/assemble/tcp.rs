@@ -204,6 +204,7 @@ impl Connections {
 }
 
 impl Connection {
+    #[expect(clippy::too_many_arguments, reason = "what a segment is, and where to go with what comes of it")]
     fn push(
         &mut self,
         from: usize,

@@ -1,13 +1,15 @@
 """Plays one SIP call over TLS with itself, once for each way of protecting records, and writes the key log.
+Needs Python 3.8 and openssl(1).
 
     tls.py KEYLOG CERTIFICATE KEY CASE...
 
-Each CASE is a name of CASES. The caller is 127.0.0.10, the callee 127.0.0.20; port 5061, or what the case says.
+Each CASE is a name of CASES or OPENSSL. The caller is 127.0.0.10, the callee 127.0.0.20; port 5061, or what the case says.
 Every connection carries the call of tcp.pcap in little: INVITE, 100, 180, 200, ACK, BYE, 200.
 """
 
 import socket
 import ssl
+import subprocess
 import sys
 import threading
 import time
@@ -17,7 +19,6 @@ V10, V11, V12, V13 = (getattr(ssl.TLSVersion, name) for name in ("TLSv1", "TLSv1
 # name: (version, cipher suites in OpenSSL's words, connections, what else)
 CASES = {
     "tls13": (V13, None, 1, {}),
-    "tls13-aes128": (V13, None, 1, {"groups": None}),
     "tls12-aes128-gcm": (V12, "ECDHE-RSA-AES128-GCM-SHA256", 1, {}),
     "tls12-aes256-gcm": (V12, "ECDHE-RSA-AES256-GCM-SHA384", 1, {}),
     "tls12-chacha20": (V12, "ECDHE-RSA-CHACHA20-POLY1305", 1, {}),
@@ -34,6 +35,12 @@ CASES = {
     "tls13-resumed": (V13, None, 2, {}),
     "other-port": (V13, None, 1, {"port": 15443}),
     "plain": (None, None, 1, {"port": 5060}),
+}
+# The same call between two openssl(1): Python neither chooses suites of TLS 1.3 nor updates keys.
+OPENSSL = {
+    "tls13-aes128": ("TLS_AES_128_GCM_SHA256", False),
+    "tls13-chacha20": ("TLS_CHACHA20_POLY1305_SHA256", False),
+    "tls13-key-update": ("TLS_AES_256_GCM_SHA384", True),
 }
 NO_ENCRYPT_THEN_MAC = 1 << 19  # SSL_OP_NO_ENCRYPT_THEN_MAC, which Python has no name for
 
@@ -133,7 +140,44 @@ def play(name, keylog, certificate, key):
     listener.close()
 
 
+def play_openssl(name, keylog, certificate, key):
+    suite, update = OPENSSL[name]
+    call, to = name + "-0", f";tag=b{name}-0"
+    both = {"stdin": subprocess.PIPE, "stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
+    common = ["-tls1_3", "-ciphersuites", suite]
+    server = subprocess.Popen(
+        ["openssl", "s_server", "-accept", "127.0.0.20:5061", "-cert", certificate, "-key", key, *common], **both
+    )
+    time.sleep(0.5)
+    client = subprocess.Popen(
+        ["openssl", "s_client", "-connect", "127.0.0.20:5061", "-bind", "127.0.0.10:0", "-keylogfile", keylog, *common],
+        **both,
+    )
+    time.sleep(0.5)
+
+    def say(who, text):
+        who.stdin.write(text)
+        who.stdin.flush()
+        time.sleep(0.15)
+
+    say(client, message("INVITE sips:bob@127.0.0.20 SIP/2.0", call, "1 INVITE"))
+    say(server, message("SIP/2.0 100 Trying", call, "1 INVITE"))
+    say(server, message("SIP/2.0 180 Ringing", call, "1 INVITE", to))
+    for who in (client, server) if update else ():
+        say(who, b"K\n")  # both update their keys, and are asked to
+    say(server, message("SIP/2.0 200 OK", call, "1 INVITE", to))
+    for who in (client, server) if update else ():
+        say(who, b"k\n")  # and once more, unasked
+    say(client, message("ACK sips:bob@127.0.0.20 SIP/2.0", call, "1 ACK", to))
+    say(client, message("BYE sips:bob@127.0.0.20 SIP/2.0", call, "2 BYE", to))
+    say(server, message("SIP/2.0 200 OK", call, "2 BYE", to))
+    say(client, b"Q\n")
+    client.wait()
+    server.kill()
+    server.wait()
+
+
 if __name__ == "__main__":
     keylog, certificate, key, *names = sys.argv[1:]
     for name in names:
-        play(name, keylog, certificate, key)
+        (play_openssl if name in OPENSSL else play)(name, keylog, certificate, key)
