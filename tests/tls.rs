@@ -154,6 +154,51 @@ fn without_its_keys_it_is_counted_and_its_port_is_named() {
     assert_eq!(read(&half, secrets("tls-other-port.keys")).0, Vec::<Vec<u8>>::new());
 }
 
+/// Everything of a capture through the assembler, with the secrets that it carries: how many messages, and the causes.
+fn read_with_embedded(bytes: Vec<u8>) -> (usize, Vec<Cause>) {
+    let mut captures = Captures::from_reader("x", Box::new(std::io::Cursor::new(bytes)));
+    let embedded = captures.secrets();
+    let (mut assembler, mut issues, mut count) = (Assembler::new(), Issues::default(), 0);
+    while let Some(packet) = captures.next(&mut issues) {
+        embedded.try_iter().for_each(|key_log| assembler.learn(&key_log, packet.place, &mut issues));
+        assembler.push(&packet, &mut issues, &mut |_| count += 1);
+    }
+    assembler.finish(&mut issues, &mut |_| count += 1);
+    (count, issues.of_file(0).map(|(cause, _)| cause).collect())
+}
+
+#[test]
+fn secrets_in_the_capture_count_from_where_they_stand() {
+    let bytes = fs::read(testdata("tls-secrets.pcapng")).unwrap();
+    // The blocks: type, length, body, length.
+    let mut blocks: Vec<Vec<u8>> = Vec::new();
+    let mut rest = bytes.as_slice();
+    while !rest.is_empty() {
+        let len = u32::from_le_bytes(rest[4..8].try_into().unwrap()) as usize;
+        blocks.push(rest[..len].to_vec());
+        rest = &rest[len..];
+    }
+    let at = blocks.iter().position(|block| block[0] == 10).expect("a block of secrets");
+    let secrets = blocks.remove(at);
+    let first = blocks.iter().position(|block| block[0] == 6).expect("a packet");
+    let protected = first + 5; // SYN, SYN and ACK, ACK, ClientHello and its ACK come before the ServerHello.
+    for (name, place, expected) in [("first", first, 7), ("just in time", protected, 7), ("last", blocks.len(), 0)] {
+        let mut moved = blocks.clone();
+        moved.insert(place, secrets.clone());
+        assert_eq!(read_with_embedded(moved.concat()).0, expected, "{name}");
+    }
+    let mut other = secrets.clone();
+    other[8] ^= 1; // secrets of another kind
+    let mut broken = secrets;
+    broken[20] = 0xff; // a line that is none
+    for (name, block, causes) in [("other", other, vec![]), ("broken", broken, vec![Cause::Malformed("key log line")])]
+    {
+        let mut changed = blocks.clone();
+        changed.insert(first, block);
+        assert_eq!(read_with_embedded(changed.concat()).1, causes, "{name}");
+    }
+}
+
 #[test]
 fn logs_without_the_handshakes_secrets_do_too() {
     let log = String::from_utf8(key_log("tls13.keys")).unwrap();

@@ -855,6 +855,7 @@ mod tests {
                 Ends { src: "10.0.0.1:40000".parse().unwrap(), dst: SocketAddr::new([10, 0, 0, 2].into(), port) };
             wire.send(ends, &syn(1), 0);
             wire.send(ends, &segment(2, &[22, 3, 1, 0, 200, 1]), 0);
+            wire.finish();
             assert_eq!(wire.gaps().len(), lost);
         }
     }

@@ -241,6 +241,8 @@ fn unhex<'o>(digits: &[u8], out: &'o mut [u8]) -> Option<&'o [u8]> {
 
 #[cfg(test)]
 mod tests {
+    #![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic)]
+
     use super::*;
     use proptest::prelude::*;
 

@@ -248,6 +248,8 @@ pub(crate) fn vector16(bytes: &[u8]) -> Option<(&[u8], &[u8])> {
 
 #[cfg(test)]
 mod tests {
+    #![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic)]
+
     use super::*;
     use proptest::prelude::*;
 
