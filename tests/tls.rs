@@ -178,7 +178,7 @@ fn secrets_in_the_capture_count_from_where_they_stand() {
         blocks.push(rest[..len].to_vec());
         rest = &rest[len..];
     }
-    let at = blocks.iter().position(|block| block[0] == 10).expect("a block of secrets");
+    let at = blocks.iter().position(|block| block[..4] == [10, 0, 0, 0]).expect("a block of secrets");
     let secrets = blocks.remove(at);
     let first = blocks.iter().position(|block| block[0] == 6).expect("a packet");
     let protected = first + 5; // SYN, SYN and ACK, ACK, ClientHello and its ACK come before the ServerHello.
@@ -190,7 +190,8 @@ fn secrets_in_the_capture_count_from_where_they_stand() {
     let mut other = secrets.clone();
     other[8] ^= 1; // secrets of another kind
     let mut broken = secrets;
-    broken[20] = 0xff; // a line that is none
+    let digit = broken.len() - 20;
+    broken[digit] = 0xff; // a line that is none
     for (name, block, causes) in [("other", other, vec![]), ("broken", broken, vec![Cause::Malformed("key log line")])]
     {
         let mut changed = blocks.clone();
