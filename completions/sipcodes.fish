@@ -32,6 +32,8 @@ complete -c sipcodes -n "__fish_sipcodes_needs_command" -f -a "schema" -d 'Print
 complete -c sipcodes -n "__fish_sipcodes_needs_command" -f -a "completions" -d 'Print the completion script of a shell'
 complete -c sipcodes -n "__fish_sipcodes_needs_command" -f -a "man" -d 'Print the man page'
 complete -c sipcodes -n "__fish_sipcodes_needs_command" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
+complete -c sipcodes -n "__fish_sipcodes_using_subcommand analyze" -l keylog -d 'Open TLS with the secrets in this key log (SSLKEYLOGFILE); may be given more than once' -r -F
+complete -c sipcodes -n "__fish_sipcodes_using_subcommand analyze" -l tls-key -d 'Open TLS with the server\'s RSA private key (PEM); may be given more than once' -r -F
 complete -c sipcodes -n "__fish_sipcodes_using_subcommand analyze" -s f -l format -d 'How to print' -r -f -a "table\t'Columns for people'
 csv\t'RFC 4180, one header line'
 json\t'One document: captures, calls, registrations, totals'

@@ -12,6 +12,8 @@ pub enum Cause {
     LinkType(u16),
     /// A protocol or encapsulation that is not decoded, by its field name (`SCTP`, `ESP`, `PPP multilink`, …).
     NotDecoded(&'static str),
+    /// SIP over TLS, by the server's port, for which no keys are known.
+    TlsWithoutKeys(u16),
     /// A header that breaks its own format, by its name (`IPv4 header`, `TCP header`, …).
     Malformed(&'static str),
     /// Only part of the frame was captured and what was needed lay behind the cut.
@@ -72,6 +74,7 @@ impl Cause {
         match self {
             Self::LinkType(number) => format!("link_type_{number}"),
             Self::NotDecoded(what) => words("not_decoded", what),
+            Self::TlsWithoutKeys(port) => format!("tls_without_keys_{port}"),
             Self::Malformed(what) => words("malformed", what),
             Self::CutShort => "cut_short".to_owned(),
             Self::FragmentsIncomplete => "fragments_incomplete".to_owned(),
@@ -89,6 +92,7 @@ impl Cause {
         match self {
             Self::LinkType(number) => format!("link type {number} is not decoded"),
             Self::NotDecoded(what) => format!("{what} is not decoded"),
+            Self::TlsWithoutKeys(port) => format!("TLS on port {port} without its keys"),
             Self::Malformed(what) => format!("malformed {what}"),
             Self::CutShort => "cut by the snap length before the part that was needed".to_owned(),
             Self::FragmentsIncomplete => "IP fragments without the rest of their datagram".to_owned(),
@@ -102,10 +106,15 @@ impl Cause {
 
     /// What the user can do about it.
     #[must_use]
-    pub const fn remedy(self) -> &'static str {
+    pub fn remedy(self) -> &'static str {
         match self {
             Self::LinkType(_) => "capture on an interface with Ethernet, Linux cooked, PPP, 802.11 or raw IP framing",
+            Self::NotDecoded("TLS record") => "what was lost before it is too much; capture again with a larger buffer",
+            Self::NotDecoded("TLS cipher suite" | "TLS compression") => {
+                "let the server choose AES-GCM, ChaCha20-Poly1305 or AES-CBC"
+            }
             Self::NotDecoded(_) => "capture inside the tunnel, or strip the encapsulation first",
+            Self::TlsWithoutKeys(_) => "give them with --keylog FILE (SSLKEYLOGFILE of either end), or --tls-key FILE",
             Self::Malformed(_) => "look at the frame named; the sender or the capture damaged it",
             Self::CutShort => "capture again with a larger snap length (tcpdump -s 0)",
             Self::FragmentsIncomplete => "capture without a port filter: later fragments carry no ports",

@@ -4,8 +4,8 @@
 #   testdata/make.sh             all of them, six at a time, in about a minute and a half
 #   testdata/make.sh busy tcp    these only
 #
-# Needs Linux and (Debian) `apt-get install sip-tester kamailio tcpdump iproute2 util-linux`, and root; the
-# websocket captures also `pip install websockets`. Each
+# Needs Linux and (Debian) `apt-get install sip-tester kamailio tcpdump iproute2 util-linux openssl
+# python3`, and root; the websocket captures also `pip install websockets`. Each
 # capture is made in a network namespace of its own whose only interface is the loopback: nothing leaves the machine, no
 # port of the host is used, and captures can be made side by side.
 #
@@ -233,10 +233,26 @@ transactions() {
     caller 127.0.0.11 ping-again 127.0.0.21 caller-pings -key user trunk -key display Trunk
 }
 
+tls() { # KEYLOG CASE...: tls.py plays both sides
+    rm -f "$1"
+    openssl req -x509 -key "$here/tls12-rsa.pem" -subj /CN=127.0.0.20 -days 3650 -out "$work/certificate" 2>/dev/null
+    python3 -W ignore "$scenarios/tls.py" "$1" "$work/certificate" "$here/tls12-rsa.pem" "${@:2}" >"$work/tls.log"
+}
+tls13() { tls "$here/tls13.keys" tls13 tls13-aes128 tls13-chacha20 tls13-key-update; }
+tls12() {
+    tls "$here/tls12.keys" tls12-{aes128-gcm,aes256-gcm,chacha20,cbc-sha,cbc-sha256,cbc-sha384,mac-then-encrypt} \
+        tls11-cbc tls10-cbc tls10-mac-then-encrypt
+}
+tls12_rsa() { tls "$work/keys" tls12-rsa tls12-rsa-cbc; }
+tls_resumed() { tls "$here/tls-resumed.keys" tls12-resumed tls13-resumed; }
+tls_other_port() { tls "$here/tls-other-port.keys" other-port; }
+tls_plain() { tls "$work/keys" plain; }
+
 captures=(answered callee_hangs_up busy cancelled cancel_crosses_answer unanswered port_unreachable authenticated
     auth_given_up redirect_followed redirect_not_followed fork_parallel fork_all_refuse fork_serial failover
     tcp tcp_segments websocket websocket_plain ip_fragments ipv6 no_ack hold reinvite_refused prack_update compact
-    registration registration_refused registration_expires calls transactions)
+    registration registration_refused registration_expires calls transactions
+    tls13 tls12 tls12_rsa tls_resumed tls_other_port tls_plain)
 
 # ---- one capture, inside its namespace
 
@@ -252,7 +268,7 @@ record() { # FUNCTION FILE
     esac
     # ICMP errors and later fragments belong to the evidence; SIPp's own media and control ports do not.
     tcpdump "${how[@]}" -s 0 -U -Z root --immediate-mode -w "$2" \
-        'port 5060 or port 5070 or icmp or icmp6 or ip[6:2] & 0x1fff != 0' 2>"$work/tcpdump.log" &
+        'port 5060 or port 5061 or port 5070 or port 15443 or icmp or icmp6 or ip[6:2] & 0x1fff != 0' 2>"$work/tcpdump.log" &
     local tcpdump=$!
     until grep -qs 'listening on' "$work/tcpdump.log"; do
         kill -0 $tcpdump 2>/dev/null || { cat "$work/tcpdump.log" >&2; return 1; }

@@ -41,6 +41,18 @@ const DOORS: &[(&str, &[&str])] = &[
     ("indicatif", &["app/progress.rs"]),
     ("terminal_size", &["app/"]),
     ("anstream", &["app/"]),
+    ("aes", &["assemble/cipher.rs"]),
+    ("aes_gcm", &["assemble/cipher.rs"]),
+    ("cbc", &["assemble/cipher.rs"]),
+    ("chacha20poly1305", &["assemble/cipher.rs"]),
+    ("hkdf", &["assemble/cipher.rs"]),
+    ("hmac", &["assemble/cipher.rs"]),
+    ("md5", &["assemble/cipher.rs"]),
+    // Its package is called md-5.
+    ("md_5", &["assemble/cipher.rs"]),
+    ("rsa", &["wire/keylog.rs"]),
+    ("sha1", &["assemble/cipher.rs"]),
+    ("sha2", &["assemble/cipher.rs"]),
 ];
 
 #[test]

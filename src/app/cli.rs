@@ -101,6 +101,19 @@ pub(crate) struct Analyze {
     #[arg(short, long)]
     pub(crate) recursive: bool,
 
+    /// Open TLS with the secrets in this key log (SSLKEYLOGFILE); may be given more than once
+    ///
+    /// Browsers, OpenSSL, GnuTLS and Java agents write such files. Secrets that a pcapng carries itself are used without
+    /// being asked for.
+    #[arg(long, value_name = "FILE", value_hint = clap::ValueHint::FilePath, help_heading = "Input")]
+    pub(crate) keylog: Vec<PathBuf>,
+
+    /// Open TLS with the server's RSA private key (PEM); may be given more than once
+    ///
+    /// This opens connections with RSA key exchange only, which TLS 1.3 has no more.
+    #[arg(long, value_name = "FILE", value_hint = clap::ValueHint::FilePath, help_heading = "Input")]
+    pub(crate) tls_key: Vec<PathBuf>,
+
     /// How to print
     #[arg(short, long, value_enum, default_value_t = Format::Table, help_heading = "Output")]
     pub(crate) format: Format,

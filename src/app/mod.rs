@@ -9,5 +9,6 @@ mod pipeline;
 mod plan;
 mod progress;
 mod run;
+mod secrets;
 
 pub use run::run;

@@ -7,6 +7,7 @@ use super::output::Sink;
 use super::plan::Plan;
 use super::progress::Progress;
 use super::run::{Failure, Messages, Outcome};
+use super::secrets;
 use crate::assemble::Assembler;
 use crate::capture::{CaptureInfo, Captures, TroubleKind};
 use crate::issue::{Cause, Issues, Tally};
@@ -14,12 +15,14 @@ use crate::render::{self, shown};
 use crate::report::{CaptureRow, Report, Skipped, Source, Traffic};
 use crate::time::Timestamp;
 use crate::track::Tracker;
+use crate::wire::keylog::Secrets;
 
 /// Reads the plan's captures to their end and tells what was in them.
 pub(crate) fn analyze(plan: Plan, messages: &Messages) -> Result<Outcome, Failure> {
+    let secrets = secrets::read(&plan.key_logs, &plan.tls_keys, messages)?;
     let output = plan.output.clone();
     let mut sink = output.open(plan.live).map_err(|error| Failure::output(&output, error))?;
-    match flow(plan, messages, &mut sink) {
+    match flow(plan, secrets, messages, &mut sink) {
         Err(Stop::Writing(_)) if sink.is_abandoned() => Err(Failure::Abandoned),
         Err(Stop::Writing(error)) => Err(Failure::output(&output, error)),
         Err(Stop::NothingRead) => Err(Failure::NothingRead),
@@ -39,14 +42,15 @@ impl From<std::io::Error> for Stop {
     }
 }
 
-fn flow(plan: Plan, messages: &Messages, sink: &mut Sink) -> Result<Outcome, Stop> {
+fn flow(plan: Plan, secrets: Secrets, messages: &Messages, sink: &mut Sink) -> Result<Outcome, Stop> {
     let mut issues = Issues::default();
     let mut troubles = Troubles::default();
     let mut progress = Progress::new(plan.progress);
 
     let mut captures = Captures::open(plan.sources); //                          file   -> Packet
-    let mut assembler = Assembler::new(); //                                     Packet -> Event
-    let mut tracker = Tracker::with(plan.settings); //                            Event  -> Fact
+    let embedded = captures.secrets();
+    let mut assembler = Assembler::new().with_secrets(secrets); //               Packet -> Event
+    let mut tracker = Tracker::with(plan.settings); //                           Event  -> Fact
     let mut report = Report::new(sources(captures.infos())); //                  Fact   -> Row
     let mut renderer = render::renderer(plan.format, plan.layout, sink); //      Row    -> bytes
 
@@ -61,6 +65,9 @@ fn flow(plan: Plan, messages: &Messages, sink: &mut Sink) -> Result<Outcome, Sto
         // Nobody listened between two captures; a silence within one is no gap.
         if origin_before.replace(origin).is_some_and(|before| before != origin) {
             tracker.on_sniffer_gap(end, packet.at);
+        }
+        for key_log in embedded.try_iter() {
+            assembler.learn(&key_log, packet.place, &mut issues);
         }
         assembler.push(&packet, &mut issues, &mut |event| tracker.feed(&event));
         end = end.max(assembler.clock(packet.at));

@@ -50,6 +50,9 @@ pub(crate) struct Plan {
     pub(crate) sources: Vec<Source>,
     /// Timeouts, limits and marks.
     pub(crate) settings: Settings,
+    /// Key logs and private keys that open TLS.
+    pub(crate) key_logs: Vec<PathBuf>,
+    pub(crate) tls_keys: Vec<PathBuf>,
     /// How to print.
     pub(crate) format: render::Format,
     /// Which kinds, which columns of them, and what a table may use.
@@ -150,6 +153,8 @@ impl Plan {
             live: format == render::Format::Ndjson && to_stdout && sources.contains(&Source::Stdin),
             sources,
             settings: super::marks::settings(typed.states)?,
+            key_logs: typed.keylog,
+            tls_keys: typed.tls_key,
             format,
             layout: Layout {
                 columns,
@@ -314,6 +319,8 @@ mod tests {
 
     fn typed(captures: &[&str]) -> Analyze {
         Analyze {
+            keylog: Vec::new(),
+            tls_key: Vec::new(),
             captures: captures.iter().map(PathBuf::from).collect(),
             recursive: false,
             format: Format::Table,

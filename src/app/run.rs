@@ -39,6 +39,14 @@ pub(crate) enum Failure {
     /// Whoever read the results has left.
     #[error("nobody reads the output any more")]
     Abandoned,
+    /// What opens TLS cannot be had.
+    #[error("{}: {problem}", shown(.name))]
+    Secrets {
+        /// The file with the keys.
+        name: String,
+        /// What is wrong with it.
+        problem: String,
+    },
     /// The results cannot be written.
     #[error("{}: {error}", shown(.name))]
     Output {

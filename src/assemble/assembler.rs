@@ -16,6 +16,7 @@ use crate::time::Timestamp;
 use crate::wire::hep::Hep;
 use crate::wire::icmp;
 use crate::wire::ip::{self, Carried, Udp};
+use crate::wire::keylog::Secrets;
 use crate::wire::link::{self, Layer, Link};
 use crate::wire::sctp::Sctp;
 use crate::wire::sip::{Frame, Message, frame, looks_like_sip};
@@ -67,6 +68,24 @@ impl Assembler {
                 duplicates: Duplicates::new(),
                 lag: 0,
             },
+        }
+    }
+
+    /// Opens TLS with these secrets.
+    #[must_use]
+    pub fn with_secrets(mut self, secrets: Secrets) -> Self {
+        self.transports.connections.secrets = secrets;
+        self
+    }
+
+    /// Takes a key log that a capture carries; lines that are none are counted at `place`.
+    pub fn learn(&mut self, key_log: &[u8], place: Place, issues: &mut Issues) {
+        let unusable = self.transports.connections.secrets.read(key_log);
+        if unusable.lines > 0 {
+            issues.add(place, Cause::Malformed("key log line"), key_log.len() as u64);
+        }
+        if unusable.beyond > 0 {
+            issues.add(place, Cause::Bound("TLS secrets"), key_log.len() as u64);
         }
     }
 

@@ -5,6 +5,8 @@
 //! for in [`Issues`](crate::issue::Issues).
 
 mod assembler;
+mod cipher;
+mod decrypt;
 mod defrag;
 mod duplicate;
 mod inflate;

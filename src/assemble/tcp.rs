@@ -7,11 +7,13 @@ use std::time::Duration;
 
 use foldhash::fast::RandomState;
 
+use super::decrypt::{Layer, Opened};
 use super::split::{Inside, Stamp, Stream};
 use crate::event::{Path, Transport};
 use crate::issue::{Cause, Issues};
 use crate::time::Timestamp;
 use crate::wire::ip::Tcp;
+use crate::wire::keylog::Secrets;
 use crate::wire::sip::Message;
 
 /// Connections known at once.
@@ -60,6 +62,8 @@ pub(super) struct Connections {
     /// Bytes kept for all of them.
     bytes: usize,
     swept: Timestamp,
+    /// What TLS is opened with.
+    pub(super) secrets: Secrets,
 }
 
 #[derive(Debug)]
@@ -67,6 +71,7 @@ struct Connection {
     /// The sender of each side's bytes.
     ends: [SocketAddr; 2],
     sides: [Side; 2],
+    tls: Layer,
     last: Stamp,
     closed: bool,
 }
@@ -108,6 +113,10 @@ struct Out<'o, E> {
     issues: &'o mut Issues,
     /// Whether this connection speaks SIP, so that what is missing is a loss.
     spoke: bool,
+    tls: &'o mut Layer,
+    secrets: &'o Secrets,
+    /// The side whose bytes these are.
+    from: usize,
     emit: E,
 }
 
@@ -137,15 +146,16 @@ impl Connections {
         }
         let connection = self.open.entry(key).or_insert_with(|| {
             let ends = if from == 0 { [ends.src, ends.dst] } else { [ends.dst, ends.src] };
-            Box::new(Connection { ends, sides: [Side::new(), Side::new()], last: stamp, closed: false })
+            let sides = [Side::new(), Side::new()];
+            Box::new(Connection { ends, sides, tls: Layer::default(), last: stamp, closed: false })
         });
         let before = connection.weight();
-        connection.push(from, tcp, missing, stamp, issues, emit);
+        connection.push(from, tcp, missing, stamp, &self.secrets, issues, emit);
         self.bytes = self.bytes - before + connection.weight();
         if self.bytes > MAX_BYTES {
             let weight = connection.weight();
             issues.add(stamp.place, Cause::Bound("bytes of TCP connections"), weight as u64);
-            connection.flush(issues, emit);
+            connection.flush(&self.secrets, issues, emit);
             self.bytes = self.bytes - weight + connection.weight();
         }
     }
@@ -153,7 +163,7 @@ impl Connections {
     /// Delivers what is still under way, and accounts for what never came.
     pub(super) fn finish(&mut self, issues: &mut Issues, emit: &mut impl FnMut(Path, Stamp, Message<'_>)) {
         for mut connection in self.remove(|_| true) {
-            connection.flush(issues, emit);
+            connection.flush(&self.secrets, issues, emit);
         }
     }
 
@@ -161,7 +171,7 @@ impl Connections {
         let idle =
             |connection: &Connection| now.since(connection.last.at) > if connection.closed { LINGER } else { IDLE };
         for mut connection in self.remove(idle) {
-            connection.flush(issues, emit);
+            connection.flush(&self.secrets, issues, emit);
         }
     }
 
@@ -175,7 +185,7 @@ impl Connections {
             if weight > 0 {
                 issues.add(connection.last.place, Cause::Bound("TCP connections"), weight as u64);
             }
-            connection.flush(issues, emit);
+            connection.flush(&self.secrets, issues, emit);
         }
     }
 
@@ -194,42 +204,37 @@ impl Connections {
 }
 
 impl Connection {
+    #[expect(clippy::too_many_arguments, reason = "what a segment is, and where to go with what comes of it")]
     fn push(
         &mut self,
         from: usize,
         tcp: &Tcp<'_>,
         missing: usize,
         stamp: Stamp,
+        secrets: &Secrets,
         issues: &mut Issues,
         emit: &mut impl FnMut(Path, Stamp, Message<'_>),
     ) {
         self.last = stamp;
         if tcp.syn {
-            self.open(from, tcp, issues, emit);
+            self.open(from, tcp, secrets, issues, emit);
         }
         let spoke = self.speaks();
         let [low, high] = self.ends;
-        let paths = [
-            Path { src: low, dst: high, transport: Transport::Tcp },
-            Path { src: high, dst: low, transport: Transport::Tcp },
-        ];
+        let transport = self.transport();
+        let paths = [Path { src: low, dst: high, transport }, Path { src: high, dst: low, transport }];
         let [first, second] = &mut self.sides;
+        let tls = &mut self.tls;
         let (side, other, path, back) =
             if from == 0 { (first, second, paths[0], paths[1]) } else { (second, first, paths[1], paths[0]) };
 
         if let Some(ack) = tcp.ack {
-            let mut out = Out {
-                issues: &mut *issues,
-                spoke,
-                emit: |at: Stamp, inside: Inside, message: Message<'_>| emit(inside.path(back), at, message),
-            };
+            let emit = |at: Stamp, inside: Inside, message: Message<'_>| emit(inside.path(back), at, message);
+            let mut out = Out { issues: &mut *issues, spoke, tls: &mut *tls, secrets, from: 1 - from, emit };
             other.acknowledge(ack, stamp, &mut out);
         }
-        let mut out = Out {
-            issues: &mut *issues,
-            spoke,
-            emit: |at: Stamp, inside: Inside, message: Message<'_>| emit(inside.path(path), at, message),
-        };
+        let deliver = |at: Stamp, inside: Inside, message: Message<'_>| emit(inside.path(path), at, message);
+        let mut out = Out { issues: &mut *issues, spoke, tls, secrets, from, emit: deliver };
         let seq = tcp.seq.wrapping_add(u32::from(tcp.syn));
         if !tcp.payload.is_empty() {
             side.data(seq, tcp.payload, missing, stamp, &mut out);
@@ -241,10 +246,12 @@ impl Connection {
                     other.let_go();
                     other.stream.turn_foreign(name);
                 }
-                // Web browsing is nobody's loss, but on the port of SIP over TLS (RFC 3261 19.1.2) it is SIP.
-                let hides = name.filter(|name| *name != "TLS" || path.src.port() == 5061 || path.dst.port() == 5061);
-                if let Some(name) = hides {
-                    out.issues.add(stamp.place, Cause::NotDecoded(name), tcp.payload.len() as u64);
+                let hides = match name {
+                    Some("TLS") => sip_port(out.tls, [low, high]).map(Cause::TlsWithoutKeys),
+                    name => name.map(Cause::NotDecoded),
+                };
+                if let Some(cause) = hides {
+                    out.issues.add(stamp.place, cause, tcp.payload.len() as u64);
                 }
             }
         }
@@ -255,7 +262,7 @@ impl Connection {
             side.end(&mut out);
         }
         if tcp.rst {
-            self.flush(issues, emit);
+            self.flush(secrets, issues, emit);
         }
         self.closed = tcp.rst || self.sides.iter().all(|side| side.fin.is_some() && side.fin == side.next);
     }
@@ -265,6 +272,7 @@ impl Connection {
         &mut self,
         from: usize,
         tcp: &Tcp<'_>,
+        secrets: &Secrets,
         issues: &mut Issues,
         emit: &mut impl FnMut(Path, Stamp, Message<'_>),
     ) {
@@ -276,8 +284,9 @@ impl Connection {
             (None, None) => true,
         });
         if !known {
-            self.flush(issues, emit);
+            self.flush(secrets, issues, emit);
             self.sides = [Side::new(), Side::new()];
+            self.tls = Layer::default();
         }
         let answered = tcp.ack.map(|ack| (1 - from, ack.wrapping_sub(1)));
         for (at, isn) in [(from, tcp.seq)].into_iter().chain(answered) {
@@ -292,16 +301,14 @@ impl Connection {
     }
 
     /// Delivers what both directions hold, with the gaps that are in it.
-    fn flush(&mut self, issues: &mut Issues, emit: &mut impl FnMut(Path, Stamp, Message<'_>)) {
+    fn flush(&mut self, secrets: &Secrets, issues: &mut Issues, emit: &mut impl FnMut(Path, Stamp, Message<'_>)) {
         let spoke = self.speaks();
         let [low, high] = self.ends;
-        for (side, (src, dst)) in self.sides.iter_mut().zip([(low, high), (high, low)]) {
-            let path = Path { src, dst, transport: Transport::Tcp };
-            let mut out = Out {
-                issues: &mut *issues,
-                spoke,
-                emit: |at: Stamp, inside: Inside, message: Message<'_>| emit(inside.path(path), at, message),
-            };
+        let transport = self.transport();
+        for (from, (side, (src, dst))) in self.sides.iter_mut().zip([(low, high), (high, low)]).enumerate() {
+            let path = Path { src, dst, transport };
+            let emit = |at: Stamp, inside: Inside, message: Message<'_>| emit(inside.path(path), at, message);
+            let mut out = Out { issues: &mut *issues, spoke, tls: &mut self.tls, secrets, from, emit };
             while !side.held.is_empty() {
                 side.give_up_gap(&mut out);
             }
@@ -312,7 +319,20 @@ impl Connection {
                 side.next = Some(fin);
             }
             side.end(&mut out);
+            out.tls.gap(from);
         }
+        // A handshake that came to nothing in this capture, for want of its other half: told once.
+        if self.tls.is_tls()
+            && let Some(port) = self.tls.unopened().and_then(|_| sip_port(&self.tls, self.ends))
+        {
+            issues.add(self.last.place, Cause::TlsWithoutKeys(port), 0);
+            self.tls = Layer::None;
+        }
+    }
+
+    /// What the messages come out of.
+    const fn transport(&self) -> Transport {
+        if self.tls.is_tls() { Transport::Tls } else { Transport::Tcp }
     }
 
     fn speaks(&self) -> bool {
@@ -321,7 +341,7 @@ impl Connection {
 
     /// Bytes kept.
     fn weight(&self) -> usize {
-        self.sides.iter().map(|side| side.held_bytes + side.stream.buffered()).sum()
+        self.tls.buffered() + self.sides.iter().map(|side| side.held_bytes + side.stream.buffered()).sum::<usize>()
     }
 }
 
@@ -353,6 +373,10 @@ impl Side {
             // Another connection whose SYN was not captured; or one of which nothing is kept, so that order is nothing.
             if !self.stream.is_ignored() {
                 self.flush_and_restart(out);
+            } else if ahead.min(behind) > MAX_DISTANCE {
+                *out.tls = Layer::default();
+            } else {
+                out.tls.gap(out.from);
             }
             next = seq;
         } else if ahead > behind {
@@ -373,7 +397,7 @@ impl Side {
         loop {
             let room = self.held.first().map_or(payload.len(), |piece| piece.seq.wrapping_sub(next) as usize);
             let (now, later) = payload.split_at_checked(room).unwrap_or((payload, &[]));
-            self.stream.data(now, stamp, &mut out.emit);
+            self.read(now, stamp, out);
             next = next.wrapping_add(len32(now));
             self.next = Some(next);
             let drained = self.drain(Some(stamp), out);
@@ -391,9 +415,29 @@ impl Side {
                 out.issues.add(stamp.place, Cause::CutShort, missing as u64);
             }
             self.stream.interrupt(&mut out.emit);
+            out.tls.gap(out.from);
             self.next = Some(next.wrapping_add(u32::try_from(missing).unwrap_or(0)));
         }
         self.watch(stamp, out);
+    }
+
+    /// Takes the next bytes in order, out of TLS where there is any.
+    fn read(&mut self, bytes: &[u8], stamp: Stamp, out: &mut Out<'_, impl FnMut(Stamp, Inside, Message<'_>)>) {
+        // Another protocol, in the open or inside TLS: nothing of it will be read.
+        if self.stream.foreign().is_some() {
+            return;
+        }
+        match out.tls.open(out.from, bytes, out.secrets) {
+            Opened::AsIs(bytes) => self.stream.data(&bytes, stamp, &mut out.emit),
+            Opened::Plain(bytes) if bytes.is_empty() => {}
+            Opened::Plain(bytes) => self.stream.data(&bytes, stamp, &mut out.emit),
+            Opened::Sealed(what) => self.stream.turn_foreign(Some(what)),
+            Opened::Lost => {
+                if out.spoke {
+                    out.issues.add(stamp.place, Cause::NotDecoded("TLS record"), bytes.len() as u64);
+                }
+            }
+        }
     }
 
     /// The other side has everything up to `ack`.
@@ -457,15 +501,17 @@ impl Side {
         let Some(mut next) = self.next else { return 0 };
         let start = next;
         let mut ready = 0;
-        for piece in &self.held {
+        let held = std::mem::take(&mut self.held);
+        for piece in &held {
             if piece.seq != next {
                 break;
             }
-            self.stream.data(&piece.data, filler.unwrap_or(piece.stamp), &mut out.emit);
+            self.read(&piece.data, filler.unwrap_or(piece.stamp), out);
             self.held_bytes -= piece.data.len();
             next = piece.end();
             ready += 1;
         }
+        self.held = held;
         self.held.drain(..ready);
         self.next = Some(next);
         next.wrapping_sub(start)
@@ -476,6 +522,7 @@ impl Side {
         let (Some(next), Some(piece)) = (self.next, self.held.first()) else { return };
         let (seq, stamp) = (piece.seq, piece.stamp);
         let lost = self.stream.interrupt(&mut out.emit) + seq.wrapping_sub(next) as usize;
+        out.tls.gap(out.from);
         out.spoke |= self.stream.spoke();
         out.gap(stamp, lost);
         self.next = Some(seq);
@@ -492,6 +539,7 @@ impl Side {
             self.give_up_gap(out);
         }
         self.end(out);
+        *out.tls = Layer::default();
         *self = Self::new();
     }
 
@@ -508,6 +556,13 @@ impl<E> Out<'_, E> {
             self.issues.add(stamp.place, Cause::TcpGap, bytes as u64);
         }
     }
+}
+
+/// The port on which SIP over TLS is spoken here, as far as can be told from outside. Web browsing is nobody's loss, but
+/// on the port of SIP over TLS (RFC 3261 19.1.2), or offered as such (ALPN), it is SIP.
+fn sip_port(tls: &Layer, ends: [SocketAddr; 2]) -> Option<u16> {
+    let offered = || ends.get(tls.unopened()?.sip_server()?).map(SocketAddr::port);
+    ends.iter().map(SocketAddr::port).find(|port| *port == 5061).or_else(offered)
 }
 
 /// The connection's key, and which of its two sides the sender is.
@@ -803,6 +858,7 @@ mod tests {
                 Ends { src: "10.0.0.1:40000".parse().unwrap(), dst: SocketAddr::new([10, 0, 0, 2].into(), port) };
             wire.send(ends, &syn(1), 0);
             wire.send(ends, &segment(2, &[22, 3, 1, 0, 200, 1]), 0);
+            wire.finish();
             assert_eq!(wire.gaps().len(), lost);
         }
     }

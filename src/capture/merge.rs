@@ -5,6 +5,7 @@ use std::collections::BinaryHeap;
 use std::fs::{self, File};
 use std::io::{self, ErrorKind, Read};
 use std::path::PathBuf;
+use std::sync::mpsc::{self, Receiver, Sender};
 
 use super::buffer::WINDOW;
 use super::reader::{Log, Reader};
@@ -35,6 +36,8 @@ pub struct Captures {
     current: Option<usize>,
     open: usize,
     troubles: Vec<Trouble>,
+    /// Where key logs go that captures carry.
+    secrets: Option<Sender<Vec<u8>>>,
     total: Option<u64>,
     /// Bytes of the captures that are done.
     done: u64,
@@ -99,6 +102,14 @@ impl Captures {
         std::mem::take(&mut self.troubles)
     }
 
+    /// The TLS key logs that captures carry from now on (pcapng, decryption secrets): each is there before the packet
+    /// that stands behind it is delivered.
+    pub fn secrets(&mut self) -> Receiver<Vec<u8>> {
+        let (sender, receiver) = mpsc::channel();
+        self.secrets = Some(sender);
+        receiver
+    }
+
     /// Bytes of the captures read so far.
     #[must_use]
     pub fn bytes_done(&self) -> u64 {
@@ -120,6 +131,7 @@ impl Captures {
             current: None,
             open: 0,
             troubles: Vec::new(),
+            secrets: None,
             total: Some(0),
             done: 0,
         }
@@ -188,7 +200,8 @@ impl Captures {
             let (Some(Slot::Open(reader)), Some(info)) = (self.slots.get_mut(index), self.infos.get_mut(index)) else {
                 continue;
             };
-            let mut log = Log { file: index as u32, info, troubles: &mut self.troubles, issues };
+            let mut log =
+                Log { file: index as u32, info, troubles: &mut self.troubles, issues, secrets: self.secrets.as_ref() };
             match reader.advance(&mut log) {
                 // The common case: the capture is alone, or still the earliest.
                 Some(at) if self.waiting.peek().is_none_or(|Reverse(other)| (at, index) < *other) => {
@@ -269,7 +282,7 @@ pub(super) fn plight(error: &io::Error) -> (String, &'static str) {
 fn glance(path: &PathBuf) -> Option<Timestamp> {
     let mut reader = Reader::new(Box::new(File::open(path).ok()?), GLANCE);
     let (mut info, mut troubles, mut issues) = (CaptureInfo::default(), Vec::new(), Issues::default());
-    reader.advance(&mut Log { file: 0, info: &mut info, troubles: &mut troubles, issues: &mut issues })
+    reader.advance(&mut Log { file: 0, info: &mut info, troubles: &mut troubles, issues: &mut issues, secrets: None })
 }
 
 #[cfg(test)]

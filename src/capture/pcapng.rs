@@ -34,6 +34,9 @@ mod option {
     pub(super) const TSOFFSET: u16 = 14;
 }
 
+/// The secrets type of a TLS key log (section 4.7): `TLSK`.
+const TLS_KEY_LOG: u32 = 0x544c_534b;
+
 /// Type, length and length again: what every block has around its body.
 const FRAME: usize = 12;
 
@@ -54,6 +57,8 @@ pub(super) struct Pcapng {
     used: bool,
     /// Decimal digits of the time stamps of the interface first used last.
     digits: u8,
+    /// The TLS key log of the block read last, if it was one.
+    key_log: Option<Vec<u8>>,
 }
 
 /// What an interface description says about its packets.
@@ -147,7 +152,13 @@ impl Pcapng {
             section: 0,
             used: false,
             digits: 0,
+            key_log: None,
         })
+    }
+
+    /// The TLS key log of the block read last, if it carried one.
+    pub(super) fn take_key_log(&mut self) -> Option<Vec<u8>> {
+        self.key_log.take()
     }
 
     fn order_of<B: ByteOrder>() -> Endianness {
@@ -268,6 +279,12 @@ impl Pcapng {
                     Claim { id, ticks: Some(ticks), captured, original, from: 20, room: data.len() },
                     frame,
                 )
+            }
+            block::SECRETS => {
+                if let Some(([TLS_KEY_LOG, len], data)) = fields::<B, 8, 2>(body) {
+                    self.key_log = Some(data.get(..len as usize).unwrap_or(data).to_vec());
+                }
+                Found::Other { used, numbered: false }
             }
             // Wireshark shows these as frames, so the ones behind them count on.
             block::JOURNAL | block::CUSTOM | block::CUSTOM_NO_COPY => Found::Other { used, numbered: true },

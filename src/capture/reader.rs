@@ -2,6 +2,7 @@
 //! Knows that there are formats and that files get damaged; not which captures there are besides.
 
 use std::io::{self, Read};
+use std::sync::mpsc::Sender;
 
 use super::buffer::Buffer;
 use super::framing::{Found, Frame, Framing, Origin, Scan};
@@ -28,6 +29,8 @@ pub(super) struct Log<'a> {
     pub(super) info: &'a mut CaptureInfo,
     pub(super) troubles: &'a mut Vec<Trouble>,
     pub(super) issues: &'a mut Issues,
+    /// Where key logs go that the file carries.
+    pub(super) secrets: Option<&'a Sender<Vec<u8>>>,
 }
 
 /// One capture being read.
@@ -203,6 +206,12 @@ impl Reader {
             Found::Other { used, numbered } => {
                 self.frame += u64::from(numbered);
                 self.buffer.consume(used);
+                if let (Format::Pcapng(pcapng), Some(secrets)) = (&mut self.format, log.secrets)
+                    && let Some(key_log) = pcapng.take_key_log()
+                {
+                    // Where nobody listens any more, nobody misses it.
+                    let _ = secrets.send(key_log);
+                }
             }
             Found::Unusable { used, flaw } => {
                 self.frame += 1;

@@ -7,6 +7,7 @@
 pub mod hep;
 pub mod icmp;
 pub mod ip;
+pub mod keylog;
 pub mod link;
 mod mpls;
 pub mod offer;
@@ -14,6 +15,7 @@ mod ppp;
 pub mod sctp;
 pub mod sdp;
 pub mod sip;
+pub mod tls;
 pub mod tunnel;
 pub mod wifi;
 pub mod ws;

@@ -1,0 +1,1 @@
+analyze tls12-rsa.pcap --tls-key tls12.keys

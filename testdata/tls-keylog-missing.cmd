@@ -1,0 +1,1 @@
+analyze tls13.pcap --keylog no-such.keys

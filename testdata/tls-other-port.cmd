@@ -1,0 +1,1 @@
+analyze tls-other-port.pcap --keylog tls-other-port.keys

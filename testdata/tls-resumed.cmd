@@ -1,0 +1,1 @@
+analyze tls-resumed.pcap --keylog tls-resumed.keys

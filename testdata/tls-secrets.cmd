@@ -1,0 +1,1 @@
+analyze tls-secrets.pcapng

@@ -1,0 +1,1 @@
+analyze tls13.pcap --keylog tls13.keys
