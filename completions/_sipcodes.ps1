@@ -52,6 +52,8 @@ Register-ArgumentCompleter -Native -CommandName 'sipcodes' -ScriptBlock {
             [CompletionResult]::new('--restart-gap', '--restart-gap', [CompletionResultType]::ParameterName, 'A gap between captures, or between sections of one, that is longer than this is a restart (8002)')
             [CompletionResult]::new('--license-limit', '--license-limit', [CompletionResultType]::ParameterName, 'Calls that start while N calls are in progress are 8004')
             [CompletionResult]::new('--events', '--events', [CompletionResultType]::ParameterName, 'Read marks from a CSV file of `time,event,call_id`')
+            [CompletionResult]::new('-r', '-r', [CompletionResultType]::ParameterName, 'Of a folder, read the captures in the folders inside it, too')
+            [CompletionResult]::new('--recursive', '--recursive', [CompletionResultType]::ParameterName, 'Of a folder, read the captures in the folders inside it, too')
             [CompletionResult]::new('--group', '--group', [CompletionResultType]::ParameterName, 'Show the legs of one call together')
             [CompletionResult]::new('-q', '-q', [CompletionResultType]::ParameterName, 'Print no progress and no warnings, only errors')
             [CompletionResult]::new('--quiet', '--quiet', [CompletionResultType]::ParameterName, 'Print no progress and no warnings, only errors')
