@@ -898,7 +898,8 @@ mod tests {
         fn any_cut_any_order_any_copies_give_the_same_messages(
             messages in 1usize..6,
             cuts in proptest::collection::btree_set(1usize..600, 0..12),
-            moves in proptest::collection::vec((any::<prop::sample::Index>(), 0usize..5, 0u8..4, 0usize..40), 0..12),
+            // Three moves delay no segment by the sixteen packets after which an acknowledged gap is given up.
+            moves in proptest::collection::vec((any::<prop::sample::Index>(), 0usize..5, 0u8..4, 0usize..40), 0..4),
             acks in any::<u16>(),
         ) {
             let stream: Vec<u8> = (0..messages).flat_map(message).collect();

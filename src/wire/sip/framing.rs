@@ -194,7 +194,9 @@ fn start_inside(line: &[u8]) -> Option<usize> {
         .flat_map(|(method, _)| memmem::find_iter(line, method).filter(|at| line.get(at + method.len()) == Some(&b' ')))
         .filter(begins)
         .min();
-    status.into_iter().chain(request).chain(Some(text).filter(begins)).min()
+    // At the front a CR is a keep-alive and goes too.
+    let front = text + line.iter().skip(text).take_while(|byte| **byte == b'\r').count();
+    status.into_iter().chain(request).chain(Some(front).filter(begins)).min()
 }
 
 /// Whether these bytes begin like a message of HTTP or RTSP: SIP's relatives, whose bodies may quote SIP. A connection
