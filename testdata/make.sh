@@ -233,9 +233,17 @@ transactions() {
     caller 127.0.0.11 ping-again 127.0.0.21 caller-pings -key user trunk -key display Trunk
 }
 
+certificate() { # FILE
+    openssl req -x509 -key "$here/tls12-rsa.pem" -subj /CN=127.0.0.20 -days 3650 -out "$1" 2>/dev/null
+}
+websocket_tls() {
+    rm -f "$here/websocket-tls.keys"
+    certificate "$work/certificate"
+    python3 "$scenarios/websocket.py" plain "$here/websocket-tls.keys" "$work/certificate" "$here/tls12-rsa.pem"
+}
 tls() { # KEYLOG CASE...: tls.py plays both sides
     rm -f "$1"
-    openssl req -x509 -key "$here/tls12-rsa.pem" -subj /CN=127.0.0.20 -days 3650 -out "$work/certificate" 2>/dev/null
+    certificate "$work/certificate"
     python3 -W ignore "$scenarios/tls.py" "$1" "$work/certificate" "$here/tls12-rsa.pem" "${@:2}" >"$work/tls.log"
 }
 tls13() { tls "$here/tls13.keys" tls13 tls13-aes128 tls13-chacha20 tls13-key-update; }
@@ -250,8 +258,8 @@ tls_plain() { tls "$work/keys" plain; }
 
 captures=(answered callee_hangs_up busy cancelled cancel_crosses_answer unanswered port_unreachable authenticated
     auth_given_up redirect_followed redirect_not_followed fork_parallel fork_all_refuse fork_serial failover
-    tcp tcp_segments websocket websocket_plain ip_fragments ipv6 no_ack hold reinvite_refused prack_update compact
-    registration registration_refused registration_expires calls transactions
+    tcp tcp_segments websocket websocket_plain websocket_tls ip_fragments ipv6 no_ack hold reinvite_refused
+    prack_update compact registration registration_refused registration_expires calls transactions
     tls13 tls12 tls12_rsa tls_resumed tls_other_port tls_plain)
 
 # ---- one capture, inside its namespace

@@ -8,7 +8,7 @@ use sipcodes::assemble::Assembler;
 use sipcodes::issue::{Cause, Issues};
 use sipcodes::packet::{LinkType, Packet, Place};
 use sipcodes::time::Timestamp;
-use support::{Over, Scenario, Side, analyze, keep};
+use support::{Over, Scenario, Side, analyze, carriers, keep};
 
 /// A way to wrap an Ethernet frame, and the link type of what it becomes.
 type Wrap = fn(&[u8]) -> Vec<u8>;
@@ -395,7 +395,7 @@ fn what_a_tunnel_does_not_show_is_counted_and_what_is_none_is_left_alone() {
             ether(0x8847, &[0, 1, 0, 64].repeat(50)),
             vec![Cause::Malformed("MPLS label stack")],
         ),
-        ("SCTP in GTP-U", RAW, gtp(0, &[], &outer(132, &[0; 20])), unread("SCTP")),
+        ("SCTP without SIP in GTP-U", RAW, gtp(0, &[], &outer(132, &[0; 20])), vec![]),
     ];
     for (name, link, frame, causes) in cases {
         assert_eq!(run([(link, &frame[..], 0)]), (0, causes), "{name}");
@@ -409,6 +409,14 @@ fn sip_on_the_port_of_a_tunnel_stays_sip() {
     for port in [1701, 2152, 4500, 4789, 4790, 6081, 6635, 8472, 37008] {
         assert_eq!(run([(RAW, &udp(port, message)[..], 0)]), (1, vec![]), "{port}");
     }
+}
+
+#[test]
+fn sctp_in_a_tunnel_is_read() {
+    let host = |address: &str| address.parse().expect("a host");
+    let invite = invite();
+    let packet = carriers::sctp(host("10.0.0.1:5060"), host("10.0.0.2:5060"), 1, 3, &ip(&invite)[28..]);
+    assert_eq!(run([(RAW, &gtp(0, &[], &outer(132, &packet))[..], 0)]), (1, vec![]));
 }
 
 #[test]

@@ -559,10 +559,10 @@ impl<E> Out<'_, E> {
 }
 
 /// The port on which SIP over TLS is spoken here, as far as can be told from outside. Web browsing is nobody's loss, but
-/// on the port of SIP over TLS (RFC 3261 19.1.2), or offered as such (ALPN), it is SIP.
+/// on a port of SIP, be it that of SIP without TLS (RFC 3261 19.1.2), or offered as such (ALPN), it is SIP.
 fn sip_port(tls: &Layer, ends: [SocketAddr; 2]) -> Option<u16> {
     let offered = || ends.get(tls.unopened()?.sip_server()?).map(SocketAddr::port);
-    ends.iter().map(SocketAddr::port).find(|port| *port == 5061).or_else(offered)
+    ends.iter().map(SocketAddr::port).find(|port| matches!(port, 5060 | 5061)).or_else(offered)
 }
 
 /// The connection's key, and which of its two sides the sender is.
@@ -852,7 +852,7 @@ mod tests {
 
     #[test]
     fn tls_is_a_loss_only_on_the_port_of_sip() {
-        for (port, lost) in [(5061, 1), (443, 0)] {
+        for (port, lost) in [(5061, 1), (5060, 1), (443, 0)] {
             let mut wire = Wire::default();
             let ends =
                 Ends { src: "10.0.0.1:40000".parse().unwrap(), dst: SocketAddr::new([10, 0, 0, 2].into(), port) };

@@ -1,13 +1,16 @@
 #!/usr/bin/env python3
 """A call over WebSocket (RFC 7118): softphone 127.0.0.10 to server 127.0.0.20:5060, both the `websockets` library, which
-agrees on permessage-deflate with itself. `plain` as the only argument: without compression, the INVITE in three frames."""
+agrees on permessage-deflate with itself. `plain` as the first argument: without compression, the INVITE in three frames.
+`plain KEYLOG CERTIFICATE KEY`: the same over TLS, whose key log is written."""
 import asyncio
+import ssl
 import sys
 
 from websockets.asyncio.client import connect
 from websockets.asyncio.server import serve
 
-PLAIN = sys.argv[1:] == ["plain"]
+PLAIN = sys.argv[1:2] == ["plain"]
+TLS = sys.argv[2:]
 SERVER, CLIENT, PORT = "127.0.0.20", "127.0.0.10", 5060
 CALL = "websocket-plain" if PLAIN else "websocket"
 SDP = f"v=0\r\no=- 1 1 IN IP4 {CLIENT}\r\ns=-\r\nc=IN IP4 {CLIENT}\r\nt=0 0\r\nm=audio 40000 RTP/AVP 0\r\n"
@@ -40,7 +43,12 @@ async def callee(socket):
 async def caller():
     compression = None if PLAIN else "deflate"
     async with connect(
-        f"ws://{SERVER}:{PORT}/", subprotocols=["sip"], compression=compression, local_addr=(CLIENT, 0), proxy=None
+        f"{'wss' if TLS else 'ws'}://{SERVER}:{PORT}/",
+        subprotocols=["sip"],
+        compression=compression,
+        ssl=OUTSIDE,
+        local_addr=(CLIENT, 0),
+        proxy=None,
     ) as socket:
         invite = message("INVITE sip:bob@example.com SIP/2.0", "1 INVITE", "i", False, SDP)
         third = len(invite) // 3
@@ -53,8 +61,25 @@ async def caller():
         await socket.recv()
 
 
+def contexts():
+    if not TLS:
+        return None, None
+    keylog, certificate, key = TLS
+    inside = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    inside.load_cert_chain(certificate, key)
+    outside = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    outside.check_hostname = False
+    outside.verify_mode = ssl.CERT_NONE
+    outside.keylog_filename = keylog
+    return inside, outside
+
+
+INSIDE, OUTSIDE = contexts()
+
+
 async def main():
-    async with serve(callee, SERVER, PORT, subprotocols=["sip"], compression=None if PLAIN else "deflate"):
+    compression = None if PLAIN else "deflate"
+    async with serve(callee, SERVER, PORT, subprotocols=["sip"], compression=compression, ssl=INSIDE):
         await caller()
 
 
