@@ -42,6 +42,7 @@ complete -c sipcodes -n "__fish_sipcodes_using_subcommand analyze" -l show -d 'W
 registrations\t'One record per address-of-record, registrar and Call-ID'
 transactions\t'One record per kind of transaction outside both (OPTIONS, SUBSCRIBE, MESSAGE, ...), with their count'
 all\t'Everything there is'"
+complete -c sipcodes -n "__fish_sipcodes_using_subcommand analyze" -l explain -d 'Show this call alone, and why it has its code: each message, what it did, by which rule; repeatable' -r
 complete -c sipcodes -n "__fish_sipcodes_using_subcommand analyze" -l color -d 'When to use colour in tables and messages' -r -f -a "auto\t'On a terminal, unless `NO_COLOR` is set'
 always\t'Even into a pipe or a file'
 never\t'Not at all'"
@@ -54,6 +55,7 @@ complete -c sipcodes -n "__fish_sipcodes_using_subcommand analyze" -l sniffer-re
 complete -c sipcodes -n "__fish_sipcodes_using_subcommand analyze" -l restart-gap -d 'A gap between captures, or between sections of one, that is longer than this is a restart (8002)' -r
 complete -c sipcodes -n "__fish_sipcodes_using_subcommand analyze" -l license-limit -d 'Calls that start while N calls are in progress are 8004' -r
 complete -c sipcodes -n "__fish_sipcodes_using_subcommand analyze" -l events -d 'Read marks from a CSV file of `time,event,call_id`' -r -F
+complete -c sipcodes -n "__fish_sipcodes_using_subcommand analyze" -s r -l recursive -d 'Of a folder, read the captures in the folders inside it, too'
 complete -c sipcodes -n "__fish_sipcodes_using_subcommand analyze" -l group -d 'Show the legs of one call together'
 complete -c sipcodes -n "__fish_sipcodes_using_subcommand analyze" -s q -l quiet -d 'Print no progress and no warnings, only errors'
 complete -c sipcodes -n "__fish_sipcodes_using_subcommand analyze" -l as-live -d 'Decide 8002, 8003 and 8100 when their time has come, not in hindsight'
