@@ -42,6 +42,7 @@ Register-ArgumentCompleter -Native -CommandName 'sipcodes' -ScriptBlock {
             [CompletionResult]::new('--output', '--output', [CompletionResultType]::ParameterName, 'Write to FILE instead of standard output')
             [CompletionResult]::new('--columns', '--columns', [CompletionResultType]::ParameterName, 'Which columns to print, in this order')
             [CompletionResult]::new('--show', '--show', [CompletionResultType]::ParameterName, 'What to list [default: calls,registrations; in CSV: calls]')
+            [CompletionResult]::new('--explain', '--explain', [CompletionResultType]::ParameterName, 'Show this call alone, and why it has its code: each message, what it did, by which rule; repeatable')
             [CompletionResult]::new('--color', '--color', [CompletionResultType]::ParameterName, 'When to use colour in tables and messages')
             [CompletionResult]::new('--leg-header', '--leg-header', [CompletionResultType]::ParameterName, 'Header whose value is the Call-ID of another leg of the call; repeatable')
             [CompletionResult]::new('--signalling-timeout', '--signalling-timeout', [CompletionResultType]::ParameterName, 'An answered call without media is 8003 after so long without signalling')

@@ -44,6 +44,7 @@ complete -c sipcodes -n "__fish_sipcodes_using_subcommand analyze" -l show -d 'W
 registrations\t'One record per address-of-record, registrar and Call-ID'
 transactions\t'One record per kind of transaction outside both (OPTIONS, SUBSCRIBE, MESSAGE, ...), with their count'
 all\t'Everything there is'"
+complete -c sipcodes -n "__fish_sipcodes_using_subcommand analyze" -l explain -d 'Show this call alone, and why it has its code: each message, what it did, by which rule; repeatable' -r
 complete -c sipcodes -n "__fish_sipcodes_using_subcommand analyze" -l color -d 'When to use colour in tables and messages' -r -f -a "auto\t'On a terminal, unless `NO_COLOR` is set'
 always\t'Even into a pipe or a file'
 never\t'Not at all'"

@@ -137,6 +137,13 @@ pub(crate) struct Analyze {
     #[arg(long, value_name = "LIST", value_enum, value_delimiter = ',', help_heading = "Output")]
     pub(crate) show: Vec<Show>,
 
+    /// Show this call alone, and why it has its code: each message, what it did, by which rule; repeatable
+    ///
+    /// Each message of the Call-ID with its frame, sender and receiver, the code before and after it, and the rule with
+    /// its RFC section; for what was ignored, why. Registrations are explained as well. For tables only.
+    #[arg(long, value_name = "CALL-ID", help_heading = "Output")]
+    pub(crate) explain: Vec<String>,
+
     /// Show the legs of one call together
     ///
     /// Calls that a B2BUA or a transfer joins stand one after another, the first one where it would stand anyway. A

@@ -26,6 +26,7 @@ pub(crate) fn analyze(plan: Plan, messages: &Messages) -> Result<Outcome, Failur
         Err(Stop::Writing(_)) if sink.is_abandoned() => Err(Failure::Abandoned),
         Err(Stop::Writing(error)) => Err(Failure::output(&output, error)),
         Err(Stop::NothingRead) => Err(Failure::NothingRead),
+        Err(Stop::NoSuchCall(call_ids)) => Err(Failure::NoSuchCall(call_ids.join("`, `"))),
         Ok(outcome) => Ok(outcome),
     }
 }
@@ -33,6 +34,7 @@ pub(crate) fn analyze(plan: Plan, messages: &Messages) -> Result<Outcome, Failur
 /// Why the river stops before its end.
 enum Stop {
     NothingRead,
+    NoSuchCall(Vec<Box<str>>),
     Writing(std::io::Error),
 }
 
@@ -52,9 +54,13 @@ fn flow(plan: Plan, secrets: Secrets, messages: &Messages, sink: &mut Sink) -> R
     let mut assembler = Assembler::new().with_secrets(secrets); //               Packet -> Event
     let mut tracker = Tracker::with(plan.settings); //                           Event  -> Fact
     let mut report = Report::new(sources(captures.infos())); //                  Fact   -> Row
-    let mut renderer = render::renderer(plan.format, plan.layout, sink); //      Row    -> bytes
+    let mut renderer = match &plan.explain[..] {
+        [] => render::renderer(plan.format, plan.layout, sink), //               Row    -> bytes
+        asked => render::explained(asked.to_vec(), plan.layout, sink),
+    };
 
     tracker.link_by(plan.leg_headers);
+    tracker.explain(plan.explain.iter().map(String::as_str));
     let mut end = Timestamp::default();
     let mut origin_before = None;
     let mut digits = vec![0; captures.infos().len()];
@@ -95,9 +101,13 @@ fn flow(plan: Plan, secrets: Secrets, messages: &Messages, sink: &mut Sink) -> R
     troubles.tell(&mut captures, messages);
     let outcome = troubles.outcome(captures.infos(), &issues, messages)?;
     let rows = captures.infos().iter().zip(0..).map(|(info, file)| capture_row(info, file, &issues, &tracker));
-    renderer.end(&report.finish(rows.collect(), traffic(&tracker)))?;
+    let rows = rows.collect();
+    let explanations = tracker.take_explanations();
+    let missing: Vec<_> = explanations.iter().filter(|of| of.notes.is_empty()).map(|of| of.call_id.clone()).collect();
+    report.explain(explanations);
+    renderer.end(&report.finish(rows, traffic(&tracker)))?;
     sink.finish()?;
-    Ok(outcome)
+    if missing.is_empty() { Ok(outcome) } else { Err(Stop::NoSuchCall(missing)) }
 }
 
 /// What was wrong with the captures as files.

@@ -35,6 +35,8 @@ pub(crate) enum Misuse {
     NoColumn(String),
     #[error("NDJSON writes each call as it ends and cannot be grouped: use --group with --format table, json or csv")]
     GroupOfLines,
+    #[error("--explain tells its story in words: use it with --format table")]
+    ExplainInTableOnly,
     #[error("--leg-header: `{}` is no name of a header", shown(.0))]
     NoHeader(String),
     #[error("{}: is one of the captures; write the output to another file", shown(.0))]
@@ -63,6 +65,8 @@ pub(crate) struct Plan {
     pub(crate) progress: bool,
     /// Headers that hold the Call-ID of another leg, beside the known ones.
     pub(crate) leg_headers: Vec<String>,
+    /// The Call-IDs to tell of, and why they have their code; none: tell of everything.
+    pub(crate) explain: Vec<String>,
     /// Whether somebody waits for each record: the packets may be coming in as we read.
     pub(crate) live: bool,
 }
@@ -127,6 +131,9 @@ impl Plan {
         if typed.group && format == render::Format::Ndjson {
             return Err(Misuse::GroupOfLines);
         }
+        if !typed.explain.is_empty() && format != render::Format::Table {
+            return Err(Misuse::ExplainInTableOnly);
+        }
         if let Some(name) = typed.leg_header.iter().find(|name| !is_header_name(name)) {
             return Err(Misuse::NoHeader(name.clone()));
         }
@@ -163,6 +170,7 @@ impl Plan {
                 group: typed.group,
             },
             leg_headers: typed.leg_header,
+            explain: typed.explain,
             output,
             progress: around.stderr_is_terminal && !typed.quiet,
         })
@@ -332,6 +340,7 @@ mod tests {
             states: States::default(),
             group: false,
             leg_header: Vec::new(),
+            explain: Vec::new(),
         }
     }
 

@@ -33,6 +33,9 @@ pub(crate) enum Failure {
     /// No capture could be read; each has said why.
     #[error("no capture could be read")]
     NothingRead,
+    /// What was to be explained does not occur.
+    #[error("no SIP message in what was read has the Call-ID `{}`", shown(.0))]
+    NoSuchCall(String),
     /// The catalogue lacks codes that were asked for.
     #[error("not in the catalogue: {0}; `sipcodes codes` lists what is")]
     UnknownCodes(String),

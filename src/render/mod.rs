@@ -3,6 +3,7 @@
 
 pub mod codes;
 mod csv;
+mod explain;
 mod json;
 mod table;
 
@@ -63,6 +64,12 @@ pub fn renderer<'a>(format: Format, layout: Layout, out: &'a mut dyn Write) -> B
         Format::Json => Box::new(json::Document::new(layout.columns, layout.group, out)),
         Format::Ndjson => Box::new(json::Lines::new(layout.columns, out)),
     }
+}
+
+/// The renderer of a table of these Call-IDs alone, with what became of each of their messages and why.
+#[must_use]
+pub fn explained<'a>(call_ids: Vec<String>, layout: Layout, out: &'a mut dyn Write) -> Box<dyn Render + 'a> {
+    Box::new(explain::Explained::new(call_ids, layout, out))
 }
 
 /// Rows that wait for the end, where they are put in order.

@@ -2,6 +2,7 @@
 //! Knows nothing of formats, widths and colours, nor of the packets that the facts came from.
 
 pub mod column;
+pub mod explain;
 pub mod legs;
 pub mod reason;
 pub mod row;
@@ -16,6 +17,7 @@ pub use row::{CallRow, RegistrationRow, Row, Source, Sources};
 pub use summary::{CaptureRow, Skipped, Summary, Totals, Traffic};
 pub use transaction::TransactionRow;
 
+use crate::track::explain::Explanation;
 use crate::track::fact::Fact;
 
 /// The version of the JSON that is written, as its `schema` says.
@@ -29,13 +31,14 @@ pub const SCHEMA: &str = include_str!("sipcodes-1.schema.json");
 pub struct Report {
     sources: Sources,
     totals: Totals,
+    explanations: Vec<Explanation>,
 }
 
 impl Report {
     /// A report on captures whose names and precision are known, in the order of `Place::file`.
     #[must_use]
     pub fn new(sources: Vec<Source>) -> Self {
-        Self { sources: sources.into(), totals: Totals::default() }
+        Self { sources: sources.into(), totals: Totals::default(), explanations: Vec::new() }
     }
 
     /// Tells anew what is known of the captures: how precise their times are shows only as they are read.
@@ -50,11 +53,16 @@ impl Report {
         row
     }
 
+    /// Takes what was noted of the Call-IDs that are to be explained.
+    pub fn explain(&mut self, explanations: Vec<Explanation>) {
+        self.explanations = explanations;
+    }
+
     /// The end: what the captures were, and what was in them altogether.
     #[must_use]
     pub fn finish(mut self, captures: Vec<CaptureRow>, traffic: Traffic) -> Summary {
         self.totals.messages = traffic;
-        Summary { captures, totals: self.totals }
+        Summary { captures, totals: self.totals, explanations: self.explanations, sources: self.sources }
     }
 }
 

@@ -291,6 +291,10 @@ impl CallRow {
         self.code.map(Code::get)
     }
 
+    pub(super) fn steps(&self) -> &[Step] {
+        &self.timeline
+    }
+
     pub(super) fn call_id(&self) -> &str {
         self.texts.get(0).unwrap_or_default()
     }
@@ -482,6 +486,10 @@ impl RegistrationRow {
 
     pub(super) fn registrar(&self) -> Option<&str> {
         self.texts.get(2)
+    }
+
+    pub(super) fn steps(&self) -> &[Step] {
+        &self.timeline
     }
 
     pub(super) fn call_id(&self) -> &str {

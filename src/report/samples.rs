@@ -430,5 +430,5 @@ pub(crate) fn summary() -> Summary {
             },
         ],
     };
-    Summary { captures: vec![capture], totals }
+    Summary { captures: vec![capture], totals, ..Summary::default() }
 }

@@ -7,8 +7,9 @@ use std::collections::BTreeMap;
 use crate::codes::Category;
 use crate::issue::Issues;
 use crate::packet::LinkType;
-use crate::report::row::Row;
+use crate::report::row::{Row, Sources};
 use crate::time::{Rfc3339, Spoken, Timestamp};
+use crate::track::explain::Explanation;
 
 /// Everything that is said once, at the end.
 #[derive(Clone, Debug, Default)]
@@ -17,6 +18,10 @@ pub struct Summary {
     pub captures: Vec<CaptureRow>,
     /// All rows and all messages, counted.
     pub totals: Totals,
+    /// What was noted of the Call-IDs asked for.
+    pub explanations: Vec<Explanation>,
+    /// The captures as the explanations speak of them.
+    pub sources: Sources,
 }
 
 impl Summary {

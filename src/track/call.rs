@@ -1,6 +1,8 @@
 //! One call: what its messages mean for it, from the first INVITE to the row. Knows whose message counts (through
 //! `outcome` and `dialog`); the transitions themselves stand in `state`.
 
+mod verdict;
+
 use std::sync::Arc;
 
 use super::dialog::{Bye, Dialogs};

@@ -4,6 +4,7 @@
 mod call;
 mod dialog;
 mod exchange;
+pub mod explain;
 pub mod fact;
 mod hold;
 mod legs;

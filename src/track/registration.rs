@@ -165,6 +165,10 @@ impl Registration {
         }
     }
 
+    pub(super) fn code(&self) -> Option<Code> {
+        self.code
+    }
+
     pub(super) fn aor_key(&self) -> &str {
         &self.aor_key
     }

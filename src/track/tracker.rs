@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use super::call::{Arrival, Call, Tags};
 use super::exchange::{Exchanges, stands_alone};
+use super::explain::{self, Explanation, Note, Recorder};
 use super::fact::{CallFact, Fact};
 use super::legs::{Calls, Legs};
 use super::marks::{Mark, Marking, Settings};
@@ -120,6 +121,15 @@ pub struct Tracker {
     facts: VecDeque<Fact>,
     traffic: Traffic,
     pub(super) legs: Legs,
+    recorder: Recorder,
+}
+
+/// What a message that is to be explained met.
+struct Before {
+    slot: Option<usize>,
+    call: Option<Call>,
+    registered: Option<Code>,
+    is_straggler: bool,
 }
 
 /// The open calls, as the search for other legs asks for them.
@@ -172,6 +182,16 @@ impl Tracker {
         self.legs.link_by(headers);
     }
 
+    /// Notes what becomes of each message of these Call-IDs, and by which rule.
+    pub fn explain<'c>(&mut self, call_ids: impl IntoIterator<Item = &'c str>) {
+        call_ids.into_iter().for_each(|call_id| self.recorder.ask(call_id));
+    }
+
+    /// What was noted, one for each Call-ID asked for, whether it occurred or not.
+    pub fn take_explanations(&mut self) -> Vec<Explanation> {
+        self.recorder.take()
+    }
+
     /// Takes in what happened on the wire; time passes up to it.
     pub fn feed(&mut self, event: &Event<'_>) {
         self.advance(event.at);
@@ -184,6 +204,7 @@ impl Tracker {
         let Some(call_id) = message.call_id() else { return };
         let key = self.digest.transaction(message);
         let arrival = Arrival { event, message, key, tags: Tags::of(&self.digest, message) };
+        let before = self.recorder.wants(call_id).then(|| self.before(call_id, &arrival));
         if method == Method::Register {
             self.feed_registration(call_id, &arrival);
         } else if stands_alone(&method) {
@@ -191,6 +212,41 @@ impl Tracker {
         } else if belongs_to_calls(&method) {
             self.feed_call(call_id, &arrival);
         }
+        if let Some(before) = before {
+            self.note(call_id, &arrival, &before);
+        }
+    }
+
+    /// What a message is about to meet.
+    fn before(&self, call_id: &[u8], arrival: &Arrival<'_, '_>) -> Before {
+        let slot = self.slot_of(call_id, arrival);
+        let call = slot.and_then(|slot| Some(self.calls.get(slot)?.as_ref()?.call.clone()));
+        let registered = self.registration_of(call_id, arrival).and_then(Registration::code);
+        Before { slot, call, registered, is_straggler: self.is_straggler(call_id, arrival.tags) }
+    }
+
+    fn registration_of(&self, call_id: &[u8], arrival: &Arrival<'_, '_>) -> Option<&Registration> {
+        let of = self.groups.get(call_id)?.registrations.iter().filter_map(|slot| self.registrations.get(*slot));
+        of.filter(|of| of.affinity(arrival) > 0).max_by_key(|of| of.affinity(arrival))
+    }
+
+    /// Writes down what became of a message that met this.
+    fn note(&mut self, call_id: &[u8], arrival: &Arrival<'_, '_>, before: &Before) {
+        let again = self.recorder.again(&self.digest, call_id, arrival);
+        let slot = before.slot.or_else(|| self.slot_of(call_id, arrival));
+        let call = slot.and_then(|slot| Some(&self.calls.get(slot)?.as_ref()?.call));
+        let (was, is, rule) = if arrival.message.method() == Some(Method::Register) {
+            let (was, is) = (before.registered, self.registration_of(call_id, arrival).and_then(Registration::code));
+            (was, is, explain::rule_of_registration(was, is, arrival, again))
+        } else if let Some(call) = call.filter(|_| !self.exchanges.knows(&self.digest, call_id, arrival)) {
+            let was = before.call.as_ref().and_then(Call::code);
+            (was, call.code(), call.rule(before.call.as_ref(), arrival, again))
+        } else {
+            (None, None, explain::rule_of_none(arrival, before.is_straggler))
+        };
+        let Event { at, place, path, .. } = *arrival.event;
+        let note = Note { at, place, path, what: explain::what(arrival), before: was, after: is, rule };
+        self.recorder.note(call_id, note);
     }
 
     /// Lets time pass: the deadlines that it crosses fire in order. Merged captures step back, time does not.
@@ -419,6 +475,7 @@ impl Tracker {
         };
         if let Some(Some(open)) = slot.and_then(|slot| self.calls.get_mut(slot)) {
             open.call.on_icmp(undelivered.error, Moment::of(event));
+            self.recorder.note_icmp(open.call.call_id(), event, undelivered.error, open.call.code());
         }
     }
 

@@ -1,0 +1,1 @@
+analyze cancel-crosses-answer.pcap --explain cancel-crosses-answer@127.0.0.10

@@ -1,0 +1,1 @@
+analyze unanswered.pcap --explain nobody@example.com

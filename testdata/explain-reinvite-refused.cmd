@@ -1,0 +1,1 @@
+analyze reinvite-refused.pcap --explain reinvite-refused@127.0.0.10

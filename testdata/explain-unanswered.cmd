@@ -1,0 +1,1 @@
+analyze unanswered.pcap --explain unanswered@127.0.0.10
