@@ -39,6 +39,8 @@ pub(crate) enum Misuse {
     NoHeader(String),
     #[error("{}: is one of the captures; write the output to another file", shown(.0))]
     OutputIsCapture(String),
+    #[error("{}: is also a capture, or where the output goes; name another file for --state", shown(.0))]
+    StateIsOther(String),
     #[error(transparent)]
     Events(#[from] super::marks::EventsError),
 }
@@ -63,6 +65,10 @@ pub(crate) struct Plan {
     pub(crate) progress: bool,
     /// Headers that hold the Call-ID of another leg, beside the known ones.
     pub(crate) leg_headers: Vec<String>,
+    /// The file that runs are continued by.
+    pub(crate) state: Option<PathBuf>,
+    /// Whether this run is the last.
+    pub(crate) flush: bool,
     /// Whether somebody waits for each record: the packets may be coming in as we read.
     pub(crate) live: bool,
 }
@@ -143,6 +149,12 @@ impl Plan {
         {
             return Err(Misuse::OutputIsCapture(path.to_string_lossy().into_owned()));
         }
+        if let Some(state) = &typed.state
+            && (matches!(&output, Output::File(path) if path == state || is_same_file(state, path))
+                || sources.iter().any(|source| matches!(source, Source::File(path) if is_same_file(path, state))))
+        {
+            return Err(Misuse::StateIsOther(state.to_string_lossy().into_owned()));
+        }
         let to_stdout = output == Output::Stdout;
         let color = match typed.color {
             Color::Always => true,
@@ -163,6 +175,8 @@ impl Plan {
                 group: typed.group,
             },
             leg_headers: typed.leg_header,
+            state: typed.state,
+            flush: typed.flush,
             output,
             progress: around.stderr_is_terminal && !typed.quiet,
         })
