@@ -73,7 +73,7 @@ _sipcodes() {
             return 0
             ;;
         sipcodes__subcmd__analyze)
-            opts="-r -f -o -q -h --recursive --keylog --tls-key --format --output --columns --show --group --color --quiet --leg-header --signalling-timeout --media-timeout --as-live --unmonitor --server-restart --sniffer-restart --restart-gap --license-limit --events --help"
+            opts="-r -f -o -q -h --recursive --keylog --tls-key --format --output --columns --show --group --color --quiet --leg-header --state --flush --signalling-timeout --media-timeout --as-live --unmonitor --server-restart --sniffer-restart --restart-gap --license-limit --events --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -161,6 +161,21 @@ _sipcodes() {
                     ;;
                 --leg-header)
                     COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --state)
+                    local oldifs
+                    if [ -n "${IFS+x}" ]; then
+                        oldifs="$IFS"
+                    fi
+                    IFS=$'\n'
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    if [ -n "${oldifs+x}" ]; then
+                        IFS="$oldifs"
+                    fi
+                    if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then
+                        compopt -o filenames
+                    fi
                     return 0
                     ;;
                 --signalling-timeout)

@@ -49,6 +49,7 @@ complete -c sipcodes -n "__fish_sipcodes_using_subcommand analyze" -l color -d '
 always\t'Even into a pipe or a file'
 never\t'Not at all'"
 complete -c sipcodes -n "__fish_sipcodes_using_subcommand analyze" -l leg-header -d 'Header whose value is the Call-ID of another leg of the call; repeatable' -r
+complete -c sipcodes -n "__fish_sipcodes_using_subcommand analyze" -l state -d 'Go on where the last run with this FILE ended, and leave in it what is in progress' -r -F
 complete -c sipcodes -n "__fish_sipcodes_using_subcommand analyze" -l signalling-timeout -d 'An answered call without media is 8003 after so long without signalling' -r
 complete -c sipcodes -n "__fish_sipcodes_using_subcommand analyze" -l media-timeout -d 'An answered call that had media is 8100 after so long without media and signalling' -r
 complete -c sipcodes -n "__fish_sipcodes_using_subcommand analyze" -l unmonitor -d 'Mark a call as unmonitored (8000), if TIME is given only if it is in progress then' -r
@@ -60,6 +61,7 @@ complete -c sipcodes -n "__fish_sipcodes_using_subcommand analyze" -l events -d 
 complete -c sipcodes -n "__fish_sipcodes_using_subcommand analyze" -s r -l recursive -d 'Of a folder, read the captures in the folders inside it, too'
 complete -c sipcodes -n "__fish_sipcodes_using_subcommand analyze" -l group -d 'Show the legs of one call together'
 complete -c sipcodes -n "__fish_sipcodes_using_subcommand analyze" -s q -l quiet -d 'Print no progress and no warnings, only errors'
+complete -c sipcodes -n "__fish_sipcodes_using_subcommand analyze" -l flush -d 'This is the last run: tell what is in progress as it stands, and remove the FILE of --state'
 complete -c sipcodes -n "__fish_sipcodes_using_subcommand analyze" -l as-live -d 'Decide 8002, 8003 and 8100 when their time has come, not in hindsight'
 complete -c sipcodes -n "__fish_sipcodes_using_subcommand analyze" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c sipcodes -n "__fish_sipcodes_using_subcommand codes" -s f -l format -d 'How to print' -r -f -a "table\t'Columns for people'

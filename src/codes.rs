@@ -4,7 +4,7 @@
 use std::fmt;
 
 /// A SIP status code (100 to 699, known to the catalogue or not) or a state code of VQManager's list.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, serde::Deserialize)]
 pub struct Code(u16);
 
 impl Code {

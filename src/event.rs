@@ -7,7 +7,7 @@ use crate::time::Timestamp;
 use crate::wire::sip::Message;
 
 /// What carried a message.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, serde::Deserialize)]
 #[non_exhaustive]
 pub enum Transport {
     /// User Datagram Protocol.
@@ -40,7 +40,7 @@ impl Transport {
 }
 
 /// From whom to whom, and over what.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, serde::Deserialize)]
 pub struct Path {
     /// The sender.
     pub src: SocketAddr,

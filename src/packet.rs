@@ -3,7 +3,7 @@
 use crate::time::Timestamp;
 
 /// Where in the input something was: the file (its index in the order of reading) and the frame.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, serde::Deserialize)]
 pub struct Place {
     /// Index of the capture, in the order given by the reader.
     pub file: u32,

@@ -166,6 +166,19 @@ pub(crate) struct Analyze {
     #[arg(long, value_name = "NAME", help_heading = "Calls")]
     pub(crate) leg_header: Vec<String>,
 
+    /// Go on where the last run with this FILE ended, and leave in it what is in progress
+    ///
+    /// Captures that are read one after another, each in a run of its own, then give the rows of one run over all of
+    /// them: a call, a registration or a transaction that is not over is not told, but kept in FILE. A FILE that is
+    /// not there yet starts anew. A gap before the next capture longer than --restart-gap makes active calls that
+    /// never resume 8001.
+    #[arg(long, value_name = "FILE", value_hint = clap::ValueHint::FilePath, help_heading = "Runs that continue")]
+    pub(crate) state: Option<PathBuf>,
+
+    /// This is the last run: tell what is in progress as it stands, and remove the FILE of --state
+    #[arg(long, requires = "state", help_heading = "Runs that continue")]
+    pub(crate) flush: bool,
+
     #[command(flatten)]
     pub(crate) states: States,
 }

@@ -10,5 +10,6 @@ mod plan;
 mod progress;
 mod run;
 mod secrets;
+mod state;
 
 pub use run::run;

@@ -113,6 +113,23 @@ impl Sink {
         Ok(())
     }
 
+    /// As [`finish`](Self::finish), so that a crash of the machine, too, leaves the old file or the new one, whole.
+    pub(crate) fn finish_durably(&mut self) -> io::Result<()> {
+        self.flush()?;
+        if let To::File(out, _) = &self.to {
+            out.get_ref().sync_all()?;
+        }
+        self.finish()?;
+        // The new name is on the disk only with its folder; where a system cannot sync one, that is its own affair.
+        if let To::File(_, part) = &self.to
+            && let Some(folder) = part.target.parent()
+        {
+            let folder = if folder.as_os_str().is_empty() { Path::new(".") } else { folder };
+            let _ = File::open(folder).and_then(|folder| folder.sync_all());
+        }
+        Ok(())
+    }
+
     fn heard<T>(&mut self, answer: io::Result<T>) -> io::Result<T> {
         self.abandoned |= answer.as_ref().is_err_and(|error| error.kind() == io::ErrorKind::BrokenPipe);
         answer

@@ -8,12 +8,13 @@ use super::plan::Plan;
 use super::progress::Progress;
 use super::run::{Failure, Messages, Outcome};
 use super::secrets;
+use super::state::{Left, State};
 use crate::assemble::Assembler;
 use crate::capture::{CaptureInfo, Captures, TroubleKind};
+use crate::event::Event;
 use crate::issue::{Cause, Issues, Tally};
 use crate::render::{self, shown};
 use crate::report::{CaptureRow, Report, Skipped, Source, Traffic};
-use crate::time::Timestamp;
 use crate::track::Tracker;
 use crate::wire::keylog::Secrets;
 
@@ -21,10 +22,12 @@ use crate::wire::keylog::Secrets;
 pub(crate) fn analyze(plan: Plan, messages: &Messages) -> Result<Outcome, Failure> {
     let secrets = secrets::read(&plan.key_logs, &plan.tls_keys, messages)?;
     let output = plan.output.clone();
+    let (state, left) = plan.state.as_deref().map(State::open).transpose()?.unzip();
     let mut sink = output.open(plan.live).map_err(|error| Failure::output(&output, error))?;
-    match flow(plan, secrets, messages, &mut sink) {
+    match flow(plan, secrets, state.zip(left), messages, &mut sink) {
         Err(Stop::Writing(_)) if sink.is_abandoned() => Err(Failure::Abandoned),
         Err(Stop::Writing(error)) => Err(Failure::output(&output, error)),
+        Err(Stop::Saving(failure)) => Err(failure),
         Err(Stop::NothingRead) => Err(Failure::NothingRead),
         Err(Stop::NoSuchCall(call_ids)) => Err(Failure::NoSuchCall(call_ids.join("`, `"))),
         Ok(outcome) => Ok(outcome),
@@ -36,6 +39,7 @@ enum Stop {
     NothingRead,
     NoSuchCall(Vec<Box<str>>),
     Writing(std::io::Error),
+    Saving(Failure),
 }
 
 impl From<std::io::Error> for Stop {
@@ -44,16 +48,26 @@ impl From<std::io::Error> for Stop {
     }
 }
 
-fn flow(plan: Plan, secrets: Secrets, messages: &Messages, sink: &mut Sink) -> Result<Outcome, Stop> {
+fn flow(
+    plan: Plan,
+    secrets: Secrets,
+    state: Option<(State, Left)>,
+    messages: &Messages,
+    sink: &mut Sink,
+) -> Result<Outcome, Stop> {
+    let (state, left) = state.unzip();
+    let Left { end: before, sources: earlier, tracker, unfinished } = left.unwrap_or_default();
+    // Captures are counted on from run to run, so that a timeline may name those of earlier ones.
+    let offset = u32::try_from(earlier.len()).unwrap_or(u32::MAX);
     let mut issues = Issues::default();
     let mut troubles = Troubles::default();
     let mut progress = Progress::new(plan.progress);
 
     let mut captures = Captures::open(plan.sources); //                          file   -> Packet
     let embedded = captures.secrets();
-    let mut assembler = Assembler::new().with_secrets(secrets); //               Packet -> Event
-    let mut tracker = Tracker::with(plan.settings); //                           Event  -> Fact
-    let mut report = Report::new(sources(captures.infos())); //                  Fact   -> Row
+    let mut assembler = Assembler::new().with_secrets(secrets).resume(&unfinished); // Packet -> Event
+    let mut tracker = tracker.resume(plan.settings); //                          Event  -> Fact
+    let mut report = Report::new(sources(&earlier, captures.infos())); //        Fact   -> Row
     let mut renderer = match &plan.explain[..] {
         [] => render::renderer(plan.format, plan.layout, sink), //               Row    -> bytes
         asked => render::explained(asked.to_vec(), plan.layout, sink),
@@ -61,13 +75,18 @@ fn flow(plan: Plan, secrets: Secrets, messages: &Messages, sink: &mut Sink) -> R
 
     tracker.link_by(plan.leg_headers);
     tracker.explain(plan.explain.iter().map(String::as_str));
-    let mut end = Timestamp::default();
+    let mut end = before.unwrap_or_default();
     let mut origin_before = None;
     let mut digits = vec![0; captures.infos().len()];
     troubles.tell(&mut captures, messages);
     while let Some(packet) = captures.next(&mut issues) {
         let file = packet.place.file as usize;
         let origin = (packet.place.file, packet.section);
+        if let Some(before) = before
+            && origin_before.is_none()
+        {
+            tracker.on_server_gap(before, packet.at);
+        }
         // Nobody listened between two captures; a silence within one is no gap.
         if origin_before.replace(origin).is_some_and(|before| before != origin) {
             tracker.on_sniffer_gap(end, packet.at);
@@ -75,14 +94,14 @@ fn flow(plan: Plan, secrets: Secrets, messages: &Messages, sink: &mut Sink) -> R
         for key_log in embedded.try_iter() {
             assembler.learn(&key_log, packet.place, &mut issues);
         }
-        assembler.push(&packet, &mut issues, &mut |event| tracker.feed(&event));
+        assembler.push(&packet, &mut issues, &mut |event| feed(&mut tracker, event, offset));
         end = end.max(assembler.clock(packet.at));
         // How precise its times are shows only as a capture is read.
         if let (Some(known), Some(info)) = (digits.get_mut(file), captures.infos().get(file))
             && *known != info.digits
         {
             *known = info.digits;
-            report.set_sources(sources(captures.infos()));
+            report.set_sources(sources(&earlier, captures.infos()));
         }
         while let Some(fact) = tracker.poll() {
             renderer.row(report.take(fact))?;
@@ -91,8 +110,11 @@ fn flow(plan: Plan, secrets: Secrets, messages: &Messages, sink: &mut Sink) -> R
             progress.show(captures.bytes_done(), captures.bytes_total());
         }
     }
-    assembler.finish(&mut issues, &mut |event| tracker.feed(&event));
-    tracker.finish(end);
+    let unfinished = assembler.unfinished();
+    assembler.finish(&mut issues, &mut |event| feed(&mut tracker, event, offset));
+    if state.is_none() || plan.flush {
+        tracker.finish(end);
+    }
     while let Some(fact) = tracker.poll() {
         renderer.row(report.take(fact))?;
     }
@@ -100,13 +122,21 @@ fn flow(plan: Plan, secrets: Secrets, messages: &Messages, sink: &mut Sink) -> R
     progress.clear();
     troubles.tell(&mut captures, messages);
     let outcome = troubles.outcome(captures.infos(), &issues, messages)?;
-    let rows = captures.infos().iter().zip(0..).map(|(info, file)| capture_row(info, file, &issues, &tracker));
+    let rows = captures.infos().iter().zip(0..).map(|(info, file)| capture_row(info, file, offset, &issues, &tracker));
     let rows = rows.collect();
     let explanations = tracker.take_explanations();
     let missing: Vec<_> = explanations.iter().filter(|of| of.notes.is_empty()).map(|of| of.call_id.clone()).collect();
     report.explain(explanations);
     renderer.end(&report.finish(rows, traffic(&tracker)))?;
     sink.finish()?;
+    // Only now: whatever went wrong before, the same run can be done again.
+    match state {
+        Some(state) if plan.flush => state.remove().map_err(Stop::Saving)?,
+        Some(state) => {
+            state.save(end, &sources(&earlier, captures.infos()), &tracker, &unfinished).map_err(Stop::Saving)?;
+        }
+        None => {}
+    }
     if missing.is_empty() { Ok(outcome) } else { Err(Stop::NoSuchCall(missing)) }
 }
 
@@ -179,12 +209,19 @@ fn line(infos: &[CaptureInfo], cause: Cause, tallies: &[Tally]) -> String {
 }
 
 /// The captures as the rows speak of them, as far as they are known by now.
-fn sources(infos: &[CaptureInfo]) -> Vec<Source> {
-    infos.iter().map(|info| Source { name: info.name.as_str().into(), digits: info.digits }).collect()
+fn sources(earlier: &[Source], infos: &[CaptureInfo]) -> Vec<Source> {
+    let read = infos.iter().map(|info| Source { name: info.name.as_str().into(), digits: info.digits });
+    earlier.iter().cloned().chain(read).collect()
 }
 
-fn capture_row(info: &CaptureInfo, file: u32, issues: &Issues, tracker: &Tracker) -> CaptureRow {
-    let of_file = tracker.traffic().of_file(file);
+/// Hands an event on, its capture counted on from those of earlier runs.
+fn feed(tracker: &mut Tracker, mut event: Event<'_>, offset: u32) {
+    event.place.file = event.place.file.saturating_add(offset);
+    tracker.feed(&event);
+}
+
+fn capture_row(info: &CaptureInfo, file: u32, offset: u32, issues: &Issues, tracker: &Tracker) -> CaptureRow {
+    let of_file = tracker.traffic().of_file(file.saturating_add(offset));
     CaptureRow {
         file: info.name.clone(),
         format: info.format.to_owned(),

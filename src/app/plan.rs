@@ -41,6 +41,8 @@ pub(crate) enum Misuse {
     NoHeader(String),
     #[error("{}: is one of the captures; write the output to another file", shown(.0))]
     OutputIsCapture(String),
+    #[error("{}: is also a capture, or where the output goes; name another file for --state", shown(.0))]
+    StateIsOther(String),
     #[error(transparent)]
     Events(#[from] super::marks::EventsError),
 }
@@ -67,6 +69,10 @@ pub(crate) struct Plan {
     pub(crate) leg_headers: Vec<String>,
     /// The Call-IDs to tell of, and why they have their code; none: tell of everything.
     pub(crate) explain: Vec<String>,
+    /// The file that runs are continued by.
+    pub(crate) state: Option<PathBuf>,
+    /// Whether this run is the last.
+    pub(crate) flush: bool,
     /// Whether somebody waits for each record: the packets may be coming in as we read.
     pub(crate) live: bool,
 }
@@ -150,6 +156,12 @@ impl Plan {
         {
             return Err(Misuse::OutputIsCapture(path.to_string_lossy().into_owned()));
         }
+        if let Some(state) = &typed.state
+            && (matches!(&output, Output::File(path) if path == state || is_same_file(state, path))
+                || sources.iter().any(|source| matches!(source, Source::File(path) if is_same_file(path, state))))
+        {
+            return Err(Misuse::StateIsOther(state.to_string_lossy().into_owned()));
+        }
         let to_stdout = output == Output::Stdout;
         let color = match typed.color {
             Color::Always => true,
@@ -171,6 +183,8 @@ impl Plan {
             },
             leg_headers: typed.leg_header,
             explain: typed.explain,
+            state: typed.state,
+            flush: typed.flush,
             output,
             progress: around.stderr_is_terminal && !typed.quiet,
         })
@@ -338,6 +352,8 @@ mod tests {
             color: Color::Auto,
             quiet: false,
             states: States::default(),
+            state: None,
+            flush: false,
             group: false,
             leg_header: Vec::new(),
             explain: Vec::new(),

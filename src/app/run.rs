@@ -50,6 +50,14 @@ pub(crate) enum Failure {
         /// What is wrong with it.
         problem: String,
     },
+    /// The file of `--state` cannot be gone on with, or not be written.
+    #[error("{}: {problem}", shown(.name))]
+    State {
+        /// The file.
+        name: String,
+        /// What is wrong with it.
+        problem: String,
+    },
     /// The results cannot be written.
     #[error("{}: {error}", shown(.name))]
     Output {

@@ -78,6 +78,14 @@ impl Assembler {
         self
     }
 
+    pub(super) const fn duplicates(&self) -> &Duplicates {
+        &self.transports.duplicates
+    }
+
+    pub(super) const fn duplicates_mut(&mut self) -> &mut Duplicates {
+        &mut self.transports.duplicates
+    }
+
     /// Takes a key log that a capture carries; lines that are none are counted at `place`.
     pub fn learn(&mut self, key_log: &[u8], place: Place, issues: &mut Issues) {
         let unusable = self.transports.connections.secrets.read(key_log);

@@ -5,7 +5,7 @@ use std::hash::{BuildHasher, Hasher};
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use foldhash::quality::RandomState;
+use foldhash::quality::{FixedState, RandomState};
 
 use crate::time::Timestamp;
 
@@ -22,7 +22,15 @@ const WAYS: usize = 8;
 #[derive(Debug)]
 pub(super) struct Duplicates {
     sets: Box<[[Seen; WAYS]]>,
-    hasher: RandomState,
+    seed: u64,
+    hasher: FixedState,
+}
+
+/// The packets that a copy may still follow, for a run that goes on where another ended.
+#[derive(Clone, Debug, Default, serde::Serialize, serde::Deserialize)]
+pub(super) struct Recent {
+    seed: u64,
+    packets: Vec<(u64, usize, Timestamp)>,
 }
 
 /// A packet that was seen; of length zero where none was.
@@ -36,7 +44,39 @@ struct Seen {
 impl Duplicates {
     /// Has seen nothing yet.
     pub(super) fn new() -> Self {
-        Self { sets: vec![[Seen::default(); WAYS]; SETS].into_boxed_slice(), hasher: RandomState::default() }
+        Self::seeded(RandomState::default().hash_one(0))
+    }
+
+    fn seeded(seed: u64) -> Self {
+        let sets = vec![[Seen::default(); WAYS]; SETS].into_boxed_slice();
+        Self { sets, seed, hasher: FixedState::with_seed(seed) }
+    }
+
+    /// Those of the last moments.
+    pub(super) fn recent(&self) -> Recent {
+        let seen = || self.sets.iter().flatten().filter(|seen| seen.len > 0);
+        let last = seen().map(|seen| seen.at).max().unwrap_or_default();
+        let packets = seen().filter(|seen| last.since(seen.at) <= WINDOW);
+        Recent { seed: self.seed, packets: packets.map(|seen| (seen.hash, seen.len, seen.at)).collect() }
+    }
+
+    /// Goes on where another one was.
+    pub(super) fn resume(&mut self, recent: &Recent) {
+        // Nothing was seen: the seed is as good as another, or none.
+        if recent.packets.is_empty() {
+            return;
+        }
+        *self = Self::seeded(recent.seed);
+        for &(hash, len, at) in &recent.packets {
+            let free = self.set(hash).and_then(|set| set.iter_mut().find(|seen| seen.len == 0));
+            if let Some(free) = free {
+                *free = Seen { hash, len, at };
+            }
+        }
+    }
+
+    fn set(&mut self, hash: u64) -> Option<&mut [Seen; WAYS]> {
+        self.sets.get_mut(usize::try_from(hash >> 32).unwrap_or(0) % SETS)
     }
 
     /// Whether this packet was seen a moment ago; from now on it was.
@@ -60,8 +100,7 @@ impl Duplicates {
         hasher.write(payload);
         let hash = hasher.finish();
         let window = if id.is_some() { WINDOW } else { WINDOW_WITHOUT_ID };
-        let index = usize::try_from(hash >> 32).unwrap_or(0) % SETS;
-        let Some(set) = self.sets.get_mut(index) else { return false };
+        let Some(set) = self.set(hash) else { return false };
         let (len, now) = (payload.len(), Seen { hash, len: payload.len(), at });
         if let Some(seen) = set.iter_mut().find(|seen| seen.hash == hash && seen.len == len && len > 0) {
             // Merged captures step back in time, so the copy may be the earlier one.

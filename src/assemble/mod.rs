@@ -14,7 +14,9 @@ mod relay;
 mod sctp;
 mod split;
 mod tcp;
+mod unfinished;
 mod websocket;
 mod within;
 
 pub use assembler::Assembler;
+pub use unfinished::Unfinished;

@@ -16,7 +16,7 @@ use crate::time::{Rfc3339, Timestamp};
 use crate::track::fact::{CallFact, Fact, Link, Reason, RegistrationCause, RegistrationFact, Side, Step};
 
 /// A capture as the rows speak of it.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub struct Source {
     /// The file as the user named it; `-` for standard input.
     pub name: Box<str>,

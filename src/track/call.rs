@@ -18,7 +18,7 @@ use crate::time::Timestamp;
 use crate::wire::sip::{Message, Method, NameAddr, StartLine, challenge, text, unquote};
 
 /// A call in progress, or one that ended so lately that stragglers still belong to it.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, serde::Serialize, serde::Deserialize)]
 pub(super) struct Call {
     call_id: Arc<[u8]>,
     /// Digest of the caller's tag; in a call joined late, of the From tag of its first message.
@@ -39,6 +39,7 @@ pub(super) struct Call {
     challenged: bool,
     redirected: bool,
     bye_reasons: Vec<Reason>,
+    #[serde(with = "super::resume::icmp")]
     icmp: Option<IcmpError>,
     hold: Hold,
     seen: Seen,

@@ -6,7 +6,7 @@ use super::transaction::Moment;
 use crate::codes::Code;
 
 /// One dialog that a 2xx confirmed, or that messages of its own prove. Its other tag is the caller's.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, serde::Serialize, serde::Deserialize)]
 pub(super) struct Dialog {
     /// Digest of the callee's tag.
     pub(super) callee_tag: u64,
@@ -19,7 +19,7 @@ pub(super) struct Dialog {
 }
 
 /// A BYE (RFC 3261 15).
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, serde::Serialize, serde::Deserialize)]
 pub(super) struct Bye {
     /// Its transaction: a 401 or 407 to it means that it has not ended anything yet.
     pub(super) key: u64,
@@ -30,7 +30,7 @@ pub(super) struct Bye {
 }
 
 /// All dialogs of a call: a fork may answer more than once.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, serde::Serialize, serde::Deserialize)]
 pub(super) struct Dialogs(Vec<Dialog>);
 
 impl Dialogs {

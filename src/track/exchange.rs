@@ -40,7 +40,7 @@ pub(super) const fn stands_alone(method: &Method<'_>) -> bool {
 type Table<K, V> = HashMap<K, V, foldhash::quality::RandomState>;
 
 /// All transactions outside calls and registrations: those that may still change, and the counts of the others.
-#[derive(Debug, Default)]
+#[derive(Debug, Default, serde::Serialize, serde::Deserialize)]
 pub(super) struct Exchanges {
     /// By digest of Call-ID, From tag, CSeq and method: what stays the same from hop to hop (RFC 3261 16.6).
     pending: Table<u64, Exchange>,
@@ -56,7 +56,7 @@ pub(super) struct Exchanges {
 }
 
 /// One transaction, on all of its hops.
-#[derive(Debug)]
+#[derive(Debug, serde::Serialize, serde::Deserialize)]
 struct Exchange {
     serial: u64,
     /// Index of where it comes from, as its hop nearest to the client says.
@@ -73,7 +73,7 @@ struct Exchange {
 }
 
 /// One hop of a transaction: a transaction in the sense of RFC 3261 17.
-#[derive(Debug)]
+#[derive(Debug, serde::Serialize, serde::Deserialize)]
 struct Hop {
     /// See [`Digest::transaction`].
     key: u64,
@@ -89,7 +89,7 @@ struct Hop {
 }
 
 /// What transactions of one row have in common, besides how they ended.
-#[derive(Debug)]
+#[derive(Debug, serde::Serialize, serde::Deserialize)]
 struct Origin {
     method: Box<str>,
     from: Option<Box<str>>,
@@ -103,7 +103,7 @@ struct Origin {
 type Row = (usize, u16, bool);
 
 /// What is counted of a row.
-#[derive(Debug)]
+#[derive(Debug, serde::Serialize, serde::Deserialize)]
 struct Tally {
     phrase: Option<Box<str>>,
     call_id: Option<Box<str>>,

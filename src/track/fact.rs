@@ -20,7 +20,7 @@ pub enum Fact {
 }
 
 /// Who did something in a call.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub enum Side {
     /// Who sent the initial INVITE.
     Caller,
@@ -29,7 +29,7 @@ pub enum Side {
 }
 
 /// One step of a life: the code that a record took on, when, and the packet that caused it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub struct Step {
     /// When.
     pub at: Timestamp,
@@ -40,7 +40,7 @@ pub struct Step {
 }
 
 /// From or To: who, as written.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub struct Party {
     /// The URI without its parameters' brackets, as sent.
     pub uri: Option<Box<str>>,
@@ -49,7 +49,7 @@ pub struct Party {
 }
 
 /// A response as it reached the caller.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub struct Answer {
     /// 100 to 699.
     pub code: Code,
@@ -58,7 +58,7 @@ pub struct Answer {
 }
 
 /// One value of a Reason header (RFC 3326).
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub struct Reason {
     /// `SIP`, `Q.850`, …
     pub protocol: Box<str>,
@@ -69,7 +69,7 @@ pub struct Reason {
 }
 
 /// What proves that a call was answered where its 2xx was not captured.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub enum Proof {
     /// The caller's ACK went out with a branch of its own, as only an ACK to a 2xx does (RFC 3261 13.2.2.4).
     Ack,
@@ -89,7 +89,7 @@ pub struct IcmpError {
 }
 
 /// What shows that two calls are legs of one, the surest first.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, serde::Deserialize)]
 pub enum Evidence {
     /// Both INVITEs carry the same session identifier (RFC 7989).
     SessionId,
@@ -226,7 +226,7 @@ pub struct CallFact {
 }
 
 /// Why a registration is where it is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub enum RegistrationCause {
     /// The client asked for it.
     Requested,

@@ -14,7 +14,7 @@ use crate::wire::sdp::{self, Session};
 use crate::wire::sip::{Message, Method, StartLine};
 
 /// What one side's description says: whether it sends, and whether it wants to receive.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 struct Flow {
     sends: bool,
     receives: bool,
@@ -52,7 +52,7 @@ impl Flow {
 }
 
 /// An offer and its answer under way, carried by one transaction.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, serde::Serialize, serde::Deserialize)]
 struct Exchange {
     /// See [`Digest::transaction`](super::transaction::Digest::transaction).
     key: u64,
@@ -71,7 +71,7 @@ struct Exchange {
 }
 
 /// Who is to be heard in a call, and since when not both sides are.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, serde::Serialize, serde::Deserialize)]
 pub(super) struct Hold {
     exchanges: Vec<Exchange>,
     /// The descriptions in force, the caller's and the callee's.

@@ -63,9 +63,10 @@ pub(super) trait Calls {
 /// Finds and keeps the links between open calls.
 ///
 /// What is remembered of a call goes when the call closes; what holds for seconds only goes with them, by capture time.
-#[derive(Debug, Default)]
+#[derive(Debug, Default, serde::Serialize, serde::Deserialize)]
 pub(super) struct Legs {
     /// Names of [`LEG_HEADERS`]' kind that the user added.
+    #[serde(skip)]
     headers: Vec<String>,
     open: HashMap<usize, Leg, foldhash::quality::RandomState>,
     /// Which open calls carry a piece of evidence, by its digest.
@@ -78,7 +79,7 @@ pub(super) struct Legs {
 }
 
 /// What is remembered of an open call.
-#[derive(Debug, Default)]
+#[derive(Debug, Default, serde::Serialize, serde::Deserialize)]
 struct Leg {
     /// Its first INVITE was seen.
     invited: bool,
@@ -89,7 +90,7 @@ struct Leg {
 }
 
 /// An INVITE that may be handed on under another Call-ID.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, serde::Serialize, serde::Deserialize)]
 struct Offer {
     at: Timestamp,
     number: u64,
@@ -99,7 +100,7 @@ struct Offer {
 }
 
 /// Digests of a session description's identity.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, serde::Serialize, serde::Deserialize)]
 struct Sdp {
     origin: Option<u64>,
     media: Option<u64>,
@@ -122,7 +123,7 @@ impl Sdp {
 }
 
 /// A REFER that waits for its INVITE.
-#[derive(Debug)]
+#[derive(Debug, serde::Serialize, serde::Deserialize)]
 struct Referral {
     /// The call it was sent in.
     slot: usize,

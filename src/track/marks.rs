@@ -61,7 +61,7 @@ pub enum Marking {
 }
 
 /// A code that took the place of what the wire said, and the moment it did.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub(super) struct Override {
     pub(super) code: Code,
     pub(super) at: Timestamp,

@@ -13,6 +13,7 @@ mod lives;
 mod marks;
 mod outcome;
 mod registration;
+mod resume;
 mod state;
 mod tracker;
 mod transaction;

@@ -16,7 +16,7 @@ use crate::wire::sip::{ContactValue, Message, StartLine, address_key, text, uri_
 const DEFAULT_LIFETIME: u32 = 3600;
 
 /// What a REGISTER asks for.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 enum Wish {
     /// Bind these contacts for so many seconds each; zero removes one.
     Bind(Vec<(Contact, u32)>),
@@ -52,7 +52,7 @@ impl Wish {
 }
 
 /// A contact address, as sent and as compared (RFC 3261 19.1.4).
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 struct Contact {
     uri: Box<str>,
     key: Box<str>,
@@ -65,7 +65,7 @@ impl Contact {
 }
 
 /// A contact that the registrar granted.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, serde::Serialize, serde::Deserialize)]
 struct Binding {
     contact: Contact,
     until: Timestamp,
@@ -73,7 +73,7 @@ struct Binding {
 }
 
 /// One REGISTER transaction on one hop.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, serde::Serialize, serde::Deserialize)]
 struct Transaction {
     key: u64,
     cseq: u32,
@@ -96,7 +96,7 @@ impl Transaction {
 }
 
 /// The row of one address-of-record, registrar and Call-ID.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, serde::Serialize, serde::Deserialize)]
 pub(super) struct Registration {
     call_id: Arc<[u8]>,
     aor: Box<str>,

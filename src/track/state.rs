@@ -4,7 +4,7 @@
 use crate::codes::Code;
 
 /// Where a call is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub(super) enum State {
     /// Nothing of what was captured tells (a call joined late).
     Unseen,

@@ -75,7 +75,7 @@ impl Traffic {
 }
 
 /// What is open under one Call-ID.
-#[derive(Debug, Default)]
+#[derive(Debug, Default, serde::Serialize, serde::Deserialize)]
 struct Group {
     /// Slots of the calls, oldest first.
     calls: Vec<usize>,
@@ -85,7 +85,7 @@ struct Group {
 
 type Groups = HashMap<Arc<[u8]>, Group, foldhash::quality::RandomState>;
 
-#[derive(Debug)]
+#[derive(Debug, serde::Serialize, serde::Deserialize)]
 struct Open {
     call: Call,
     /// An alarm for this slot is set. Alarms may come early, never late.
@@ -96,15 +96,17 @@ struct Open {
 
 /// Holds every call and registration in progress. Given events, it yields facts; it reads no clock, opens no file and
 /// starts no thread.
-#[derive(Debug, Default)]
+#[derive(Debug, Default, serde::Serialize, serde::Deserialize)]
 pub struct Tracker {
-    settings: Settings,
+    #[serde(skip)]
+    pub(super) settings: Settings,
     /// Marks still to come, the next one last.
-    marks: Vec<Mark>,
+    #[serde(skip)]
+    pub(super) marks: Vec<Mark>,
     /// Calls in progress; counted only where a limit asks for it.
     in_progress: usize,
     digest: Digest,
-    now: Option<Timestamp>,
+    pub(super) now: Option<Timestamp>,
     groups: Groups,
     calls: Vec<Option<Open>>,
     free: Vec<usize>,
@@ -118,9 +120,13 @@ pub struct Tracker {
     /// Closed calls by digest of Call-ID and tag, with the order in which they are forgotten.
     closed: HashMap<u64, Timestamp, foldhash::quality::RandomState>,
     closings: VecDeque<(Timestamp, u64)>,
+    #[serde(skip)]
     facts: VecDeque<Fact>,
+    #[serde(skip)]
     traffic: Traffic,
     pub(super) legs: Legs,
+    // Asked for at each run, and told of what that run showed.
+    #[serde(skip)]
     recorder: Recorder,
 }
 
@@ -287,7 +293,7 @@ impl Tracker {
         self.on_gap(from, to, Code::UNMONITORED_SNIFFER_RESTART);
     }
 
-    fn on_gap(&mut self, from: Timestamp, to: Timestamp, code: Code) {
+    pub(super) fn on_gap(&mut self, from: Timestamp, to: Timestamp, code: Code) {
         let at = from.after(self.settings.restart_gap);
         if at >= to {
             return;
@@ -413,6 +419,18 @@ impl Tracker {
         let mut fact = settled(call, &self.settings, at);
         fact.linked = self.legs.close(slot);
         self.facts.push_back(Fact::Call(Box::new(fact)));
+    }
+
+    /// Counts the calls in progress anew: the limit may be another one than before.
+    pub(super) fn recount(&mut self) {
+        self.in_progress = 0;
+        for open in self.calls.iter_mut().flatten() {
+            open.in_progress = false;
+        }
+        let Some(now) = self.now else { return };
+        for slot in 0..self.calls.len() {
+            self.count(slot, now);
+        }
     }
 
     /// Keeps count of the calls in progress.

@@ -16,14 +16,28 @@ pub(super) const TIMER_B: Duration = Duration::from_secs(32);
 /// Timer C: how long a ringing INVITE waits for its final response (RFC 3261 16.6 step 11; "larger than 3 minutes").
 pub(super) const TIMER_C: Duration = Duration::from_secs(180);
 
-/// Turns bytes that identify something into a number to compare. Seeded per process: what an attacker writes into a
+/// Turns bytes that identify something into a number to compare. Seeded at random: what an attacker writes into a
 /// capture cannot be aimed at collisions.
-#[derive(Clone, Debug, Default)]
-pub(super) struct Digest(foldhash::quality::RandomState);
+#[derive(Clone, Debug)]
+pub(super) struct Digest {
+    pub(super) seed: u64,
+    state: foldhash::quality::FixedState,
+}
+
+impl Default for Digest {
+    fn default() -> Self {
+        Self::seeded(foldhash::quality::RandomState::default().hash_one(0))
+    }
+}
 
 impl Digest {
+    /// The digest that an earlier run of this seed had.
+    pub(super) fn seeded(seed: u64) -> Self {
+        Self { seed, state: foldhash::quality::FixedState::with_seed(seed) }
+    }
+
     pub(super) fn of(&self, what: impl std::hash::Hash) -> u64 {
-        self.0.hash_one(what)
+        self.state.hash_one(what)
     }
 
     /// A From or To tag; a missing one (RFC 2543) equals an empty one.
@@ -60,7 +74,7 @@ impl Digest {
 /// The messages of one call or registration that were seen lately, to know those sent again.
 ///
 /// Retransmissions come within 64·T1 of the first (RFC 3261 17), so a bounded memory loses none that matters.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, serde::Serialize, serde::Deserialize)]
 pub(super) struct Seen {
     recent: Vec<u64>,
     next: usize,
@@ -78,7 +92,9 @@ impl Seen {
         if self.recent.len() < Self::DEPTH {
             self.recent.push(this);
         } else {
-            self.recent[self.next] = this;
+            if let Some(oldest) = self.recent.get_mut(self.next) {
+                *oldest = this;
+            }
             self.next = (self.next + 1) % Self::DEPTH;
         }
         false
@@ -86,7 +102,7 @@ impl Seen {
 }
 
 /// A moment and the packet that made it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub(super) struct Moment {
     pub(super) at: Timestamp,
     pub(super) place: Place,
@@ -99,7 +115,7 @@ impl Moment {
 }
 
 /// A response to an INVITE, with what a row may have to tell of it.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, serde::Serialize, serde::Deserialize)]
 pub(super) struct Response {
     pub(super) code: Code,
     pub(super) phrase: Option<Box<str>>,
@@ -156,7 +172,7 @@ pub(super) fn reasons(message: &Message<'_>) -> Vec<Reason> {
 }
 
 /// One INVITE transaction on one hop, as far as it was captured.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, serde::Serialize, serde::Deserialize)]
 pub(super) struct InviteTransaction {
     /// See [`Digest::transaction`].
     pub(super) key: u64,

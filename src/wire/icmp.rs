@@ -46,6 +46,14 @@ pub fn parse(protocol: u8, message: &[u8]) -> Option<Icmp<'_>> {
     })
 }
 
+/// The name of an error as [`Icmp::error`] has it, from a copy of its text.
+#[must_use]
+pub fn named(text: &str) -> Option<&'static str> {
+    // All kinds and codes that have names are below 16.
+    let numbers = (0..16_u8).flat_map(|kind| (0..16_u8).map(move |code| (kind, code)));
+    numbers.flat_map(|(kind, code)| [name_v4(kind, code), name_v6(kind, code)]).flatten().find(|name| *name == text)
+}
+
 /// The errors of ICMPv4 that mean a lost packet (RFC 792, RFC 1122 3.2.2.1, RFC 1812 5.2.7.1). Redirects and source
 /// quenches (RFC 6633) lose none.
 const fn name_v4(kind: u8, code: u8) -> Option<&'static str> {
