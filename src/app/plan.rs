@@ -346,6 +346,8 @@ mod tests {
             states: States::default(),
             group: false,
             leg_header: Vec::new(),
+            state: None,
+            flush: false,
         }
     }
 
