@@ -83,6 +83,13 @@ fn same_in_pieces(folder: &Folder, capture: &[u8], cuts: &[usize], show: &str) {
         }
         got.extend(folder.rows(&args));
     }
+    if show == "transactions" {
+        // Their last two columns name the capture and the frame, which stay those of each file.
+        for row in expected.iter_mut().chain(&mut got) {
+            let end = row.match_indices(',').rev().nth(1).unwrap().0;
+            row.truncate(end);
+        }
+    }
     expected.sort();
     got.sort();
     assert_eq!(got, expected, "{show} cut at {cuts:?}");
@@ -92,15 +99,15 @@ fn same_in_pieces(folder: &Folder, capture: &[u8], cuts: &[usize], show: &str) {
 #[test]
 fn cut_at_every_packet_the_rows_stay_the_same() {
     let folder = Folder::new("cuts");
-    for (name, kinds) in [
-        ("calls.pcap", &["calls", "registrations"][..]),
-        ("registration.pcap", &["registrations"]),
-        ("legs.pcap", &["calls"]),
-        ("port-unreachable.pcap", &["calls"]),
+    for (name, kinds, step) in [
+        ("calls.pcap", &["calls", "registrations"][..], 1),
+        ("registration.pcap", &["registrations"], 1),
+        ("port-unreachable.pcap", &["calls"], 1),
+        ("legs.pcap", &["calls"], 7),
     ] {
         let capture = testdata(name);
         for show in kinds {
-            for cut in 1..records(&capture).1.len() {
+            for cut in (1..records(&capture).1.len()).step_by(step) {
                 same_in_pieces(&folder, &capture, &[cut], show);
             }
         }
