@@ -293,7 +293,7 @@ mod tests {
             expected.push(rule.trim().to_owned());
         }
         let explanations = tracker.take_explanations();
-        let code = |code: Option<Code>| code.map_or("-".to_owned(), |code| code.to_string());
+        let code = |code: Option<Code>| code.map_or_else(|| "-".to_owned(), |code| code.to_string());
         let got: Vec<String> = explanations[0]
             .notes
             .iter()
