@@ -274,3 +274,217 @@ pub(super) fn rule_of_none(arrival: &Arrival<'_, '_>, is_straggler: bool) -> Rul
         _ => Rule::NoCall,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::Tracker;
+    use super::super::lives::line;
+    use super::*;
+
+    /// Each line of a life with the codes before and after it and the rule that it must fall under.
+    #[track_caller]
+    fn explained(name: &str, life: &str) {
+        let mut tracker = Tracker::new();
+        tracker.explain(["c"]);
+        let mut expected = Vec::new();
+        for (frame, text) in (1..).zip(life.lines().map(str::trim).filter(|line| !line.is_empty())) {
+            let (message, rule) = text.split_once(" | ").expect("message | rule");
+            line(message, frame, &mut tracker);
+            expected.push(rule.trim().to_owned());
+        }
+        let explanations = tracker.take_explanations();
+        let code = |code: Option<Code>| code.map_or_else(|| "-".to_owned(), |code| code.to_string());
+        let got: Vec<String> = explanations[0]
+            .notes
+            .iter()
+            .map(|note| match (code(note.before), code(note.after)) {
+                (before, after) if before == after => format!("{:?}", note.rule),
+                (before, after) => format!("{:?} {before}>{after}", note.rule),
+            })
+            .collect();
+        assert_eq!(got, expected, "{name}");
+    }
+
+    #[test]
+    fn each_message_falls_under_its_rule() {
+        let lives = [
+            (
+                "a call, its packets captured twice and sent twice",
+                "0 a>b INVITE | FirstInvite ->2002
+                 0 a>b INVITE duplicate=1 | Duplicate
+                 0.5 a>b INVITE | Retransmission
+                 0.6 b>a 100 | Provisional 2002>100
+                 1 b>a 183 | Provisional 100>183
+                 1.1 b>a 180 | Provisional 183>180
+                 1.2 b>a 180 to=C | SameProvisional
+                 1.3 b>a 100 to=D | LateTrying
+                 5 b>a 200 | Answer 180>999
+                 5.1 b>a 180 to=E | LateProvisional
+                 5.2 a>b ACK | Ack
+                 5.3 b>a 200 to=F | AnotherAnswer
+                 20 a>b BYE | OtherDialogUp
+                 20.1 b>a 200/BYE via=BYE | ByeResponse
+                 21 a>b BYE to=F via=y cseq=3 | Bye 999>1000
+                 22 a>b BYE to=F via=z cseq=4 | ByeAgain
+                 900 b>a 200 | Straggler",
+            ),
+            (
+                "inside the dialog",
+                "0 a>b INVITE | FirstInvite ->2002
+                 1 b>a 183 | Provisional 2002>183
+                 1.1 a>b PRACK | Prack
+                 1.2 b>a 200/PRACK via=PRACK | Prack
+                 1.3 a>b UPDATE cseq=3 | Update
+                 2 b>a 200 | Answer 183>999
+                 2.1 a>b ACK | Ack
+                 3 a>b INFO cseq=4 | Info
+                 3.1 b>a 200/INFO cseq=4 via=INFO | Info
+                 4 a>b INVITE to=B via=r cseq=5 | Reinvite
+                 4.1 b>a 488 via=r cseq=5 | AnswerToReinvite
+                 4.2 a>b ACK via=r cseq=5 | AckToReinvite
+                 5 b>a REFER from=B to=A | InDialog
+                 6 b>a BYE from=B to=A via=x | Bye 999>1000",
+            ),
+            (
+                "cancelled",
+                "0 a>b INVITE | FirstInvite ->2002
+                 1 b>a 180 | Provisional 2002>180
+                 2 a>b CANCEL | Cancel 180>2004
+                 2.1 b>a 180 to=C | ProvisionalAfterCancel
+                 2.2 b>a 200/CANCEL | CancelResponse
+                 2.3 b>a 487 | Failure 2004>487
+                 2.4 a>b ACK via=a1 | AckToFailure
+                 2.5 b>a 603 | SecondFinal",
+            ),
+            (
+                "too late to cancel",
+                "0 a>b INVITE | FirstInvite ->2002
+                 1 b>a 486 | Failure 2002>486
+                 2 a>b CANCEL | CancelLate",
+            ),
+            (
+                "challenged, then redirected, then another attempt",
+                "0 a>b INVITE | FirstInvite ->2002
+                 1 b>a 407 | Challenge 2002>407
+                 1.1 a>b ACK via=a1 | AckToFailure
+                 1.2 a>b INVITE via=a2 cseq=2 | Credentials 407>2002
+                 1.3 b>a 403 cseq=1 to=D | EarlierAttempt
+                 2 b>a 302 via=a2 cseq=2 | Redirection 2002>302
+                 3 a>c INVITE via=a3 cseq=3 | RedirectFollowed 302>2002
+                 4 c>a 503 via=a3 cseq=3 | Failure 2002>503
+                 5 a>c INVITE via=a4 cseq=4 | NextAttempt 503>2002",
+            ),
+            (
+                "two hops",
+                "0 a>p INVITE | FirstInvite ->2002
+                 0.1 p>b INVITE via=p1,a1 | FartherHop
+                 0.2 b>p 180 via=p1,a1 | FartherHop
+                 0.3 p>a 180 | Provisional 2002>180
+                 1 b>p 486 via=p1,a1 | FartherHop
+                 1.1 p>b CANCEL via=p1,a1 | CancelElsewhere
+                 2 p>a 480 | Failure 180>480",
+            ),
+            (
+                "a fork seen at its proxy",
+                "0 p>b INVITE via=p1,a1 | FirstInvite ->2002
+                 0.1 p>c INVITE via=p2,a1 | Branch
+                 1 b>p 486 via=p1,a1 | BranchWaits
+                 1.1 p>c CANCEL via=p2,a1 | Cancel 2002>2004
+                 2 c>p 603 to=C via=p2,a1 | BestOfBranches 2004>603",
+            ),
+            (
+                "a fork answered",
+                "0 p>b INVITE via=p1,a1 | FirstInvite ->2002
+                 0.1 p>c INVITE via=p2,a1 | Branch
+                 1 b>p 200 via=p1,a1 | Answer 2002>999
+                 1.1 p>c CANCEL via=p2,a1 | CancelOfBranch
+                 2 c>p 487 to=C via=p2,a1 | LosingBranch",
+            ),
+            (
+                "failover",
+                "0 p>b INVITE via=p1,a1 | FirstInvite ->2002
+                 1 b>p 503 via=p1,a1 | Failure 2002>503
+                 2 p>c INVITE via=p2,a1 | Failover 503>2002
+                 3 b>p 500 to=D via=p1,a1 | EarlierBranch
+                 4 c>p 404 to=C via=p2,a1 | Failure 2002>404",
+            ),
+            (
+                "what was not captured is proved",
+                "0 a>b INVITE | FirstInvite ->2002
+                 1 a>b ACK | ProvingAck 2002>999
+                 2 a>b BYE | Bye 999>1000
+                 2.1 b>a 401/BYE via=BYE | ByeChallenged 1000>999
+                 2.2 b>a 200/BYE via=y cseq=3 | ProvingByeResponse 999>1000",
+            ),
+            (
+                "hung up by the callee, whose answer was not captured",
+                "0 a>b INVITE | FirstInvite ->2002
+                 1 b>a 180 | Provisional 2002>180
+                 2 a>b BYE | EarlyBye
+                 3 b>a BYE from=B to=A via=x | ProvingBye 180>1000",
+            ),
+            ("joined late", "0 a>b INVITE to=B via=r cseq=7 | JoinedInside ->999"),
+            ("none of a call", "0 a>b OPTIONS | NoCall"),
+            (
+                "an ICMP error",
+                "0 a>b INVITE | FirstInvite ->2002
+                 0.1 a>b INVITE icmp=port_unreachable | Icmp",
+            ),
+            (
+                "a registration",
+                "0 a>r REGISTER contact=<sip:a@a> expires=60 | Register ->1010
+                 0.1 r>a 100/REGISTER | RegisterProvisional
+                 0.2 r>a 401/REGISTER | RegisterChallenged 1010>401
+                 1 a>r REGISTER cseq=2 via=a2 contact=<sip:a@a> expires=60 | Register 401>1010
+                 1.1 a>r REGISTER cseq=2 via=a2 contact=<sip:a@a> expires=60 | Retransmission
+                 1.2 p>r REGISTER cseq=2 via=p1,a2 contact=<sip:a@a> expires=60 | RegisterElsewhere
+                 2 r>a 200/REGISTER cseq=2 via=a2 contact=<sip:a@a> expires=60 | Granted 1010>1011
+                 3 a>r REGISTER cseq=3 via=a3 contact=<sip:a@a> expires=0 | Unregister 1011>1012
+                 4 r>a 200/REGISTER cseq=3 via=a3 | Removed 1012>1013
+                 5 a>r REGISTER cseq=4 via=a4 contact=<sip:a@a> expires=60 | Register 1013>1010
+                 6 r>a 403/REGISTER cseq=4 via=a4 | RegisterRefused 1010>403",
+            ),
+        ];
+        for (name, life) in lives {
+            explained(name, life);
+        }
+    }
+
+    #[test]
+    fn a_mark_stands_over_what_the_wire_says() {
+        let mark = super::super::Mark {
+            at: Timestamp::from_millis(5_000),
+            what: super::super::Marking::Unmonitor(b"c".as_slice().into()),
+        };
+        let mut tracker = Tracker::with(super::super::Settings { marks: vec![mark], ..Default::default() });
+        tracker.explain(["c"]);
+        for (frame, text) in (1..).zip(["0 a>b INVITE", "1 b>a 200", "9 a>b BYE"]) {
+            line(text, frame, &mut tracker);
+        }
+        let notes = tracker.take_explanations().remove(0).notes;
+        assert_eq!(notes.last().map(|note| (note.rule, note.after)), Some((Rule::MarkStands, Some(Code::new(8000)))));
+    }
+
+    #[test]
+    fn a_flood_is_counted_and_not_kept() {
+        let mut recorder = Recorder::default();
+        recorder.ask("c");
+        recorder.ask("c");
+        assert!(!recorder.wants(b"d"));
+        let (at, place) = (Timestamp::default(), Place::default());
+        let path = Path {
+            src: ([192, 0, 2, 1], 1).into(),
+            dst: ([192, 0, 2, 2], 1).into(),
+            transport: crate::event::Transport::Udp,
+        };
+        for _ in 0..Recorder::MOST_NOTES + 3 {
+            if recorder.wants(b"c") {
+                let note = Note { at, place, path, what: "".into(), before: None, after: None, rule: Rule::NoCall };
+                recorder.note(b"c", note);
+            }
+        }
+        let explanations = recorder.take();
+        assert_eq!(explanations.len(), 1);
+        assert_eq!((explanations[0].notes.len(), explanations[0].left_out), (Recorder::MOST_NOTES, 3));
+    }
+}
