@@ -24,12 +24,11 @@ const HOUSE: &[(&str, &[&str])] = &[
 const DOORS: &[(&str, &[&str])] = &[
     ("pcap_file", &["capture/"]),
     ("byteorder_slice", &["capture/"]),
-    ("flate2", &["capture/unpack.rs"]),
+    ("flate2", &["capture/unpack.rs", "assemble/inflate.rs"]),
     ("liblzma", &["capture/unpack.rs"]),
     ("lz4_flex", &["capture/unpack.rs"]),
     ("zstd", &["capture/unpack.rs"]),
     ("etherparse", &["wire/ip.rs", "wire/link.rs"]),
-    ("flate2", &["assemble/inflate.rs"]),
     ("rsip", &["wire/sip/typed.rs"]),
     ("jiff", &["time.rs"]),
     ("comfy_table", &["render/"]),

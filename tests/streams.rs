@@ -70,7 +70,7 @@ fn a_websocket_inside_tls_is_the_same_row_but_for_the_transport() {
     let plain = row("websocket-plain", &[]);
     let tls = row("websocket-tls", &["--keylog", &format!("{testdata}/websocket-tls.keys")]);
     assert_eq!([&plain["transport"], &tls["transport"]], [&json!("WS"), &json!("WSS")]);
-    for key in ["call_id", "from_uri", "to_uri", "code", "state", "status", "ended_by", "reason"] {
+    for key in ["call_id", "from_uri", "to_uri", "code", "status", "ended_by", "reason"] {
         assert_eq!(tls[key], plain[key], "{key}");
     }
     assert_eq!(plain["code"], json!(1000));
