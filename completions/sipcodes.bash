@@ -73,7 +73,7 @@ _sipcodes() {
             return 0
             ;;
         sipcodes__subcmd__analyze)
-            opts="-r -f -o -q -h --recursive --keylog --tls-key --format --output --columns --show --group --color --quiet --leg-header --state --flush --signalling-timeout --media-timeout --as-live --unmonitor --server-restart --sniffer-restart --restart-gap --license-limit --events --help"
+            opts="-r -f -o -q -h --recursive --keylog --tls-key --format --output --columns --show --explain --group --color --quiet --leg-header --state --flush --signalling-timeout --media-timeout --as-live --unmonitor --server-restart --sniffer-restart --restart-gap --license-limit --events --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -153,6 +153,10 @@ _sipcodes() {
                     ;;
                 --show)
                     COMPREPLY=($(compgen -W "calls registrations transactions all" -- "${cur}"))
+                    return 0
+                    ;;
+                --explain)
+                    COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
                 --color)

@@ -57,6 +57,25 @@ fn the_same_call_is_the_same_row_over_every_transport() {
     }
 }
 
+/// Two runs of one scenario: real programs keep no time to the millisecond.
+#[test]
+fn a_websocket_inside_tls_is_the_same_row_but_for_the_transport() {
+    let testdata = concat!(env!("CARGO_MANIFEST_DIR"), "/testdata");
+    let row = |name: &str, args: &[&str]| {
+        let capture = std::fs::read(format!("{testdata}/{name}.pcap")).expect("a capture");
+        let output = analyze(args, &capture);
+        assert_eq!((output.calls().len(), output.stderr.as_str()), (1, ""), "{name}");
+        output.calls()[0].clone()
+    };
+    let plain = row("websocket-plain", &[]);
+    let tls = row("websocket-tls", &["--keylog", &format!("{testdata}/websocket-tls.keys")]);
+    assert_eq!([&plain["transport"], &tls["transport"]], [&json!("WS"), &json!("WSS")]);
+    for key in ["call_id", "from_uri", "to_uri", "code", "status", "ended_by", "reason"] {
+        assert_eq!(tls[key], plain[key], "{key}");
+    }
+    assert_eq!(plain["code"], json!(1000));
+}
+
 const MESSAGES: [&str; 3] = [
     "INVITE sip:b@c SIP/2.0\r\nVia: SIP/2.0/WS d;branch=z9hG4bK1\r\nCall-ID: 1\r\nCSeq: 1 INVITE\r\nContent-Length: 4\r\n\r\nbody",
     "ACK sip:b@c SIP/2.0\r\nVia: SIP/2.0/WS d;branch=z9hG4bK2\r\nCall-ID: 1\r\nCSeq: 1 ACK\r\n\r\n",
