@@ -78,6 +78,25 @@ fn the_readme_is_true() {
 }
 
 #[test]
+fn the_table_of_codes_is_seen_on_captures() {
+    let readme = fs::read_to_string(root().join("README.md")).expect("the README");
+    let mut seen = 0;
+    for row in readme.lines().filter(|line| line.starts_with("| ")) {
+        let cells: Vec<&str> = row.split('|').map(str::trim).collect();
+        let Some(command) = cells.get(4).and_then(|cell| cell.strip_prefix("`analyze ")) else { continue };
+        let (low, high) = cells[1].split_once('–').unwrap_or((cells[1], cells[1]));
+        let (low, high): (u64, u64) = (low.parse().expect("a code"), high.parse().expect("a code"));
+        let printed = printed(&format!("sipcodes analyze --format json {}", command.trim_end_matches('`')));
+        let document: serde_json::Value = serde_json::from_str(&printed).expect("JSON");
+        let rows = ["calls", "registrations"].iter().filter_map(|kind| document[kind].as_array()).flatten();
+        let codes: Vec<u64> = rows.filter_map(|row| row["code"].as_u64()).collect();
+        assert!(codes.iter().any(|code| (low..=high).contains(code)), "{row}\ngives {codes:?}");
+        seen += 1;
+    }
+    assert!(seen >= 10, "only {seen} rows name a capture");
+}
+
+#[test]
 fn every_capture_has_a_line_in_the_readme_of_testdata() {
     let folder = root().join("testdata");
     let readme = fs::read_to_string(folder.join("README.md")).expect("the README of testdata");
