@@ -96,6 +96,8 @@ pub(crate) fn invite(ms: i64, frame: u64) -> CallFact {
         icmp: None,
         bye_refused: None,
         linked: Vec::new(),
+        media: None,
+        audio: None,
         timeline: vec![step(ms, 2002, frame)],
     }
 }

@@ -753,6 +753,8 @@ impl Call {
             icmp: self.icmp,
             bye_refused: bye.and_then(|bye| bye.refused),
             linked: Vec::new(),
+            media: None,
+            audio: None,
             timeline,
             from: self.from.clone(),
             to: self.to.clone(),

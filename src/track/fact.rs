@@ -1,11 +1,15 @@
 //! What tracking says in the end: how a call or a registration went. Knows nothing of how it is printed.
 
+mod media;
+
 use std::time::Duration;
 
 use crate::codes::{Category, Code};
 use crate::event::Path;
 use crate::packet::Place;
 use crate::time::Timestamp;
+
+pub use media::{Audio, BoundBy, Digit, Heard, MediaFact, Quality, Reported, StreamFact, VoipMetrics};
 
 /// One thing that tracking has settled.
 #[derive(Clone, Debug)]
@@ -221,6 +225,10 @@ pub struct CallFact {
     pub bye_refused: Option<Code>,
     /// Other legs of the same call, in the order in which they were found.
     pub linked: Vec<Link>,
+    /// Its RTP; `None` where none was captured.
+    pub media: Option<Box<MediaFact>>,
+    /// Who was to be heard; `None` where it was not answered, or the captures hold no RTP at all.
+    pub audio: Option<Audio>,
     /// The whole life.
     pub timeline: Vec<Step>,
 }

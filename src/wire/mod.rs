@@ -12,6 +12,7 @@ pub mod link;
 mod mpls;
 pub mod offer;
 mod ppp;
+pub mod rtp;
 pub mod sctp;
 pub mod sdp;
 pub mod sip;
