@@ -1262,6 +1262,26 @@ fn registrations() {
           1011 active cause=-",
         ),
         (
+            "a restarted phone that says which device it is",
+            99.0,
+            "0 a>r REGISTER contact=<sip:alice@192.0.2.1>;+sip.instance=\"<urn:uuid:a0>\" expires=60 via=1
+          0.1 r>a 200/REGISTER via=1 cseq=1
+          30 a>r REGISTER id=d contact=<sip:alice@192.0.2.1>;+sip.instance=\"<urn:uuid:A0>\" expires=600 via=2
+          30.1 r>a 200/REGISTER id=d via=2 cseq=1",
+            "1011 active cause=replaced
+          1011 active cause=-",
+        ),
+        (
+            "two devices at one address",
+            99.0,
+            "0 a>r REGISTER contact=<sip:alice@192.0.2.1>;+sip.instance=\"<urn:uuid:a0>\" expires=60 via=1
+          0.1 r>a 200/REGISTER via=1 cseq=1
+          30 a>r REGISTER id=d contact=<sip:alice@192.0.2.1>;+sip.instance=\"<urn:uuid:b0>\" expires=600 via=2
+          30.1 r>a 200/REGISTER id=d via=2 cseq=1",
+            "1013 cause=expired
+          1011 active cause=-",
+        ),
+        (
             "two devices on one address-of-record",
             99.0,
             "0 a>r REGISTER contact=<sip:alice@192.0.2.1> expires=60 via=1

@@ -10,7 +10,7 @@ use super::transaction::{Digest, Moment, Seen, TIMER_B, owned};
 use crate::codes::{Category, Code};
 use crate::event::Path;
 use crate::time::Timestamp;
-use crate::wire::sip::{ContactValue, Message, StartLine, address_key, text, uri_host};
+use crate::wire::sip::{ContactValue, Message, NameAddr, StartLine, address_key, text, uri_host};
 
 /// RFC 3261 10.2.1.1: what a registrar grants where neither side says.
 const DEFAULT_LIFETIME: u32 = 3600;
@@ -35,7 +35,7 @@ impl Wish {
                 ContactValue::Star => return Self::RemoveAll,
                 ContactValue::Addr(ref addr) => {
                     let seconds = contact.expires().or(lifetime).unwrap_or(DEFAULT_LIFETIME);
-                    contacts.push((Contact::of(addr.uri), seconds));
+                    contacts.push((Contact::of(addr), seconds));
                 }
             }
         }
@@ -56,12 +56,31 @@ impl Wish {
 struct Contact {
     uri: Box<str>,
     key: Box<str>,
+    /// Which device it says it is (RFC 5626 4.1): two that say different things are no restart of one phone, even at one
+    /// address.
+    instance: Box<str>,
 }
 
 impl Contact {
-    fn of(uri: &[u8]) -> Self {
-        Self { uri: text(uri).into(), key: address_key(uri).into() }
+    fn of(addr: &NameAddr<'_>) -> Self {
+        let instance = addr.params.get("+sip.instance").unwrap_or_default();
+        Self {
+            uri: text(addr.uri).into(),
+            key: address_key(addr.uri).into(),
+            instance: text(&instance.to_ascii_lowercase()).into(),
+        }
     }
+
+    fn holder(&self) -> Holder {
+        Holder { key: self.key.clone(), instance: self.instance.clone() }
+    }
+}
+
+/// What tells a phone that restarted from another phone: the contact as compared, and the device.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub(super) struct Holder {
+    key: Box<str>,
+    instance: Box<str>,
 }
 
 /// A contact that the registrar granted.
@@ -125,7 +144,7 @@ pub(super) struct Registration {
 }
 
 /// What a message changed that others must hear of: these contacts are bound here now.
-pub(super) type Bound = Vec<Box<str>>;
+pub(super) type Bound = Vec<Holder>;
 
 impl Registration {
     /// More contacts than one device registers.
@@ -335,7 +354,7 @@ impl Registration {
                     }
                     self.expires = Some(seconds);
                     self.replaced = false;
-                    bound.push(contact.key.clone());
+                    bound.push(contact.holder());
                 }
             }
             Some(Wish::RemoveAll) => self.bindings.clear(),
@@ -366,11 +385,11 @@ impl Registration {
         bound
     }
 
-    /// Another Call-ID registered this contact: what was granted here lives on there.
-    pub(super) fn on_replaced(&mut self, contact_key: &str, at: Timestamp) {
+    /// Another Call-ID registered this contact of the same device: what was granted here lives on there.
+    pub(super) fn on_replaced(&mut self, holder: &Holder, at: Timestamp) {
         self.lapse(at);
         let before = self.bindings.len();
-        self.bindings.retain(|binding| *binding.contact.key != *contact_key);
+        self.bindings.retain(|binding| binding.contact.holder() != *holder);
         if self.bindings.len() < before && self.bindings.is_empty() && self.code == Some(Code::REGISTERED) {
             self.replaced = true;
         }

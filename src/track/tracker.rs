@@ -586,12 +586,12 @@ impl Tracker {
             return;
         }
         let aor = text(registration.aor_key().as_bytes());
-        for contact in bound {
-            let holder = self.holders.insert(self.digest.of((&aor, &contact)), slot);
-            if let Some(before) = holder.filter(|before| *before != slot)
+        for holder in bound {
+            let before = self.holders.insert(self.digest.of((&aor, &holder)), slot);
+            if let Some(before) = before.filter(|before| *before != slot)
                 && let Some(registration) = self.registrations.get_mut(before)
             {
-                registration.on_replaced(&contact, arrival.event.at);
+                registration.on_replaced(&holder, arrival.event.at);
             }
         }
     }
