@@ -3,6 +3,8 @@
 use std::fmt;
 use std::time::Duration;
 
+use jiff::fmt::temporal::DateTimePrinter;
+
 /// An instant of capture time: nanoseconds since 1970-01-01T00:00:00Z.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, serde::Deserialize)]
 pub struct Timestamp(i64);
@@ -89,11 +91,22 @@ pub struct Rfc3339 {
     digits: u8,
 }
 
+impl Rfc3339 {
+    /// Appends it: what [`Display`](fmt::Display) writes, for those who print millions.
+    pub fn push_to(&self, text: &mut String) {
+        // Every i64 of nanoseconds (years 1677 to 2262) is a jiff timestamp.
+        let at = jiff::Timestamp::new(self.at.0.div_euclid(1_000_000_000), self.at.0.rem_euclid(1_000_000_000) as i32);
+        let at = at.unwrap_or(jiff::Timestamp::UNIX_EPOCH);
+        // Writing to a String cannot fail.
+        let _ = DateTimePrinter::new().precision(Some(self.digits)).print_timestamp(&at, text);
+    }
+}
+
 impl fmt::Display for Rfc3339 {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        // Every i64 of nanoseconds (years 1677 to 2262) is a jiff timestamp.
-        let at = jiff::Timestamp::from_nanosecond(i128::from(self.at.0)).unwrap_or(jiff::Timestamp::UNIX_EPOCH);
-        write!(f, "{at:.*}", usize::from(self.digits))
+        let mut text = String::with_capacity(30);
+        self.push_to(&mut text);
+        f.write_str(&text)
     }
 }
 

@@ -30,6 +30,7 @@ const DOORS: &[(&str, &[&str])] = &[
     ("zstd", &["capture/unpack.rs"]),
     ("etherparse", &["wire/ip.rs", "wire/link.rs"]),
     ("rsip", &["wire/sip/typed.rs"]),
+    ("itoa", &["render/"]),
     ("jiff", &["time.rs"]),
     ("comfy_table", &["render/"]),
     ("csv", &["render/csv.rs", "render/codes.rs", "app/marks.rs"]),

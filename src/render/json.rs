@@ -6,7 +6,7 @@ use std::io::{self, Write};
 
 use serde_json::{Map, Value, json};
 
-use crate::render::{Render, Waiting, is_hidden};
+use crate::render::{Render, Waiting, is_hidden, is_plain_without};
 use crate::report::summary::Tallied;
 use crate::report::{CaptureRow, Cell, Column, Columns, Kind, Row, SCHEMA_NAME, Summary, Totals};
 
@@ -138,20 +138,32 @@ fn push_row<R>(text: &mut String, kind: Option<Kind>, columns: &[&Column<R>], ro
         if index > 0 || kind.is_some() {
             text.push(',');
         }
-        push_text(text, column.key);
-        text.push(':');
+        push_key(text, column.key);
         push_cell(text, &(column.cell)(row));
     }
     text.push('}');
+}
+
+/// A key of ours: none of its characters needs an escape.
+fn push_key(text: &mut String, key: &str) {
+    text.push('"');
+    text.push_str(key);
+    text.push_str("\":");
 }
 
 fn push_cell(text: &mut String, cell: &Cell<'_>) {
     // Writing to a String cannot fail.
     let _ = match cell {
         Cell::Unknown => text.write_str("null"),
-        Cell::Integer(_) | Cell::Seconds(_) | Cell::Flag(_) => write!(text, "{cell}"),
+        Cell::Flag(flag) => text.write_str(if *flag { "true" } else { "false" }),
+        Cell::Integer(number) => text.write_str(itoa::Buffer::new().format(*number)),
+        Cell::Seconds(seconds) => write!(text, "{seconds}"),
         // None of these characters needs an escape.
-        Cell::Time(_) | Cell::Address(_) => write!(text, "\"{cell}\""),
+        Cell::Time(time) => {
+            push_quoted(text, |text| time.push_to(text));
+            Ok(())
+        }
+        Cell::Address(address) => write!(text, "\"{address}\""),
         Cell::Text(characters) => {
             push_text(text, characters);
             Ok(())
@@ -184,15 +196,28 @@ fn push_cell(text: &mut String, cell: &Cell<'_>) {
             text.push('[');
             for (index, step) in timeline.moments().enumerate() {
                 text.push_str(if index > 0 { "," } else { "" });
-                let _ = write!(text, "{{\"time\":\"{}\",\"code\":{},\"status\":", step.time, step.code);
+                text.push_str("{\"time\":");
+                push_quoted(text, |text| step.time.push_to(text));
+                text.push_str(",\"code\":");
+                text.push_str(itoa::Buffer::new().format(step.code));
+                text.push_str(",\"status\":");
                 push_optional(text, step.status);
                 text.push_str(",\"file\":");
                 push_text(text, step.file);
-                let _ = write!(text, ",\"frame\":{}}}", step.frame);
+                text.push_str(",\"frame\":");
+                text.push_str(itoa::Buffer::new().format(step.frame));
+                text.push('}');
             }
             text.write_char(']')
         }
     };
+}
+
+/// What needs no escape, in quotes.
+fn push_quoted(text: &mut String, push: impl FnOnce(&mut String)) {
+    text.push('"');
+    push(text);
+    text.push('"');
 }
 
 fn push_optional(text: &mut String, optional: Option<&str>) {
@@ -205,8 +230,7 @@ fn push_optional(text: &mut String, optional: Option<&str>) {
 /// A JSON string. JSON itself asks for C0 controls to be escaped; DEL, C1 and what turns text unseen are too, since
 /// this may reach a terminal. A reader gets the same characters back.
 fn push_text(text: &mut String, characters: &str) {
-    // Nearly every string of nearly every capture.
-    if !characters.chars().any(|c| is_hidden(c) || matches!(c, '"' | '\\')) {
+    if is_plain_without(characters, *b"\"\\") {
         text.push('"');
         text.push_str(characters);
         text.push('"');

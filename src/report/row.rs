@@ -115,9 +115,11 @@ impl fmt::Display for Seconds {
     // From whole nanoseconds: a float would print 0.30000000000000004 here and there.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let digits = usize::from(self.digits);
-        let unit = 10_u128.pow(9 - u32::from(self.digits));
-        let per_second = 10_u128.pow(u32::from(self.digits));
-        let units = (self.span.as_nanos() + unit / 2) / unit;
+        let unit = 10_u64.pow(9 - u32::from(self.digits));
+        let per_second = 10_u64.pow(u32::from(self.digits));
+        // Spans of captures are differences of an i64's nanoseconds.
+        let nanos = u64::try_from(self.span.as_nanos()).unwrap_or(u64::MAX - unit);
+        let units = nanos.saturating_add(unit / 2) / unit;
         let (whole, rest) = (units / per_second, units % per_second);
         if rest == 0 {
             return write!(f, "{whole}.0");
