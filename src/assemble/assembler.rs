@@ -285,8 +285,8 @@ impl Transports {
             self.hep(around, &hep, issues, sink);
         } else if let Some(sctp) = sctp_over_udp(udp) {
             self.sctp(around, &sctp, issues, sink);
-        } else if looks_like_sip(udp.to_ip_end) {
-            self.sip_over_udp(around, udp, issues, sink);
+        } else if self.sip_over_udp(around, udp, issues, sink) {
+            // A message, and nothing else.
         } else if let Some(name) = ip::tunnel_of_ports(udp) {
             issues.add(around.stamp.place, Cause::NotDecoded(name), udp.to_ip_end.len() as u64);
         } else {
@@ -298,11 +298,20 @@ impl Transports {
         None
     }
 
-    fn sip_over_udp(&mut self, around: &Around, udp: &Udp<'_>, issues: &mut Issues, sink: &mut impl FnMut(Event<'_>)) {
+    /// Whether it is SIP.
+    fn sip_over_udp(
+        &mut self,
+        around: &Around,
+        udp: &Udp<'_>,
+        issues: &mut Issues,
+        sink: &mut impl FnMut(Event<'_>),
+    ) -> bool {
         // A UDP length that ends in the middle of the message is wrong, the IP length then knows better.
         let ends_early = udp.payload.len() < udp.to_ip_end.len() && !matches!(frame(udp.payload), Frame::Message(_));
         let payload = if ends_early { udp.to_ip_end } else { udp.payload };
-        let Some(message) = Message::parse(payload) else { return };
+        let Some(message) = Message::parse(payload) else {
+            return payload.len() < udp.to_ip_end.len() && looks_like_sip(udp.to_ip_end);
+        };
         let Around { stamp, missing, .. } = *around;
         if missing > 0 {
             issues.add(stamp.place, Cause::CutShort, missing as u64);
@@ -314,6 +323,7 @@ impl Transports {
         let path = Path { src, dst, transport: Transport::Udp };
         self.lag = 0;
         sink(Event { at: stamp.at, place: stamp.place, path, duplicate, what: What::Sip(message) });
+        true
     }
 
     #[cold]

@@ -21,7 +21,7 @@ const WAYS: usize = 8;
 /// The packets of the last moments. Of fixed size: the oldest of a set makes room, so no packet costs an allocation.
 #[derive(Debug)]
 pub(super) struct Duplicates {
-    sets: Box<[[Seen; WAYS]]>,
+    sets: Box<[Set]>,
     seed: u64,
     hasher: FixedState,
 }
@@ -33,12 +33,39 @@ pub(super) struct Recent {
     packets: Vec<(u64, usize, Timestamp)>,
 }
 
-/// A packet that was seen; of length zero where none was.
+/// Packets whose hashes fall together. These hashes lie side by side: nearly always they are all that is looked at.
+#[derive(Clone, Copy, Debug, Default)]
+struct Set {
+    /// Zero where there is no packet.
+    hashes: [u64; WAYS],
+    seen: [Seen; WAYS],
+    /// Which one makes room next: they came one after another, so it is the oldest.
+    next: usize,
+}
+
+/// What else is known of a packet that was seen.
 #[derive(Clone, Copy, Debug, Default)]
 struct Seen {
-    hash: u64,
     len: usize,
     at: Timestamp,
+}
+
+impl Set {
+    fn packets(&self) -> impl Iterator<Item = (u64, Seen)> {
+        self.hashes.into_iter().zip(self.seen).filter(|(hash, _)| *hash != 0)
+    }
+
+    fn find(&mut self, hash: u64) -> Option<&mut Seen> {
+        let way = self.hashes.iter().position(|of| *of == hash)?;
+        self.seen.get_mut(way)
+    }
+
+    fn put(&mut self, hash: u64, seen: Seen) {
+        if let (Some(oldest), Some(of)) = (self.hashes.get_mut(self.next), self.seen.get_mut(self.next)) {
+            (*oldest, *of) = (hash, seen);
+        }
+        self.next = (self.next + 1) % WAYS;
+    }
 }
 
 impl Duplicates {
@@ -48,16 +75,16 @@ impl Duplicates {
     }
 
     fn seeded(seed: u64) -> Self {
-        let sets = vec![[Seen::default(); WAYS]; SETS].into_boxed_slice();
+        let sets = vec![Set::default(); SETS].into_boxed_slice();
         Self { sets, seed, hasher: FixedState::with_seed(seed) }
     }
 
     /// Those of the last moments.
     pub(super) fn recent(&self) -> Recent {
-        let seen = || self.sets.iter().flatten().filter(|seen| seen.len > 0);
-        let last = seen().map(|seen| seen.at).max().unwrap_or_default();
-        let packets = seen().filter(|seen| last.since(seen.at) <= WINDOW);
-        Recent { seed: self.seed, packets: packets.map(|seen| (seen.hash, seen.len, seen.at)).collect() }
+        let seen = || self.sets.iter().flat_map(Set::packets);
+        let last = seen().map(|(_, seen)| seen.at).max().unwrap_or_default();
+        let packets = seen().filter(|(_, seen)| last.since(seen.at) <= WINDOW);
+        Recent { seed: self.seed, packets: packets.map(|(hash, seen)| (hash, seen.len, seen.at)).collect() }
     }
 
     /// Goes on where another one was.
@@ -68,14 +95,13 @@ impl Duplicates {
         }
         *self = Self::seeded(recent.seed);
         for &(hash, len, at) in &recent.packets {
-            let free = self.set(hash).and_then(|set| set.iter_mut().find(|seen| seen.len == 0));
-            if let Some(free) = free {
-                *free = Seen { hash, len, at };
+            if let Some(set) = self.set(hash) {
+                set.put(hash, Seen { len, at });
             }
         }
     }
 
-    fn set(&mut self, hash: u64) -> Option<&mut [Seen; WAYS]> {
+    fn set(&mut self, hash: u64) -> Option<&mut Set> {
         self.sets.get_mut(usize::try_from(hash >> 32).unwrap_or(0) % SETS)
     }
 
@@ -91,26 +117,26 @@ impl Duplicates {
         let mut hasher = self.hasher.build_hasher();
         for end in [src, dst] {
             match end.ip() {
-                std::net::IpAddr::V4(ip) => hasher.write_u32(ip.to_bits()),
-                std::net::IpAddr::V6(ip) => hasher.write_u128(ip.to_bits()),
+                std::net::IpAddr::V4(ip) => hasher.write_u64(u64::from(ip.to_bits()) << 16 | u64::from(end.port())),
+                std::net::IpAddr::V6(ip) => {
+                    hasher.write_u128(ip.to_bits());
+                    hasher.write_u16(end.port());
+                }
             }
-            hasher.write_u16(end.port());
         }
         hasher.write_u32(id.unwrap_or(0));
         hasher.write(payload);
-        let hash = hasher.finish();
+        let hash = hasher.finish().max(1);
         let window = if id.is_some() { WINDOW } else { WINDOW_WITHOUT_ID };
         let Some(set) = self.set(hash) else { return false };
-        let (len, now) = (payload.len(), Seen { hash, len: payload.len(), at });
-        if let Some(seen) = set.iter_mut().find(|seen| seen.hash == hash && seen.len == len && len > 0) {
+        let now = Seen { len: payload.len(), at };
+        if let Some(seen) = set.find(hash).filter(|seen| seen.len == now.len) {
             // Merged captures step back in time, so the copy may be the earlier one.
             let apart = at.since(seen.at).max(seen.at.since(at));
             *seen = now;
             return apart <= window;
         }
-        if let Some(oldest) = set.iter_mut().min_by_key(|seen| (seen.len > 0, seen.at)) {
-            *oldest = now;
-        }
+        set.put(hash, now);
         false
     }
 }

@@ -243,6 +243,15 @@ impl Stream {
                 }
                 continue;
             }
+            // Nearly all messages come whole, and then their head is read but once.
+            if self.progress.is_fresh()
+                && let Some(message) = Message::parse_whole(rest).filter(|message| self.believes(message))
+            {
+                (self.kind, self.spoke, self.passed) = (Kind::Sip, true, 0);
+                taken += message.raw().len();
+                emit(stamp, Inside::Stream, message);
+                continue;
+            }
             taken += match frame_on(rest, &mut self.progress) {
                 Frame::NeedMore => break,
                 Frame::KeepAlive(len) => len.max(1),
@@ -265,11 +274,7 @@ impl Stream {
                     }
                 },
                 Frame::Message(len) => match rest.get(..len).and_then(Message::parse) {
-                    // A start line in the middle of nowhere may be a body's (message/sipfrag): what follows
-                    // it must show that it is a message.
-                    Some(message)
-                        if self.kind != Kind::Searching || message.call_id().is_some() || message.cseq().is_some() =>
-                    {
+                    Some(message) if self.believes(&message) => {
                         (self.kind, self.spoke, self.passed) = (Kind::Sip, true, 0);
                         emit(stamp, Inside::Stream, message);
                         len.max(1)
@@ -279,6 +284,12 @@ impl Stream {
             };
         }
         taken.min(bytes.len())
+    }
+
+    /// A start line in the middle of nowhere may be a body's (message/sipfrag): what follows it must show that it is a
+    /// message.
+    fn believes(&self, message: &Message<'_>) -> bool {
+        self.kind != Kind::Searching || message.call_id().is_some() || message.cseq().is_some()
     }
 
     /// Takes frames of a WebSocket, from now on.

@@ -200,9 +200,11 @@ impl Captures {
             let (Some(Slot::Open(reader)), Some(info)) = (self.slots.get_mut(index), self.infos.get_mut(index)) else {
                 continue;
             };
-            let mut log =
-                Log { file: index as u32, info, troubles: &mut self.troubles, issues, secrets: self.secrets.as_ref() };
-            match reader.advance(&mut log) {
+            let next = reader.step().or_else(|| {
+                let (troubles, secrets) = (&mut self.troubles, self.secrets.as_ref());
+                reader.advance(&mut Log { file: index as u32, info, troubles, issues, secrets })
+            });
+            match next {
                 // The common case: the capture is alone, or still the earliest.
                 Some(at) if self.waiting.peek().is_none_or(|Reverse(other)| (at, index) < *other) => {
                     return Some(index);

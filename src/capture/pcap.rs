@@ -5,7 +5,7 @@ use std::cmp::min;
 
 use byteorder_slice::{BigEndian, ByteOrder, LittleEndian};
 use pcap_file::Endianness;
-use pcap_file::pcap::{PcapHeader, PcapTsResolution, RawPcapPacket};
+use pcap_file::pcap::{PcapHeader, PcapTsResolution};
 
 use super::framing::{Found, Frame, Framing, Origin, Plausible, RECORD_LIMIT, SEARCH_LIMIT};
 use crate::packet::LinkType;
@@ -112,10 +112,8 @@ impl Pcap {
 
     #[inline]
     fn record<B: ByteOrder>(&mut self, bytes: &[u8], frame: &mut Frame) -> Found {
-        let head = match RawPcapPacket::from_slice::<B>(bytes) {
-            Ok((_, raw)) if bytes.len() - self.head.min(bytes.len()) >= raw.incl_len as usize => {
-                Head { seconds: raw.ts_sec, fraction: raw.ts_frac, included: raw.incl_len, original: raw.orig_len }
-            }
+        let head = match Head::read::<B>(bytes) {
+            Some(head) if bytes.len() >= self.head.saturating_add(head.included as usize) => head,
             _ => return self.unframed::<B>(bytes),
         };
         let news = self.last.is_none();

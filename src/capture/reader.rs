@@ -44,6 +44,8 @@ pub(super) struct Reader {
     head: Frame,
     data: usize,
     waiting: bool,
+    /// What `step` found instead of a packet.
+    aside: Option<Found>,
     damages: u64,
     untold: u64,
 }
@@ -84,35 +86,56 @@ impl Reader {
             head: Frame::NONE,
             data: 0,
             waiting: false,
+            aside: None,
             damages: 0,
             untold: 0,
         }
     }
 
-    /// Reads up to the next packet and tells its time; `None` at the end.
+    /// Steps to the next packet and tells its time, where that packet is all there is: nearly always. `None` leaves it
+    /// to `advance` to find out what there is instead.
     #[inline]
+    pub(super) fn step(&mut self) -> Option<Timestamp> {
+        let found = match &mut self.format {
+            Format::Pcap(pcap) => pcap.decode(self.buffer.filled(), &mut self.head),
+            Format::Pcapng(pcapng) => pcapng.decode(self.buffer.filled(), &mut self.head),
+            Format::Unknown | Format::Done => return None,
+        };
+        if !matches!(found, Found::Packet) || self.head.overrun {
+            self.aside = Some(found);
+            return None;
+        }
+        Some(self.take())
+    }
+
+    /// Takes the packet that was decoded.
+    #[inline]
+    fn take(&mut self) -> Timestamp {
+        self.frame += 1;
+        self.data = self.buffer.consume(self.head.used as usize) + self.head.from as usize;
+        self.waiting = true;
+        self.head.at
+    }
+
+    /// Reads up to the next packet and tells its time; `None` at the end.
     pub(super) fn advance(&mut self, log: &mut Log<'_>) -> Option<Timestamp> {
         loop {
-            let found = match &mut self.format {
-                Format::Pcap(pcap) => pcap.decode(self.buffer.filled(), &mut self.head),
-                Format::Pcapng(pcapng) => pcapng.decode(self.buffer.filled(), &mut self.head),
-                Format::Unknown => {
-                    self.recognise(log);
-                    continue;
+            match self.aside.take() {
+                Some(Found::Packet) => {
+                    let at = self.take();
+                    log.issues.add(self.place(log.file), Cause::Record("packet longer than its block"), 0);
+                    return Some(at);
                 }
+                Some(other) => self.settle(&other, log),
+                None => {}
+            }
+            match self.format {
+                Format::Unknown => self.recognise(log),
                 Format::Done => return None,
-            };
-            match found {
-                Found::Packet => {
-                    self.frame += 1;
-                    self.data = self.buffer.consume(self.head.used as usize) + self.head.from as usize;
-                    self.waiting = true;
-                    if self.head.overrun {
-                        log.issues.add(self.place(log.file), Cause::Record("packet longer than its block"), 0);
-                    }
-                    return Some(self.head.at);
-                }
-                other => self.settle(&other, log),
+                Format::Pcap(_) | Format::Pcapng(_) => {}
+            }
+            if let Some(at) = self.step() {
+                return Some(at);
             }
         }
     }

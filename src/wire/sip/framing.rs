@@ -29,12 +29,20 @@ pub enum Frame {
 }
 
 /// What [`frame_on`] learnt about a message that was not yet whole, so that it need not look again.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Progress {
     /// Up to here there is no blank line.
     scanned: usize,
     /// The length of the whole message, once the head is.
     whole: Option<usize>,
+}
+
+impl Progress {
+    /// Whether nothing of the message was looked at before.
+    #[must_use]
+    pub fn is_fresh(&self) -> bool {
+        *self == Self::default()
+    }
 }
 
 /// Looks at the head of the stream.
@@ -128,7 +136,7 @@ fn opening(bytes: &[u8]) -> Opening {
     let end = memchr(b'\n', line);
     let line = end.and_then(|end| line.get(..end)).unwrap_or(line);
     // The same for whole lines and for beginnings of them, or it would matter where a segment was cut.
-    if line.iter().any(|byte| is_binary(*byte)) {
+    if has_binary(line) {
         return Opening::No;
     }
     match end {
@@ -142,6 +150,11 @@ fn opening(bytes: &[u8]) -> Opening {
 /// Bytes that no line of a head and no line of text has.
 const fn is_binary(byte: u8) -> bool {
     byte.is_ascii_control() && !matches!(byte, b'\t' | b'\r' | b'\n')
+}
+
+/// Whether any byte is binary. Looks at all of them, without a branch for each.
+pub(super) fn has_binary(line: &[u8]) -> bool {
+    line.iter().fold(false, |any, byte| any | is_binary(*byte))
 }
 
 /// How many bytes to skip to the next place where a message may begin, at least one. `inside`: a message may begin in

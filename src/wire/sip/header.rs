@@ -32,7 +32,18 @@ pub(super) fn is_token(byte: u8) -> bool {
 
 /// Without the white space at both ends, folds included.
 #[inline]
-pub(super) const fn trim(mut bytes: &[u8]) -> &[u8] {
+pub(super) const fn trim(bytes: &[u8]) -> &[u8] {
+    match bytes {
+        // What blanks part has none at its ends: most of what comes here.
+        [first, .., last] if *first > b' ' && *last > b' ' => bytes,
+        // ` value\r`, as a header line without its line end has it.
+        [b' ', inner @ .., b'\r'] => trim_all(inner),
+        _ => trim_all(bytes),
+    }
+}
+
+#[inline]
+const fn trim_all(mut bytes: &[u8]) -> &[u8] {
     while let [first, rest @ ..] = bytes
         && is_blank(*first)
     {
@@ -258,7 +269,8 @@ impl<'a> Params<'a> {
     /// One parameter, perhaps without a name, and whether its quotes are closed.
     fn step(&mut self) -> Option<(&'a [u8], ParamValue<'a>, bool)> {
         let [b';', rest @ ..] = self.rest else { return None };
-        let name_len = memchr2(b';', b'=', rest).unwrap_or(rest.len());
+        // Names have a handful of bytes: fewer than a call of `memchr2` costs.
+        let name_len = rest.iter().position(|byte| matches!(byte, b';' | b'=')).unwrap_or(rest.len());
         let (name, tail) = rest.split_at_checked(name_len)?;
         let [b'=', after @ ..] = tail else {
             self.rest = tail;
@@ -275,15 +287,18 @@ impl<'a> Params<'a> {
             [b'<', ..] => (memchr(b'>', after).and_then(|end| after.split_at_checked(end + 1)), true),
             _ => (None, true),
         };
-        let (value, tail) = match inner {
-            Some((value, tail)) => (value, tail),
+        let value = match inner {
+            Some((value, tail)) => {
+                self.rest = memchr(b';', tail).and_then(|at| tail.get(at..)).unwrap_or_default();
+                value
+            }
             None => {
                 let end = memchr(b';', after).unwrap_or(after.len());
                 let (value, tail) = after.split_at_checked(end)?;
-                (trim(value.strip_prefix(b"\"").unwrap_or(value)), tail)
+                self.rest = tail;
+                trim(value.strip_prefix(b"\"").unwrap_or(value))
             }
         };
-        self.rest = memchr(b';', tail).and_then(|at| tail.get(at..)).unwrap_or_default();
         Some((trim(name), Some(value), closed))
     }
 }
@@ -387,6 +402,30 @@ impl<'a> NameAddr<'a> {
     pub fn tag(&self) -> Option<&'a [u8]> {
         self.params.get("tag").filter(|tag| !tag.is_empty())
     }
+
+    /// The tag of a whole value, without reading the rest where it is written as usual: `"Display" <uri>;tag=token`,
+    /// perhaps without the display name or the tag. A test holds it equal to `parse(value).tag()`.
+    pub(super) fn tag_of(value: &'a [u8]) -> Option<&'a [u8]> {
+        let address = match value {
+            [b'"', quoted @ ..] => {
+                let behind = closing_quote(quoted).and_then(|end| quoted.get(end + 1..)).unwrap_or_default();
+                behind.strip_prefix(b" ").unwrap_or(behind)
+            }
+            _ => value,
+        };
+        if let [b'<', inner @ ..] = address
+            && let Some(end) = memchr(b'>', inner)
+        {
+            let params = inner.get(end + 1..).unwrap_or_default();
+            match params.strip_prefix(b";tag=") {
+                Some([]) => {}
+                Some(tag) if tag.iter().all(|byte| is_token(*byte)) => return Some(tag),
+                None if params.is_empty() => return None,
+                _ => return Params::parse(params).get("tag").filter(|tag| !tag.is_empty()),
+            }
+        }
+        Self::parse(value).tag()
+    }
 }
 
 /// The first `<` outside quotes; quotes that nobody closes are none.
@@ -447,12 +486,17 @@ impl<'a> Via<'a> {
 
 /// `SIP / 2.0 / UDP host:port` → transport, sent-by, whether protocol and version are SIP's own.
 fn sent_protocol(value: &[u8]) -> Option<(&[u8], &[u8], bool)> {
-    let (protocol, rest) = split_around(value, memchr(b'/', value)?);
-    let (version, rest) = split_around(rest, memchr(b'/', rest)?);
+    let (rest, clean) = match value.strip_prefix(b"SIP/2.0/") {
+        Some(rest) => (rest, true),
+        None => {
+            let (protocol, rest) = split_around(value, memchr(b'/', value)?);
+            let (version, rest) = split_around(rest, memchr(b'/', rest)?);
+            (rest, trim(protocol).eq_ignore_ascii_case(b"SIP") && trim(version) == b"2.0")
+        }
+    };
     let rest = trim(rest);
     let end = rest.iter().position(|byte| is_blank(*byte)).unwrap_or(rest.len());
     let (transport, sent_by) = rest.split_at_checked(end)?;
-    let clean = trim(protocol).eq_ignore_ascii_case(b"SIP") && trim(version) == b"2.0";
     Some((transport, trim(sent_by), clean))
 }
 

@@ -4,11 +4,12 @@
 use memchr::{memchr, memchr_iter};
 
 use super::defects::Defects;
+use super::framing::{MAX_BODY, MAX_HEAD, has_binary};
 use super::header::{
     ContactValue, Cseq, Headers, Lines, NameAddr, ReasonValue, Via, comma_list, is_field, long_name, number,
     split_name, trim,
 };
-use super::start::{FoundStart, Method, StartLine, junk_len, start_line};
+use super::start::{Method, StartLine, junk_len, start_line};
 
 /// A message, borrowed. Everything the trackers ask for at every message was found in the one pass of `parse`.
 #[derive(Clone, Debug)]
@@ -32,6 +33,7 @@ pub struct Message<'a> {
     content_length: Option<usize>,
     content_type: Option<&'a [u8]>,
     user_agent: Option<&'a [u8]>,
+    names: Names,
     defects: Defects,
 }
 
@@ -53,9 +55,10 @@ enum Known {
 
 #[inline]
 fn known(name: &[u8]) -> Known {
-    let is = |long: &[u8], known| if name.eq_ignore_ascii_case(long) { known } else { Known::Unasked };
+    // Nearly everybody writes them as RFC 3261 does: then one comparison of a few registers is enough.
+    let is = |long: &[u8], known| if name == long || name.eq_ignore_ascii_case(long) { known } else { Known::Unasked };
     match name {
-        [letter] => match letter | 0x20 {
+        [letter] => match letter.to_ascii_lowercase() {
             b'i' => Known::CallId,
             b'f' => Known::From,
             b't' => Known::To,
@@ -65,20 +68,44 @@ fn known(name: &[u8]) -> Known {
             b'c' => Known::ContentType,
             _ => Known::Unasked,
         },
-        [_, _] => is(b"to", Known::To),
-        [_, _, _] => is(b"via", Known::Via),
-        [b'c' | b'C', _, _, _] => is(b"cseq", Known::Cseq),
-        [_, _, _, _] => is(b"from", Known::From),
-        [_, _, _, _, _, _] => is(b"server", Known::Server),
-        [b'e' | b'E', _, _, _, _, _, _] => is(b"expires", Known::Expires),
-        [_, b'a' | b'A', _, _, _, _, _] => is(b"call-id", Known::CallId),
-        [_, _, _, _, _, _, _] => is(b"contact", Known::Contact),
-        _ => match name.len() {
-            10 => is(b"user-agent", Known::UserAgent),
-            12 => is(b"content-type", Known::ContentType),
-            14 => is(b"content-length", Known::ContentLength),
-            _ => Known::Unasked,
-        },
+        [b't' | b'T', _] => is(b"To", Known::To),
+        [b'v' | b'V', _, _] => is(b"Via", Known::Via),
+        [b'c' | b'C', _, _, _] => is(b"CSeq", Known::Cseq),
+        [b'f' | b'F', _, _, _] => is(b"From", Known::From),
+        [b's' | b'S', _, _, _, _, _] => is(b"Server", Known::Server),
+        [b'e' | b'E', _, _, _, _, _, _] => is(b"Expires", Known::Expires),
+        [b'c' | b'C', b'a' | b'A', _, _, _, _, _] => is(b"Call-ID", Known::CallId),
+        [b'c' | b'C', _, _, _, _, _, _] => is(b"Contact", Known::Contact),
+        [b'u' | b'U', ..] if name.len() == 10 => is(b"User-Agent", Known::UserAgent),
+        [b'c' | b'C', ..] if name.len() == 12 => is(b"Content-Type", Known::ContentType),
+        [b'c' | b'C', ..] if name.len() == 14 => is(b"Content-Length", Known::ContentLength),
+        _ => Known::Unasked,
+    }
+}
+
+/// Which header names a head may have: each stands for one bit of 64, by its length and the letters at both ends. Most
+/// of what is asked for is in hardly any message, and then nothing is read to say so.
+#[derive(Clone, Copy, Debug, Default)]
+struct Names(u64);
+
+impl Names {
+    #[inline]
+    fn bit(name: &[u8]) -> u64 {
+        let (Some(first), Some(last)) = (name.first(), name.last()) else { return 0 };
+        let (first, last) = (usize::from(first | 0x20), usize::from(last | 0x20));
+        1 << ((name.len() * 7 + first * 3 + last) % 64)
+    }
+
+    /// `name` as sent: compact ones count as what they stand for.
+    #[inline]
+    fn add(&mut self, name: &[u8]) {
+        self.0 |= Self::bit(long_name(name));
+    }
+
+    /// False only where no such name was added.
+    fn may_have(self, name: &str) -> bool {
+        let bit = Self::bit(name.as_bytes());
+        self.0 & bit == bit
     }
 }
 
@@ -89,51 +116,84 @@ impl<'a> Message<'a> {
     /// another Call-ID. Of a header that may stand only once, the first one counts.
     #[must_use]
     pub fn parse(bytes: &'a [u8]) -> Option<Self> {
-        let junk = junk_len(bytes)?;
-        let raw = bytes.get(junk..)?;
-        let FoundStart { line: start, len: start_len, defects, .. } = start_line(raw)?;
-        let mut message = Self {
-            start,
-            raw,
-            head: raw,
-            fields: &[],
-            body: &[],
-            call_id: None,
-            cseq: None,
-            from: None,
-            to: None,
-            from_tag: None,
-            to_tag: None,
-            via: None,
-            via_count: 0,
-            contact: None,
-            expires: None,
-            content_length: None,
-            content_type: None,
-            user_agent: None,
-            defects,
-        };
-        if bytes.iter().take(junk).any(|byte| !matches!(byte, b'\r' | b'\n')) {
-            message.defects |= Defects::JUNK;
-        }
-
-        let lines = raw.get(start_len..).unwrap_or_default();
-        let (fields_len, blank_len) = message.read_fields(lines);
-        message.fields = lines.get(..fields_len).unwrap_or_default();
-        if blank_len == 0 {
-            message.defects |= Defects::TRUNCATED;
-        } else {
-            let (head, rest) = raw.split_at_checked(start_len + fields_len + blank_len)?;
-            message.head = head;
-            let declared = message.content_length.unwrap_or(rest.len());
-            if declared > rest.len() {
-                message.defects |= Defects::BODY_CUT;
-            }
-            message.body = rest.get(..declared.min(rest.len())).unwrap_or_default();
-            message.raw = raw.get(..head.len() + message.body.len()).unwrap_or_default();
+        let mut message = Self::UNREAD;
+        if let Some(rest) = message.read_head(bytes)? {
+            message.take_body(rest, message.content_length.unwrap_or(rest.len()));
         }
         message.judge();
         Some(message)
+    }
+
+    /// Reads the message at the very beginning of a stream in one go, where all of it is there and nothing in doubt:
+    /// its length is then that of [`raw`](Self::raw). `None` leaves the question to [`frame`](super::frame). Where this
+    /// gives a message, `frame` gives its length and [`parse`](Self::parse) reads the same: a test holds them equal.
+    #[must_use]
+    pub fn parse_whole(bytes: &'a [u8]) -> Option<Self> {
+        let mut message = Self::UNREAD;
+        let rest = message.read_head(bytes)??;
+        let declared = message.content_length.unwrap_or(0);
+        let line = bytes.len() - message.fields.len() - rest.len();
+        let bounded = message.head.len() <= MAX_HEAD && declared <= MAX_BODY.min(rest.len());
+        if message.raw.len() < bytes.len() || !bounded || has_binary(bytes.get(..line)?) {
+            return None;
+        }
+        message.take_body(rest.get(..declared)?, declared);
+        message.judge();
+        Some(message)
+    }
+
+    const UNREAD: Self = Self {
+        start: StartLine::Response { code: 0, phrase: &[] },
+        raw: &[],
+        head: &[],
+        fields: &[],
+        body: &[],
+        call_id: None,
+        cseq: None,
+        from: None,
+        to: None,
+        from_tag: None,
+        to_tag: None,
+        via: None,
+        via_count: 0,
+        contact: None,
+        expires: None,
+        content_length: None,
+        content_type: None,
+        user_agent: None,
+        names: Names(0),
+        defects: Defects::NONE,
+    };
+
+    /// Reads start line and headers, and gives what follows the blank line, if that is there. `None`: this is not SIP.
+    #[inline]
+    fn read_head(&mut self, bytes: &'a [u8]) -> Option<Option<&'a [u8]>> {
+        let junk = junk_len(bytes)?;
+        let raw = bytes.get(junk..)?;
+        let found = start_line(raw)?;
+        (self.start, self.defects, self.raw, self.head) = (found.line, found.defects, raw, raw);
+        if junk > 0 && bytes.iter().take(junk).any(|byte| !matches!(byte, b'\r' | b'\n')) {
+            self.defects |= Defects::JUNK;
+        }
+        let lines = raw.get(found.len..).unwrap_or_default();
+        let (fields_len, blank_len) = self.read_fields(lines);
+        self.fields = lines.get(..fields_len).unwrap_or_default();
+        if blank_len == 0 {
+            self.defects |= Defects::TRUNCATED;
+            return Some(None);
+        }
+        let (head, rest) = raw.split_at_checked(found.len + fields_len + blank_len)?;
+        self.head = head;
+        Some(Some(rest))
+    }
+
+    /// The body is `declared` bytes long, as far as there is a rest.
+    fn take_body(&mut self, rest: &'a [u8], declared: usize) {
+        if declared > rest.len() {
+            self.defects |= Defects::BODY_CUT;
+        }
+        self.body = rest.get(..declared).unwrap_or(rest);
+        self.raw = self.raw.get(..self.head.len() + self.body.len()).unwrap_or_default();
     }
 
     /// Goes through the header lines; gives the length of the whole ones and that of the blank line after them, which
@@ -157,6 +217,7 @@ impl<'a> Message<'a> {
             }
             // Half of the lines are nothing that is asked for: those are not even trimmed.
             if let Some((name, value)) = lines.get(at..end).and_then(split_name) {
+                self.names.add(name);
                 match known(name) {
                     Known::Unasked => {}
                     field => self.take_field(field, trim(value), &mut server),
@@ -168,7 +229,8 @@ impl<'a> Message<'a> {
         (at, blank)
     }
 
-    #[inline]
+    /// Out of line, so that the loop over the lines keeps its own few variables in registers.
+    #[inline(never)]
     fn take_field(&mut self, field: Known, value: &'a [u8], server: &mut Option<&'a [u8]>) {
         let mut repeated = false;
         // An empty value says nothing, so it is as good as missing.
@@ -231,7 +293,7 @@ impl<'a> Message<'a> {
 
     /// What can only be judged when all header lines are read.
     fn judge(&mut self) {
-        let tag = |value: Option<&'a [u8]>| NameAddr::parse(value?).tag();
+        let tag = |value: Option<&'a [u8]>| NameAddr::tag_of(value?);
         self.from_tag = tag(self.from);
         self.to_tag = tag(self.to);
         if let (StartLine::Request { method, .. }, Some(cseq)) = (self.start, self.cseq)
@@ -338,7 +400,8 @@ impl<'a> Message<'a> {
     /// The topmost Via value.
     #[must_use]
     pub fn top_via(&self) -> Option<Via<'a>> {
-        comma_list(self.via?).next().map(Via::parse)
+        let list = self.via?;
+        if memchr(b',', list).is_none() { Some(Via::parse(list)) } else { comma_list(list).next().map(Via::parse) }
     }
 
     /// How many Via values there are, comma-joined ones counted one by one.
@@ -364,8 +427,7 @@ impl<'a> Message<'a> {
     }
 
     fn contact_list(&self) -> impl Iterator<Item = &'a [u8]> + use<'a> {
-        let fields = if self.contact.is_some() { self.fields } else { &[] };
-        values(fields, "contact").flat_map(comma_list)
+        self.values("contact").flat_map(comma_list)
     }
 
     /// Every value of every Reason header field (RFC 3326).
@@ -407,7 +469,8 @@ impl<'a> Message<'a> {
 
     /// All values of one header by its long name in any case; finds its compact form too. Not split at commas.
     pub fn values<'n>(&self, name: &'n str) -> impl Iterator<Item = &'a [u8]> + use<'a, 'n> {
-        values(self.fields, name)
+        let fields = if self.names.may_have(name) { self.fields } else { &[] };
+        values(fields, name)
     }
 
     /// The body: as long as Content-Length says, at most what was there; all that was there if it says nothing.
@@ -462,9 +525,10 @@ impl<'a> Message<'a> {
 
 /// The values of one header among these lines.
 fn values<'a, 'n>(fields: &'a [u8], name: &'n str) -> impl Iterator<Item = &'a [u8]> + use<'a, 'n> {
-    Headers::new(fields)
+    Lines::new(fields)
+        .filter_map(split_name)
         .filter(move |(sent, _)| long_name(sent).eq_ignore_ascii_case(name.as_bytes()))
-        .map(|(_, value)| value)
+        .map(|(_, value)| trim(value))
 }
 
 #[cfg(test)]

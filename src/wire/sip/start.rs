@@ -1,6 +1,6 @@
 //! The first line: methods, codes, and whether bytes begin like SIP at all. Knows nothing of what follows the line.
 
-use memchr::memchr;
+use memchr::{memchr2, memchr3};
 
 use super::defects::Defects;
 use super::header::{is_blank, is_token, trim};
@@ -150,21 +150,42 @@ pub(super) struct FoundStart<'a> {
 
 /// Reads the start line at the very beginning of these bytes.
 pub(super) fn start_line(bytes: &[u8]) -> Option<FoundStart<'_>> {
-    let found = match bytes {
-        [b'S' | b's', b'I' | b'i', b'P' | b'p', b'/', ..] => status_line(bytes),
+    let (line, len) = first_line(bytes)?;
+    usual(line).map(|line| FoundStart { line, len, defects: Defects::NONE }).or_else(|| any_start_line(line, len))
+}
+
+/// The start line as nearly everybody writes it; `None` leaves the verdict to [`any_start_line`], which reads all there
+/// may be, and this no differently: a test holds the two equal.
+#[inline]
+fn usual(line: &[u8]) -> Option<StartLine<'_>> {
+    if let Some(rest) = line.strip_prefix(b"SIP/2.0 ") {
+        let [a @ b'1'..=b'6', b @ b'0'..=b'9', c @ b'0'..=b'9', b' ', phrase @ ..] = rest else { return None };
+        let code = u16::from(a - b'0') * 100 + u16::from(b - b'0') * 10 + u16::from(c - b'0');
+        return Some(StartLine::Response { code, phrase: trim(phrase) });
+    }
+    let rest = line.strip_suffix(b" SIP/2.0")?;
+    let (method, uri) = rest.split_at_checked(rest.iter().take(MAX_METHOD + 1).position(|byte| !is_token(*byte))?)?;
+    let [b' ', uri @ ..] = uri else { return None };
+    if method.is_empty() || matches!(uri, [] | [b'<', ..]) || memchr3(b' ', b'\t', b'\r', uri).is_some() {
+        return None;
+    }
+    Some(StartLine::Request { method: Method::from_token(method), uri })
+}
+
+fn any_start_line(line: &[u8], len: usize) -> Option<FoundStart<'_>> {
+    let found = match line {
+        [b'S' | b's', b'I' | b'i', b'P' | b'p', b'/', ..] => status_line(line, len),
         _ => None,
     };
     // A method may be called `SIP` or begin with it, thus no `else`.
-    found.or_else(|| request_line(bytes))
+    found.or_else(|| request_line(line, len))
 }
 
 /// The first line and its length with its end. `None` where a NUL stands in it: that is no text.
 fn first_line(bytes: &[u8]) -> Option<(&[u8], usize)> {
-    let (line, len) = memchr(b'\n', bytes).map_or((bytes, bytes.len()), |end| {
-        let line = bytes.get(..end).unwrap_or_default();
-        (line.strip_suffix(b"\r").unwrap_or(line), end + 1)
-    });
-    memchr(0, line).is_none().then_some((line, len))
+    let Some(end) = memchr2(b'\n', 0, bytes) else { return Some((bytes, bytes.len())) };
+    let (line, rest) = bytes.split_at_checked(end)?;
+    (rest.first() == Some(&b'\n')).then(|| (line.strip_suffix(b"\r").unwrap_or(line), end + 1))
 }
 
 /// `SIP/` digits `.` digits, in any case (RFC 3261 7.1): whether it is, and whether it is 2.0.
@@ -182,8 +203,7 @@ fn version(word: &[u8]) -> Option<bool> {
     (digits(major) && digits(minor)).then_some(false)
 }
 
-fn status_line(bytes: &[u8]) -> Option<FoundStart<'_>> {
-    let (line, len) = first_line(bytes)?;
+fn status_line(line: &[u8], len: usize) -> Option<FoundStart<'_>> {
     let mut defects = Defects::NONE;
     let blank = line.iter().position(|byte| is_blank(*byte))?;
     if !version(line.get(..blank)?)? {
@@ -204,19 +224,18 @@ fn status_line(bytes: &[u8]) -> Option<FoundStart<'_>> {
         }
         _ => return None,
     };
-    if rest.first().is_some_and(|byte| is_blank(*byte)) || bytes.get(blank) != Some(&b' ') {
+    if rest.first().is_some_and(|byte| is_blank(*byte)) || line.get(blank) != Some(&b' ') {
         defects |= Defects::START_LINE;
     }
     Some(FoundStart { line: StartLine::Response { code, phrase: trim(after) }, len, defects })
 }
 
-fn request_line(bytes: &[u8]) -> Option<FoundStart<'_>> {
-    let method_len = bytes.iter().take(MAX_METHOD + 1).position(|byte| !is_token(*byte))?;
-    if method_len == 0 || !matches!(bytes.get(method_len), Some(b' ' | b'\t')) {
+fn request_line(line: &[u8], len: usize) -> Option<FoundStart<'_>> {
+    let method_len = line.iter().take(MAX_METHOD + 1).position(|byte| !is_token(*byte))?;
+    if method_len == 0 || !matches!(line.get(method_len), Some(b' ' | b'\t')) {
         return None;
     }
-    let method = bytes.get(..method_len)?;
-    let (line, len) = first_line(bytes)?;
+    let method = line.get(..method_len)?;
     let rest = line.get(method_len + 1..)?;
     let text = trim(rest);
     let blank = text.iter().rposition(|byte| is_blank(*byte))?;
