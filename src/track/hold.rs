@@ -175,6 +175,9 @@ impl Hold {
         if self.exchanges.len() >= Self::MOST {
             self.exchanges.remove(0);
         }
+        if self.exchanges.is_empty() {
+            self.exchanges.reserve_exact(1);
+        }
         self.exchanges.push(exchange);
     }
 

@@ -50,13 +50,12 @@ impl Digest {
     /// alone (RFC 2543): there the sent-by and the tags' dialog take part.
     pub(super) fn transaction(&self, message: &Message<'_>) -> u64 {
         let number = message.cseq().map(|cseq| cseq.number);
+        let is_unique = |branch: &&[u8]| branch.get(..7).is_some_and(|head| head.eq_ignore_ascii_case(b"z9hG4bK"));
+        if let Some(branch) = message.top_branch().filter(is_unique) {
+            return self.of((branch, number));
+        }
         match message.top_via() {
-            Some(via) => match via.branch {
-                Some(branch) if branch.get(..7).is_some_and(|head| head.eq_ignore_ascii_case(b"z9hG4bK")) => {
-                    self.of((branch, number))
-                }
-                branch => self.of((branch, via.sent_by, message.from_tag(), number)),
-            },
+            Some(via) => self.of((via.branch, via.sent_by, message.from_tag(), number)),
             None => self.of((message.from_tag(), number)),
         }
     }
@@ -82,6 +81,8 @@ pub(super) struct Seen {
 
 impl Seen {
     const DEPTH: usize = 128;
+    /// As many as there are in most calls.
+    const USUAL: usize = 8;
 
     /// Whether this message was seen before; it is from now on.
     pub(super) fn again(&mut self, digest: &Digest, event: &Event<'_>, message: &Message<'_>, key: u64) -> bool {
@@ -90,6 +91,9 @@ impl Seen {
             return true;
         }
         if self.recent.len() < Self::DEPTH {
+            if self.recent.is_empty() {
+                self.recent.reserve_exact(Self::USUAL);
+            }
             self.recent.push(this);
         } else {
             if let Some(oldest) = self.recent.get_mut(self.next) {
@@ -137,7 +141,7 @@ impl Response {
             phrase: owned(phrase),
             seen: Moment::of(event),
             reasons: if code.is_final() { reasons(message) } else { Vec::new() },
-            warning: first("warning").filter(|_| failed).and_then(owned),
+            warning: failed.then(|| first("warning")).flatten().and_then(owned),
             contact: (code.get() / 100 == 3).then(|| message.contacts().next()).flatten().and_then(|contact| {
                 match contact {
                     crate::wire::sip::ContactValue::Addr(addr) => owned(addr.uri),

@@ -121,6 +121,10 @@ impl Direction {
             (b"recvonly", Self::RecvOnly),
             (b"inactive", Self::Inactive),
         ];
+        // All of them are equally long, and few attributes are.
+        if name.len() != 8 {
+            return None;
+        }
         names.iter().find(|(known, _)| name.eq_ignore_ascii_case(known)).map(|(_, direction)| *direction)
     }
 
@@ -242,15 +246,31 @@ impl<'a> Media<'a> {
 
 /// The lines that are `x=value`, ended by LF, CRLF or the end.
 fn lines(bytes: &[u8]) -> impl Iterator<Item = (u8, &[u8])> {
-    bytes.split(|byte| *byte == b'\n').filter_map(|line| match line {
-        [kind, b'=', value @ ..] => Some((*kind, value.trim_ascii())),
-        _ => None,
+    let mut rest = bytes;
+    std::iter::from_fn(move || {
+        while !rest.is_empty() {
+            let (line, after) = split_at_byte(rest, b'\n').unwrap_or((rest, &[]));
+            rest = after;
+            if let [kind, b'=', value @ ..] = line {
+                return Some((*kind, value.trim_ascii()));
+            }
+        }
+        None
     })
 }
 
 /// Where the next `m=` line begins, the length where there is none.
 fn media_start(bytes: &[u8]) -> usize {
-    at_line_start(bytes, b"m=").unwrap_or(bytes.len())
+    let mut at = 0;
+    while let Some(rest) = bytes.get(at..)
+        && !rest.starts_with(b"m=")
+    {
+        match memchr(b'\n', rest) {
+            Some(end) => at += end + 1,
+            None => return bytes.len(),
+        }
+    }
+    at
 }
 
 fn attributes(bytes: &[u8]) -> impl Iterator<Item = (&[u8], Option<&[u8]>)> {
@@ -260,9 +280,9 @@ fn attributes(bytes: &[u8]) -> impl Iterator<Item = (&[u8], Option<&[u8]>)> {
     })
 }
 
-/// The first direction that is said.
+/// The first direction that is said. With a value it is none, so the whole line tells.
 fn direction(bytes: &[u8]) -> Option<Direction> {
-    attributes(bytes).find_map(|(name, value)| Direction::of_attribute(name).filter(|_| value.is_none()))
+    lines(bytes).filter(|(kind, _)| *kind == b'a').find_map(|(_, line)| Direction::of_attribute(line))
 }
 
 /// `c=IN IP4 224.2.1.1/127` (RFC 8866 5.7).

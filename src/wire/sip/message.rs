@@ -6,8 +6,9 @@ use memchr::{memchr, memchr_iter};
 use super::defects::Defects;
 use super::header::{
     ContactValue, Cseq, Headers, Lines, NameAddr, ReasonValue, Via, comma_list, is_field, long_name, number,
-    split_name, trim,
+    split_field, split_name, trim,
 };
+use super::names::Names;
 use super::start::{FoundStart, Method, StartLine, junk_len, start_line};
 
 /// A message, borrowed. Everything the trackers ask for at every message was found in the one pass of `parse`.
@@ -32,6 +33,7 @@ pub struct Message<'a> {
     content_length: Option<usize>,
     content_type: Option<&'a [u8]>,
     user_agent: Option<&'a [u8]>,
+    names: Names,
     defects: Defects,
 }
 
@@ -111,6 +113,7 @@ impl<'a> Message<'a> {
             content_length: None,
             content_type: None,
             user_agent: None,
+            names: Names::default(),
             defects,
         };
         if bytes.iter().take(junk).any(|byte| !matches!(byte, b'\r' | b'\n')) {
@@ -157,6 +160,7 @@ impl<'a> Message<'a> {
             }
             // Half of the lines are nothing that is asked for: those are not even trimmed.
             if let Some((name, value)) = lines.get(at..end).and_then(split_name) {
+                self.names.add(name);
                 match known(name) {
                     Known::Unasked => {}
                     field => self.take_field(field, trim(value), &mut server),
@@ -341,6 +345,12 @@ impl<'a> Message<'a> {
         comma_list(self.via?).next().map(Via::parse)
     }
 
+    /// The branch of the topmost Via value (RFC 3261 8.1.1.7); `None` if missing or empty.
+    #[must_use]
+    pub fn top_branch(&self) -> Option<&'a [u8]> {
+        super::branch::first(self.via?).or_else(|| self.top_via()?.branch)
+    }
+
     /// How many Via values there are, comma-joined ones counted one by one.
     #[must_use]
     pub const fn via_count(&self) -> u16 {
@@ -407,7 +417,13 @@ impl<'a> Message<'a> {
 
     /// All values of one header by its long name in any case; finds its compact form too. Not split at commas.
     pub fn values<'n>(&self, name: &'n str) -> impl Iterator<Item = &'a [u8]> + use<'a, 'n> {
-        values(self.fields, name)
+        values(if self.names.may_hold(name) { self.fields } else { &[] }, name)
+    }
+
+    /// Whether a header of one of these long names may be there; where not, looking for them is in vain.
+    #[must_use]
+    pub fn may_have(&self, names: &[&str]) -> bool {
+        self.names.may_hold_any(names)
     }
 
     /// The body: as long as Content-Length says, at most what was there; all that was there if it says nothing.
@@ -462,9 +478,16 @@ impl<'a> Message<'a> {
 
 /// The values of one header among these lines.
 fn values<'a, 'n>(fields: &'a [u8], name: &'n str) -> impl Iterator<Item = &'a [u8]> + use<'a, 'n> {
-    Headers::new(fields)
-        .filter(move |(sent, _)| long_name(sent).eq_ignore_ascii_case(name.as_bytes()))
+    // Whether a line is one at all is asked last: few have the name.
+    Lines::new(fields)
+        .filter(move |line| split_name(line).is_some_and(|(sent, _)| is_named(sent, name)) && is_field(line))
+        .filter_map(split_field)
         .map(|(_, value)| value)
+}
+
+fn is_named(sent: &[u8], name: &str) -> bool {
+    let is_it = |sent: &[u8]| sent.eq_ignore_ascii_case(name.as_bytes());
+    if let [_] = sent { is_it(long_name(sent)) } else { is_it(sent) }
 }
 
 #[cfg(test)]
