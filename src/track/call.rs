@@ -209,7 +209,7 @@ impl Call {
             self.duplicates += 1;
             return;
         }
-        let again = self.seen.again(digest, event, message, key);
+        let again = self.seen.again(digest, arrival);
         if again {
             self.retransmissions += 1;
         }

@@ -114,7 +114,7 @@ pub enum Direction {
 }
 
 impl Direction {
-    fn of_attribute(name: &[u8]) -> Option<Self> {
+    pub(super) fn of_attribute(name: &[u8]) -> Option<Self> {
         let names: [(&[u8], Self); 4] = [
             (b"sendrecv", Self::SendRecv),
             (b"sendonly", Self::SendOnly),
@@ -208,14 +208,7 @@ pub struct Media<'a> {
 
 impl<'a> Media<'a> {
     fn read(line: &'a [u8], section: &'a [u8], shared: (Option<&'a [u8]>, Direction)) -> Option<Self> {
-        let (kind, rest) = word(line.get(2..)?);
-        let (port, rest) = word(rest);
-        let (proto, formats) = word(rest);
-        let port = port.split(|byte| *byte == b'/').next()?;
-        let port = std::str::from_utf8(port).ok()?.parse().ok()?;
-        if kind.is_empty() || proto.is_empty() {
-            return None;
-        }
+        let (kind, port, proto, formats) = media_line(line.get(2..)?)?;
         Some(Self {
             kind,
             port,
@@ -242,6 +235,16 @@ impl<'a> Media<'a> {
     pub fn attributes(&self) -> impl Iterator<Item = (&'a [u8], Option<&'a [u8]>)> + use<'a> {
         attributes(self.section)
     }
+}
+
+/// What stands behind `m=` (RFC 8866 5.14): kind, port, proto, formats.
+pub(super) fn media_line(value: &[u8]) -> Option<(&[u8], u16, &[u8], &[u8])> {
+    let (kind, rest) = word(value);
+    let (port, rest) = word(rest);
+    let (proto, formats) = word(rest);
+    let port = port.split(|byte| *byte == b'/').next()?;
+    let port = std::str::from_utf8(port).ok()?.parse().ok()?;
+    (!kind.is_empty() && !proto.is_empty()).then_some((kind, port, proto, formats))
 }
 
 /// The lines that are `x=value`, ended by LF, CRLF or the end.
@@ -285,9 +288,13 @@ fn direction(bytes: &[u8]) -> Option<Direction> {
     lines(bytes).filter(|(kind, _)| *kind == b'a').find_map(|(_, line)| Direction::of_attribute(line))
 }
 
-/// `c=IN IP4 224.2.1.1/127` (RFC 8866 5.7).
+/// Of the first `c=` line.
 fn address(bytes: &[u8]) -> Option<&[u8]> {
-    let (_, line) = lines(bytes).find(|(kind, _)| *kind == b'c')?;
+    lines(bytes).find(|(kind, _)| *kind == b'c').and_then(|(_, value)| address_of(value))
+}
+
+/// `IN IP4 224.2.1.1/127` (RFC 8866 5.7).
+pub(super) fn address_of(line: &[u8]) -> Option<&[u8]> {
     let (address, _) = word(word(word(line).1).1);
     address.split(|byte| *byte == b'/').next().filter(|address| !address.is_empty())
 }

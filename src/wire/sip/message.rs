@@ -480,9 +480,22 @@ impl<'a> Message<'a> {
 fn values<'a, 'n>(fields: &'a [u8], name: &'n str) -> impl Iterator<Item = &'a [u8]> + use<'a, 'n> {
     // Whether a line is one at all is asked last: few have the name.
     Lines::new(fields)
-        .filter(move |line| split_name(line).is_some_and(|(sent, _)| is_named(sent, name)) && is_field(line))
+        .filter(move |line| {
+            may_be_named(line, name) && split_name(line).is_some_and(|(sent, _)| is_named(sent, name)) && is_field(line)
+        })
         .filter_map(split_field)
         .map(|(_, value)| value)
+}
+
+/// A line that begins with another letter, which is no compact name, need not be split.
+#[inline]
+fn may_be_named(line: &[u8], name: &str) -> bool {
+    match line {
+        [first, second, ..] if first.is_ascii_alphabetic() && second.is_ascii_alphabetic() => {
+            name.as_bytes().first().is_some_and(|begins| begins.eq_ignore_ascii_case(first))
+        }
+        _ => true,
+    }
 }
 
 fn is_named(sent: &[u8], name: &str) -> bool {
