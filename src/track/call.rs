@@ -83,6 +83,8 @@ impl Tags {
 pub(super) struct Arrival<'e, 'a> {
     pub(super) event: &'e Event<'a>,
     pub(super) message: &'e Message<'a>,
+    /// Digest of the Call-ID.
+    pub(super) call: u64,
     /// See [`Digest::transaction`].
     pub(super) key: u64,
     pub(super) tags: Tags,
@@ -117,11 +119,15 @@ impl Call {
     const MOST_MARKS: usize = 64;
     /// A timeline longer than this keeps its first steps and its last one.
     const MOST_STEPS: usize = 4096;
+    /// INVITE, 100, 180, answer, BYE.
+    const USUAL_STEPS: usize = 5;
 
     /// Opens the row of a call with the first message of it that was seen. The caller feeds it that message next.
     pub(super) fn open(call_id: Arc<[u8]>, arrival: &Arrival<'_, '_>) -> Self {
         let message = arrival.message;
         let moment = Moment::of(arrival.event);
+        // An INVITE that opens it is fed next and tells who calls whom.
+        let told = Some(message).filter(|_| !arrival.is_initial_invite());
         Self {
             call_id,
             caller_tag: arrival.tags.from,
@@ -148,12 +154,12 @@ impl Call {
             media: None,
             marked: None,
             interrupted: None,
-            from: party(message.from()),
-            to: party(message.to()),
+            from: party(told.and_then(Message::from)),
+            to: party(told.and_then(Message::to)),
             path: arrival.hop(),
             request_uri: None,
-            user_agent: message.user_agent().filter(|_| message.is_request()).and_then(owned),
-            timeline: Vec::new(),
+            user_agent: told.filter(|message| message.is_request()).and_then(Message::user_agent).and_then(owned),
+            timeline: Vec::with_capacity(Self::USUAL_STEPS),
         }
     }
 
@@ -193,7 +199,7 @@ impl Call {
 
     /// Takes in one message of this call.
     pub(super) fn feed(&mut self, digest: &Digest, arrival: &Arrival<'_, '_>) {
-        let Arrival { event, message, key, tags } = *arrival;
+        let Arrival { event, message, key, tags, .. } = *arrival;
         self.messages += 1;
         if event.at >= self.last.at {
             self.last = Moment::of(event);
@@ -203,7 +209,7 @@ impl Call {
             self.duplicates += 1;
             return;
         }
-        let again = self.seen.again(digest, event, message, key);
+        let again = self.seen.again(digest, arrival);
         if again {
             self.retransmissions += 1;
         }
@@ -291,6 +297,14 @@ impl Call {
         self.timeline.push(step);
     }
 
+    /// There is one, or one for each hop: room for more would be most of the call's memory.
+    fn remember_transaction(&mut self, transaction: InviteTransaction) {
+        if self.transactions.len() < 4 {
+            self.transactions.reserve_exact(1);
+        }
+        self.transactions.push(transaction);
+    }
+
     /// Brings the state in line with what the deciding transactions say at this moment.
     fn settle(&mut self, moment: Moment) {
         let deciding = self.deciding();
@@ -339,7 +353,7 @@ impl Call {
         transaction.on_invite(event);
         transaction.credentials = self.challenged
             && ["authorization", "proxy-authorization"].iter().any(|name| message.values(name).next().is_some());
-        self.transactions.push(transaction);
+        self.remember_transaction(transaction);
         if begins_attempt {
             self.attempt = Some(cseq);
             self.attempts += 1;
@@ -373,7 +387,7 @@ impl Call {
     }
 
     fn on_ack(&mut self, arrival: &Arrival<'_, '_>) {
-        let Arrival { event, message, key, tags } = *arrival;
+        let Arrival { event, message, key, tags, .. } = *arrival;
         if let Some(dialog) = self.dialogs.get_mut(tags.to)
             && tags.from == self.caller_tag
         {
@@ -472,7 +486,12 @@ impl Call {
             // The INVITE was not captured; what is cancelled is the attempt that the CANCEL names.
             None if self.transactions.is_empty() => {
                 self.attempt = Some(arrival.cseq());
-                self.transactions.push(InviteTransaction::new(key, arrival.cseq(), arrival.message.via_count(), hop));
+                self.remember_transaction(InviteTransaction::new(
+                    key,
+                    arrival.cseq(),
+                    arrival.message.via_count(),
+                    hop,
+                ));
                 0
             }
             None => return,
@@ -495,7 +514,7 @@ impl Call {
     }
 
     fn on_invite_response(&mut self, arrival: &Arrival<'_, '_>, code: Code, phrase: &[u8]) {
-        let Arrival { event, message, key, tags } = *arrival;
+        let Arrival { event, message, key, tags, .. } = *arrival;
         let (hop, cseq) = (arrival.hop(), arrival.cseq());
         if self.inner.contains(&key) || tags.from != self.caller_tag {
             // The answer to a re-INVITE, whichever side sent that.
@@ -515,7 +534,7 @@ impl Call {
                     self.attempt = Some(cseq);
                     self.state = State::Unseen;
                 }
-                self.transactions.push(InviteTransaction::new(key, cseq, message.via_count(), hop));
+                self.remember_transaction(InviteTransaction::new(key, cseq, message.via_count(), hop));
                 self.transactions.len() - 1
             }
         };
@@ -671,6 +690,8 @@ impl Call {
 
     /// What is to be told of this call as it stands at `now`.
     pub(super) fn into_fact(mut self, now: Timestamp) -> CallFact {
+        let (from, to) = (std::mem::take(&mut self.from), std::mem::take(&mut self.to));
+        let (request_uri, user_agent) = (self.request_uri.take(), self.user_agent.take());
         let timeline = std::mem::take(&mut self.timeline);
         let deciding = self.deciding();
         let standing = deciding.standing(now);
@@ -756,10 +777,10 @@ impl Call {
             media: None,
             audio: None,
             timeline,
-            from: self.from.clone(),
-            to: self.to.clone(),
-            request_uri: self.request_uri.clone(),
-            user_agent: self.user_agent.clone(),
+            from,
+            to,
+            request_uri,
+            user_agent,
         }
     }
 
@@ -768,7 +789,7 @@ impl Call {
         self.media.map_or(self.last.at, |media| media.max(self.last.at))
     }
 
-    fn initial(&self) -> impl Iterator<Item = &InviteTransaction> {
+    fn initial(&self) -> impl Iterator<Item = &InviteTransaction> + Clone {
         self.transactions.iter().filter(|transaction| transaction.invite.is_some())
     }
 }
@@ -800,9 +821,10 @@ fn remember(marks: &mut Vec<u64>, mark: u64) {
     }
 }
 
-fn distinct<T: Ord>(items: impl Iterator<Item = T>) -> u32 {
-    let set: std::collections::BTreeSet<T> = items.collect();
-    u32::try_from(set.len()).unwrap_or(u32::MAX)
+/// How many of these are different; more than a few there are only in a flood.
+fn distinct<T: PartialEq>(items: impl Iterator<Item = T> + Clone) -> u32 {
+    let is_new = |(index, item): &(usize, T)| !items.clone().take(*index).any(|before| before == *item);
+    u32::try_from(items.clone().enumerate().filter(is_new).count()).unwrap_or(u32::MAX)
 }
 
 /// From or To as a row tells it.

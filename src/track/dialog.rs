@@ -48,6 +48,9 @@ impl Dialogs {
         let index = match known {
             Some(index) => index,
             None if self.0.len() < Self::MOST => {
+                if self.0.is_empty() {
+                    self.0.reserve_exact(1);
+                }
                 self.0.push(Dialog { callee_tag, acknowledged: false, bye: None, challenged: None });
                 self.0.len() - 1
             }

@@ -199,8 +199,7 @@ impl Recorder {
 
     /// Whether the message was sent before; from now on it was.
     pub(super) fn again(&mut self, digest: &Digest, call_id: &[u8], arrival: &Arrival<'_, '_>) -> bool {
-        let Arrival { event, message, key, .. } = *arrival;
-        !event.duplicate && self.of(call_id).is_some_and(|asked| asked.seen.again(digest, event, message, key))
+        !arrival.event.duplicate && self.of(call_id).is_some_and(|asked| asked.seen.again(digest, arrival))
     }
 
     pub(super) fn note(&mut self, call_id: &[u8], note: Note) {

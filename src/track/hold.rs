@@ -10,7 +10,8 @@ use std::time::Duration;
 use super::call::Arrival;
 use super::fact::Side;
 use crate::time::Timestamp;
-use crate::wire::sdp::{self, Session};
+use crate::wire::flow::Heard;
+use crate::wire::sdp;
 use crate::wire::sip::{Message, Method, StartLine};
 
 /// What one side's description says: whether it sends, and whether it wants to receive.
@@ -21,33 +22,14 @@ struct Flow {
 }
 
 impl Flow {
-    /// Of the audio streams where there are any: a video that is switched off holds no call. One stream that flows is
-    /// enough; with none left (RFC 3264 8.2) nobody is to be heard.
-    fn of(session: &Session<'_>) -> Self {
-        let live = || session.media().filter(|media| media.port != 0);
-        let has_audio = live().any(|media| media.kind.eq_ignore_ascii_case(b"audio"));
-        let counted = live().filter(|media| !has_audio || media.kind.eq_ignore_ascii_case(b"audio"));
-        let with_ice = |name: &[u8]| name.eq_ignore_ascii_case(b"ice-ufrag");
-        let session_with_ice = session.attributes().any(|(name, _)| with_ice(name));
-        let mut flow = Self { sends: false, receives: false };
-        for media in counted {
-            // The older way to hold is an address of zeros (RFC 3264 8.4). With ICE that merely says "not known yet" (RFC 8840).
-            let nowhere = media.ip().is_some_and(|ip| ip.is_unspecified())
-                && !session_with_ice
-                && !media.attributes().any(|(name, _)| with_ice(name));
-            flow.sends |= media.direction.sends() && !nowhere;
-            flow.receives |= media.direction.receives() && !nowhere;
-        }
-        flow
-    }
-
     /// Of the description in a message. One that the snap length cut may have lost the very line that holds.
     fn in_message(message: &Message<'_>) -> Option<Self> {
         let body = message.body();
         if body.is_empty() || message.content_length().is_some_and(|len| len > body.len()) {
             return None;
         }
-        Some(Self::of(&Session::parse(sdp::find(message.content_type(), body)?)?))
+        let Heard { sends, receives } = Heard::of(sdp::find(message.content_type(), body)?)?;
+        Some(Self { sends, receives })
     }
 }
 
@@ -175,6 +157,9 @@ impl Hold {
         if self.exchanges.len() >= Self::MOST {
             self.exchanges.remove(0);
         }
+        if self.exchanges.is_empty() {
+            self.exchanges.reserve_exact(1);
+        }
         self.exchanges.push(exchange);
     }
 
@@ -278,7 +263,7 @@ mod tests {
         ];
         for (name, lines, expected) in cases {
             let sdp = format!("v=0\n{lines}\n");
-            let flow = Flow::of(&Session::parse(sdp.as_bytes()).expect("a description"));
+            let flow = Heard::of(sdp.as_bytes()).expect("a description");
             assert_eq!((flow.sends, flow.receives), expected, "{name}");
         }
     }

@@ -489,6 +489,10 @@ impl<'a> Named<'a> {
     /// One pass over the headers.
     fn by(message: &Message<'a>, more: &[String]) -> Self {
         let mut named = Self::default();
+        let known = ["session-id", "replaces", "referred-by"];
+        if more.is_empty() && !message.may_have(&known) && !message.may_have(&LEG_HEADERS) {
+            return named;
+        }
         let is = |name: &[u8], known: &str| name.eq_ignore_ascii_case(known.as_bytes());
         for (name, value) in message.headers() {
             let name = long_name(name);

@@ -14,6 +14,7 @@ mod marks;
 mod outcome;
 mod registration;
 mod resume;
+mod slots;
 mod state;
 mod tracker;
 mod transaction;

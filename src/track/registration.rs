@@ -208,10 +208,10 @@ impl Registration {
 
     /// Takes in one message of this registration. Returns the keys of the contacts that it bound.
     pub(super) fn feed(&mut self, digest: &Digest, arrival: &Arrival<'_, '_>) -> Bound {
-        let Arrival { event, message, key, .. } = *arrival;
+        let Arrival { event, message, .. } = *arrival;
         self.messages += 1;
         self.last = self.last.max(event.at);
-        if event.duplicate || self.seen.again(digest, event, message, key) {
+        if event.duplicate || self.seen.again(digest, arrival) {
             return Bound::new();
         }
         self.lapse(event.at);

@@ -2,6 +2,7 @@
 //! Routes and owns; the rules live in its neighbours.
 
 use std::cmp::Reverse;
+use std::collections::hash_map::Entry;
 use std::collections::{BTreeMap, BinaryHeap, HashMap, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
@@ -13,6 +14,7 @@ use super::fact::{CallFact, Fact};
 use super::legs::{Calls, Legs};
 use super::marks::{Mark, Marking, Settings};
 use super::registration::Registration;
+use super::slots::Slots;
 use super::transaction::{Digest, Moment, TIMER_B, belongs_to_calls};
 use crate::codes::Code;
 use crate::event::{Event, Path, Undelivered, What};
@@ -78,12 +80,13 @@ impl Traffic {
 #[derive(Debug, Default, serde::Serialize, serde::Deserialize)]
 struct Group {
     /// Slots of the calls, oldest first.
-    calls: Vec<usize>,
+    calls: Slots,
     /// Slots of the registrations.
-    registrations: Vec<usize>,
+    registrations: Slots,
 }
 
-type Groups = HashMap<Arc<[u8]>, Group, foldhash::quality::RandomState>;
+/// By digest of the Call-ID, which is seeded already.
+type Groups = HashMap<u64, Group, foldhash::fast::FixedState>;
 
 #[derive(Debug, serde::Serialize, serde::Deserialize)]
 struct Open {
@@ -140,6 +143,7 @@ struct Before {
 
 /// The open calls, as the search for other legs asks for them.
 struct Known<'t> {
+    digest: &'t Digest,
     groups: &'t Groups,
     calls: &'t [Option<Open>],
 }
@@ -150,7 +154,7 @@ impl Calls for Known<'_> {
     }
 
     fn under(&self, call_id: &[u8]) -> &[usize] {
-        self.groups.get(call_id).map_or(&[], |group| &group.calls)
+        self.groups.get(&self.digest.of(call_id)).map_or(&[], |group| group.calls.as_slice())
     }
 }
 
@@ -209,8 +213,9 @@ impl Tracker {
         let Some(method) = message.method() else { return };
         let Some(call_id) = message.call_id() else { return };
         let key = self.digest.transaction(message);
-        let arrival = Arrival { event, message, key, tags: Tags::of(&self.digest, message) };
-        let before = self.recorder.wants(call_id).then(|| self.before(call_id, &arrival));
+        let call = self.digest.of(call_id);
+        let arrival = Arrival { event, message, call, key, tags: Tags::of(&self.digest, message) };
+        let before = self.recorder.wants(call_id).then(|| self.before(&arrival));
         if method == Method::Register {
             self.feed_registration(call_id, &arrival);
         } else if stands_alone(&method) {
@@ -224,25 +229,31 @@ impl Tracker {
     }
 
     /// What a message is about to meet.
-    fn before(&self, call_id: &[u8], arrival: &Arrival<'_, '_>) -> Before {
-        let slot = self.slot_of(call_id, arrival);
+    fn before(&self, arrival: &Arrival<'_, '_>) -> Before {
+        let slot = self.slot_of(arrival);
         let call = slot.and_then(|slot| Some(self.calls.get(slot)?.as_ref()?.call.clone()));
-        let registered = self.registration_of(call_id, arrival).and_then(Registration::code);
-        Before { slot, call, registered, is_straggler: self.is_straggler(call_id, arrival.tags) }
+        let registered = self.registration_of(arrival).and_then(Registration::code);
+        Before { slot, call, registered, is_straggler: self.is_straggler(arrival) }
     }
 
-    fn registration_of(&self, call_id: &[u8], arrival: &Arrival<'_, '_>) -> Option<&Registration> {
-        let of = self.groups.get(call_id)?.registrations.iter().filter_map(|slot| self.registrations.get(*slot));
+    fn registration_of(&self, arrival: &Arrival<'_, '_>) -> Option<&Registration> {
+        let of = self
+            .groups
+            .get(&arrival.call)?
+            .registrations
+            .as_slice()
+            .iter()
+            .filter_map(|slot| self.registrations.get(*slot));
         of.filter(|of| of.affinity(arrival) > 0).max_by_key(|of| of.affinity(arrival))
     }
 
     /// Writes down what became of a message that met this.
     fn note(&mut self, call_id: &[u8], arrival: &Arrival<'_, '_>, before: &Before) {
         let again = self.recorder.again(&self.digest, call_id, arrival);
-        let slot = before.slot.or_else(|| self.slot_of(call_id, arrival));
+        let slot = before.slot.or_else(|| self.slot_of(arrival));
         let call = slot.and_then(|slot| Some(&self.calls.get(slot)?.as_ref()?.call));
         let (was, is, rule) = if arrival.message.method() == Some(Method::Register) {
-            let (was, is) = (before.registered, self.registration_of(call_id, arrival).and_then(Registration::code));
+            let (was, is) = (before.registered, self.registration_of(arrival).and_then(Registration::code));
             (was, is, explain::rule_of_registration(was, is, arrival, again))
         } else if let Some(call) = call.filter(|_| !self.exchanges.knows(&self.digest, call_id, arrival)) {
             let was = before.call.as_ref().and_then(Call::code);
@@ -310,8 +321,8 @@ impl Tracker {
     /// RTP or RTCP of a call was seen. The newest active call of the Call-ID is meant.
     pub fn on_media(&mut self, call_id: &[u8], at: Timestamp) {
         self.advance(at);
-        let Some(group) = self.groups.get(call_id) else { return };
-        for slot in group.calls.iter().rev() {
+        let Some(group) = self.groups.get(&self.digest.of(call_id)) else { return };
+        for slot in group.calls.as_slice().iter().rev() {
             if let Some(Some(open)) = self.calls.get_mut(*slot)
                 && open.call.is_active()
             {
@@ -397,10 +408,11 @@ impl Tracker {
         self.free.push(slot);
         self.in_progress -= usize::from(open.in_progress);
         let call = open.call;
-        if let Some(group) = self.groups.get_mut(call.call_id()) {
-            group.calls.retain(|of| *of != slot);
-            if group.calls.is_empty() && group.registrations.is_empty() {
-                self.groups.remove(call.call_id());
+        let call_key = self.digest.of(&call.call_id()[..]);
+        if let Entry::Occupied(mut group) = self.groups.entry(call_key) {
+            group.get_mut().calls.remove(slot);
+            if group.get().calls.is_empty() && group.get().registrations.is_empty() {
+                group.remove();
             }
         }
         for way in call.ways() {
@@ -412,7 +424,7 @@ impl Tracker {
         // In a call joined late either side's tag may come first in a straggler.
         let others = if call.is_partial() { call.callee_tags() } else { &[] };
         for tag in [call.caller_tag()].iter().chain(others) {
-            let key = self.digest.of((&call.call_id()[..], *tag));
+            let key = self.digest.of((call_key, *tag));
             self.closed.insert(key, until);
             self.closings.push_back((until, key));
         }
@@ -444,19 +456,18 @@ impl Tracker {
         self.in_progress = self.in_progress + usize::from(is) - usize::from(was);
     }
 
-    fn is_straggler(&self, call_id: &[u8], tags: Tags) -> bool {
+    fn is_straggler(&self, arrival: &Arrival<'_, '_>) -> bool {
+        let Tags { from, to, .. } = arrival.tags;
         !self.closed.is_empty()
-            && [tags.from, tags.to].iter().any(|tag| self.closed.contains_key(&self.digest.of((call_id, *tag))))
+            && [from, to].iter().any(|tag| self.closed.contains_key(&self.digest.of((arrival.call, *tag))))
     }
 
     fn feed_call(&mut self, call_id: &[u8], arrival: &Arrival<'_, '_>) {
-        let slot = match self.slot_of(call_id, arrival) {
+        let slot = match self.slot_of(arrival) {
             Some(slot) => slot,
             None if arrival.event.duplicate => return,
             None if arrival.is_initial_invite() => self.open_call(call_id, arrival),
-            None if arrival.reveals_a_call() && !self.is_straggler(call_id, arrival.tags) => {
-                self.open_call(call_id, arrival)
-            }
+            None if arrival.reveals_a_call() && !self.is_straggler(arrival) => self.open_call(call_id, arrival),
             None => return,
         };
         let Some(Some(open)) = self.calls.get_mut(slot) else { return };
@@ -472,7 +483,7 @@ impl Tracker {
             self.alarms.push(Reverse((now.after(after), slot)));
         }
         self.count(slot, now);
-        let known = Known { groups: &self.groups, calls: &self.calls };
+        let known = Known { digest: &self.digest, groups: &self.groups, calls: &self.calls };
         self.legs.feed(slot, arrival, &self.digest, &known);
     }
 
@@ -503,21 +514,21 @@ impl Tracker {
             return None;
         }
         if message.from_value().is_some() && message.top_via().is_some() && message.cseq().is_some() {
-            let key = self.digest.transaction(message);
-            return self.slot_of(call_id, &Arrival { event, message, key, tags: Tags::of(&self.digest, message) });
+            let (call, key) = (self.digest.of(call_id), self.digest.transaction(message));
+            return self.slot_of(&Arrival { event, message, call, key, tags: Tags::of(&self.digest, message) });
         }
         // Cut before what tells the calls of one Call-ID apart; a registration under it might be meant as well.
-        let group = self.groups.get(call_id)?;
-        group.calls.last().copied().filter(|_| method.is_some() || group.registrations.is_empty())
+        let group = self.groups.get(&self.digest.of(call_id))?;
+        group.calls.as_slice().last().copied().filter(|_| method.is_some() || group.registrations.is_empty())
     }
 
     /// A message of a method that calls use and others too: the call's where one claims it, even one closed lately.
     fn feed_alone(&mut self, call_id: &[u8], arrival: &Arrival<'_, '_>, may_be_of_a_call: bool) {
         if !self.exchanges.knows(&self.digest, call_id, arrival) && may_be_of_a_call {
-            if self.slot_of(call_id, arrival).is_some() {
+            if self.slot_of(arrival).is_some() {
                 return self.feed_call(call_id, arrival);
             }
-            if self.is_straggler(call_id, arrival.tags) {
+            if self.is_straggler(arrival) {
                 return;
             }
         }
@@ -526,25 +537,20 @@ impl Tracker {
     }
 
     /// The open call that a message belongs to: the surest, and among equals the newest.
-    fn slot_of(&self, call_id: &[u8], arrival: &Arrival<'_, '_>) -> Option<usize> {
-        let group = self.groups.get(call_id)?;
+    fn slot_of(&self, arrival: &Arrival<'_, '_>) -> Option<usize> {
+        let slots = self.groups.get(&arrival.call)?.calls.as_slice();
         let call = |slot: usize| self.calls.get(slot).and_then(Option::as_ref).map(|open| &open.call);
         if arrival.is_initial_invite() {
             let same_caller = |slot: &&usize| {
                 call(**slot).is_some_and(|call| call.caller_tag() == arrival.tags.from && call.admits(arrival))
             };
-            return group.calls.iter().rev().find(same_caller).copied();
+            return slots.iter().rev().find(same_caller).copied();
         }
         let affinity = |slot: usize| call(slot).map_or(0, |call| call.affinity(arrival));
-        group.calls.iter().copied().filter(|slot| affinity(*slot) > 0).max_by_key(|slot| affinity(*slot))
-    }
-
-    fn group(&mut self, call_id: &[u8]) -> (Arc<[u8]>, &mut Group) {
-        let call_id = match self.groups.get_key_value(call_id) {
-            Some((known, _)) => Arc::clone(known),
-            None => Arc::from(call_id),
-        };
-        (Arc::clone(&call_id), self.groups.entry(call_id).or_default())
+        match slots {
+            [only] => Some(*only).filter(|only| affinity(*only) > 0),
+            _ => slots.iter().copied().filter(|slot| affinity(*slot) > 0).max_by_key(|slot| affinity(*slot)),
+        }
     }
 
     fn open_call(&mut self, call_id: &[u8], arrival: &Arrival<'_, '_>) -> usize {
@@ -552,9 +558,8 @@ impl Tracker {
             self.calls.push(None);
             self.calls.len() - 1
         });
-        let (call_id, group) = self.group(call_id);
-        group.calls.push(slot);
-        let mut call = Call::open(call_id, arrival);
+        self.groups.entry(arrival.call).or_default().calls.push(slot);
+        let mut call = Call::open(Arc::from(call_id), arrival);
         if self.settings.license_limit.is_some_and(|limit| self.in_progress >= limit) && arrival.is_initial_invite() {
             call.mark(Code::UNMONITORED_LICENSING, arrival.event.at);
         }
@@ -566,17 +571,17 @@ impl Tracker {
 
     fn feed_registration(&mut self, call_id: &[u8], arrival: &Arrival<'_, '_>) {
         let affinity = |slot: &usize| self.registrations.get(*slot).map_or(0, |open| open.affinity(arrival));
-        let known = self.groups.get(call_id).and_then(|group| {
-            group.registrations.iter().copied().filter(|slot| affinity(slot) > 0).max_by_key(affinity)
-        });
+        let known = match self.groups.get(&arrival.call).map_or(&[][..], |group| group.registrations.as_slice()) {
+            [only] => Some(*only).filter(|only| affinity(only) > 0),
+            slots => slots.iter().copied().filter(|slot| affinity(slot) > 0).max_by_key(affinity),
+        };
         let slot = match known {
             Some(slot) => slot,
             None if arrival.event.duplicate => return,
             None => {
                 let slot = self.registrations.len();
-                let (call_id, group) = self.group(call_id);
-                group.registrations.push(slot);
-                self.registrations.push(Registration::open(call_id, arrival));
+                self.groups.entry(arrival.call).or_default().registrations.push(slot);
+                self.registrations.push(Registration::open(Arc::from(call_id), arrival));
                 slot
             }
         };

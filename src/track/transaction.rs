@@ -2,8 +2,10 @@
 //! again. Knows single transactions; what they mean for a call is decided in `call`.
 
 use std::hash::BuildHasher;
+use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
+use super::call::Arrival;
 use super::fact::Reason;
 use crate::codes::Code;
 use crate::event::{Event, Path};
@@ -50,25 +52,36 @@ impl Digest {
     /// alone (RFC 2543): there the sent-by and the tags' dialog take part.
     pub(super) fn transaction(&self, message: &Message<'_>) -> u64 {
         let number = message.cseq().map(|cseq| cseq.number);
+        let is_unique = |branch: &&[u8]| branch.get(..7).is_some_and(|head| head.eq_ignore_ascii_case(b"z9hG4bK"));
+        if let Some(branch) = message.top_branch().filter(is_unique) {
+            return self.of((branch, number));
+        }
         match message.top_via() {
-            Some(via) => match via.branch {
-                Some(branch) if branch.get(..7).is_some_and(|head| head.eq_ignore_ascii_case(b"z9hG4bK")) => {
-                    self.of((branch, number))
-                }
-                branch => self.of((branch, via.sent_by, message.from_tag(), number)),
-            },
+            Some(via) => self.of((via.branch, via.sent_by, message.from_tag(), number)),
             None => self.of((message.from_tag(), number)),
         }
     }
 
     /// What makes two messages the same one sent again: its transaction, its kind and the hop it travels.
-    fn message(&self, event: &Event<'_>, message: &Message<'_>, key: u64) -> u64 {
+    fn message(&self, arrival: &Arrival<'_, '_>) -> u64 {
+        let Arrival { event, message, key, tags, .. } = *arrival;
         let kind = match message.start() {
             StartLine::Request { method, .. } => (0, method.token()),
             StartLine::Response { code, .. } => (code, message.cseq().map_or(&b""[..], |cseq| cseq.method.token())),
         };
-        self.of((key, kind, message.to_tag(), message.body().len(), event.path))
+        self.of((key, kind, tags.to, message.body().len(), hop(event.path)))
     }
+}
+
+/// What tells hops apart, in fewer pieces than the hash of its parts would take.
+fn hop(Path { src, dst, transport }: Path) -> (u128, u128, u64) {
+    let ip = |address: SocketAddr| match address.ip() {
+        IpAddr::V4(ip) => u128::from(ip.to_bits()),
+        IpAddr::V6(ip) => ip.to_bits(),
+    };
+    let version = u64::from(src.is_ipv6()) << 1 | u64::from(dst.is_ipv6());
+    let ports = u64::from(src.port()) << 16 | u64::from(dst.port());
+    (ip(src), ip(dst), ports << 16 | version << 8 | transport as u64)
 }
 
 /// The messages of one call or registration that were seen lately, to know those sent again.
@@ -82,14 +95,19 @@ pub(super) struct Seen {
 
 impl Seen {
     const DEPTH: usize = 128;
+    /// As many as there are in most calls.
+    const USUAL: usize = 8;
 
     /// Whether this message was seen before; it is from now on.
-    pub(super) fn again(&mut self, digest: &Digest, event: &Event<'_>, message: &Message<'_>, key: u64) -> bool {
-        let this = digest.message(event, message, key);
+    pub(super) fn again(&mut self, digest: &Digest, arrival: &Arrival<'_, '_>) -> bool {
+        let this = digest.message(arrival);
         if self.recent.contains(&this) {
             return true;
         }
         if self.recent.len() < Self::DEPTH {
+            if self.recent.is_empty() {
+                self.recent.reserve_exact(Self::USUAL);
+            }
             self.recent.push(this);
         } else {
             if let Some(oldest) = self.recent.get_mut(self.next) {
@@ -137,7 +155,7 @@ impl Response {
             phrase: owned(phrase),
             seen: Moment::of(event),
             reasons: if code.is_final() { reasons(message) } else { Vec::new() },
-            warning: first("warning").filter(|_| failed).and_then(owned),
+            warning: failed.then(|| first("warning")).flatten().and_then(owned),
             contact: (code.get() / 100 == 3).then(|| message.contacts().next()).flatten().and_then(|contact| {
                 match contact {
                     crate::wire::sip::ContactValue::Addr(addr) => owned(addr.uri),

@@ -4,6 +4,7 @@
 //! cannot fail; no slice handed out leaves the bytes that were handed in.
 #![deny(clippy::indexing_slicing, clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
+pub mod flow;
 pub mod hep;
 pub mod icmp;
 pub mod ip;

@@ -1,6 +1,8 @@
 //! What tells one session description from another (RFC 4566 5.2, 5.7, 5.14): its origin, and where its first media are
 //! to be sent. Knows no media, no codecs and no answer.
 
+use memchr::memchr2;
+
 /// The identity of a session description, borrowed.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Identity<'a> {
@@ -22,7 +24,11 @@ impl<'a> Identity<'a> {
         let mut session = None;
         // The port of the media whose lines these are; an inner `None`: media that are not wanted.
         let mut media: Option<Option<&[u8]>> = None;
-        for line in body.split(|byte| matches!(byte, b'\r' | b'\n')) {
+        let mut rest = body;
+        while !rest.is_empty() {
+            let end = memchr2(b'\r', b'\n', rest).unwrap_or(rest.len());
+            let line = rest.get(..end).unwrap_or_default();
+            rest = rest.get(end + 1..).unwrap_or_default();
             match (line, media) {
                 ([b'o', b'=', value @ ..], None) if found.origin.is_none() => found.origin = origin(value),
                 ([b'c', b'=', value @ ..], None) => session = address(value),

@@ -114,13 +114,17 @@ pub enum Direction {
 }
 
 impl Direction {
-    fn of_attribute(name: &[u8]) -> Option<Self> {
+    pub(super) fn of_attribute(name: &[u8]) -> Option<Self> {
         let names: [(&[u8], Self); 4] = [
             (b"sendrecv", Self::SendRecv),
             (b"sendonly", Self::SendOnly),
             (b"recvonly", Self::RecvOnly),
             (b"inactive", Self::Inactive),
         ];
+        // All of them are equally long, and few attributes are.
+        if name.len() != 8 {
+            return None;
+        }
         names.iter().find(|(known, _)| name.eq_ignore_ascii_case(known)).map(|(_, direction)| *direction)
     }
 
@@ -204,14 +208,7 @@ pub struct Media<'a> {
 
 impl<'a> Media<'a> {
     fn read(line: &'a [u8], section: &'a [u8], shared: (Option<&'a [u8]>, Direction)) -> Option<Self> {
-        let (kind, rest) = word(line.get(2..)?);
-        let (port, rest) = word(rest);
-        let (proto, formats) = word(rest);
-        let port = port.split(|byte| *byte == b'/').next()?;
-        let port = std::str::from_utf8(port).ok()?.parse().ok()?;
-        if kind.is_empty() || proto.is_empty() {
-            return None;
-        }
+        let (kind, port, proto, formats) = media_line(line.get(2..)?)?;
         Some(Self {
             kind,
             port,
@@ -240,17 +237,43 @@ impl<'a> Media<'a> {
     }
 }
 
+/// What stands behind `m=` (RFC 8866 5.14): kind, port, proto, formats.
+pub(super) fn media_line(value: &[u8]) -> Option<(&[u8], u16, &[u8], &[u8])> {
+    let (kind, rest) = word(value);
+    let (port, rest) = word(rest);
+    let (proto, formats) = word(rest);
+    let port = port.split(|byte| *byte == b'/').next()?;
+    let port = std::str::from_utf8(port).ok()?.parse().ok()?;
+    (!kind.is_empty() && !proto.is_empty()).then_some((kind, port, proto, formats))
+}
+
 /// The lines that are `x=value`, ended by LF, CRLF or the end.
 fn lines(bytes: &[u8]) -> impl Iterator<Item = (u8, &[u8])> {
-    bytes.split(|byte| *byte == b'\n').filter_map(|line| match line {
-        [kind, b'=', value @ ..] => Some((*kind, value.trim_ascii())),
-        _ => None,
+    let mut rest = bytes;
+    std::iter::from_fn(move || {
+        while !rest.is_empty() {
+            let (line, after) = split_at_byte(rest, b'\n').unwrap_or((rest, &[]));
+            rest = after;
+            if let [kind, b'=', value @ ..] = line {
+                return Some((*kind, value.trim_ascii()));
+            }
+        }
+        None
     })
 }
 
 /// Where the next `m=` line begins, the length where there is none.
 fn media_start(bytes: &[u8]) -> usize {
-    at_line_start(bytes, b"m=").unwrap_or(bytes.len())
+    let mut at = 0;
+    while let Some(rest) = bytes.get(at..)
+        && !rest.starts_with(b"m=")
+    {
+        match memchr(b'\n', rest) {
+            Some(end) => at += end + 1,
+            None => return bytes.len(),
+        }
+    }
+    at
 }
 
 fn attributes(bytes: &[u8]) -> impl Iterator<Item = (&[u8], Option<&[u8]>)> {
@@ -260,14 +283,18 @@ fn attributes(bytes: &[u8]) -> impl Iterator<Item = (&[u8], Option<&[u8]>)> {
     })
 }
 
-/// The first direction that is said.
+/// The first direction that is said. With a value it is none, so the whole line tells.
 fn direction(bytes: &[u8]) -> Option<Direction> {
-    attributes(bytes).find_map(|(name, value)| Direction::of_attribute(name).filter(|_| value.is_none()))
+    lines(bytes).filter(|(kind, _)| *kind == b'a').find_map(|(_, line)| Direction::of_attribute(line))
 }
 
-/// `c=IN IP4 224.2.1.1/127` (RFC 8866 5.7).
+/// Of the first `c=` line.
 fn address(bytes: &[u8]) -> Option<&[u8]> {
-    let (_, line) = lines(bytes).find(|(kind, _)| *kind == b'c')?;
+    lines(bytes).find(|(kind, _)| *kind == b'c').and_then(|(_, value)| address_of(value))
+}
+
+/// `IN IP4 224.2.1.1/127` (RFC 8866 5.7).
+pub(super) fn address_of(line: &[u8]) -> Option<&[u8]> {
     let (address, _) = word(word(word(line).1).1);
     address.split(|byte| *byte == b'/').next().filter(|address| !address.is_empty())
 }

@@ -95,8 +95,9 @@ pub fn call_ids(value: &[u8]) -> impl Iterator<Item = &[u8]> {
 pub fn subscriber(uri: &[u8]) -> Option<Vec<u8>> {
     const NOBODY: [&[u8]; 7] =
         [b"anonymous", b"unknown", b"unavailable", b"restricted", b"private", b"withheld", b"asserted-unknown"];
-    /// An international number of this length or longer: a short one is an extension that begins with 00.
-    const INTERNATIONAL: usize = 9;
+    if let Some(number) = plain_number(uri) {
+        return Some(national(number).to_vec());
+    }
     let user = uri_user(uri)?;
     let user = unescaped(user.get(..memchr(b';', user).unwrap_or(user.len()))?);
     let hidden = uri_host(uri).is_some_and(|host| host.eq_ignore_ascii_case(b"anonymous.invalid"));
@@ -108,8 +109,25 @@ pub fn subscriber(uri: &[u8]) -> Option<Vec<u8>> {
     if digits.is_empty() || !digits.iter().all(u8::is_ascii_digit) {
         return Some(user);
     }
+    Some(national(digits).to_vec())
+}
+
+/// A number without the `00` of an international one; a short one is an extension that begins so.
+fn national(digits: &[u8]) -> &[u8] {
+    const INTERNATIONAL: usize = 9;
     let national = if digits.len() >= INTERNATIONAL { digits.strip_prefix(b"00") } else { None };
-    Some(national.unwrap_or(digits).to_vec())
+    national.unwrap_or(digits)
+}
+
+/// The number of `sip:+4420@host`, as nearly all URIs of telephone calls are written. `None`: to be read in full.
+fn plain_number(uri: &[u8]) -> Option<&[u8]> {
+    let rest = uri.strip_prefix(b"sip:")?;
+    let rest = rest.strip_prefix(b"+").unwrap_or(rest);
+    let (number, host) = rest.split_at_checked(rest.iter().position(|byte| !byte.is_ascii_digit())?)?;
+    let [b'@', first, host @ ..] = host else { return None };
+    // `anonymous.invalid` hides the number, and a second `@` may end the user.
+    let is_plain = first.is_ascii_alphanumeric() && !matches!(first, b'a' | b'A') && memchr(b'@', host).is_none();
+    (is_plain && !number.is_empty()).then_some(number)
 }
 
 /// With every `%41` made the character that it stands for.
@@ -246,6 +264,17 @@ mod tests {
     }
 
     proptest! {
+        #[test]
+        fn a_plain_number_is_that_of_the_full_reading(
+            uri in "sip:[+]?(00)?[0-9]{0,8}[@;:%]?(1.2.3.4|b|anonymous.invalid|\\[::1\\])?([:;@?]5060)?( |@|b)?",
+        ) {
+            if let Some(number) = plain_number(uri.as_bytes()) {
+                // A blank in front makes no difference but to the short way.
+                let full = subscriber(format!(" {uri}").as_bytes());
+                prop_assert_eq!(Some(national(number).to_vec()), full, "{}", uri);
+            }
+        }
+
         #[test]
         fn any_bytes_are_read(value in proptest::collection::vec(any::<u8>(), 0..64)) {
             let _ = (session_ids(&value), Replaces::parse(&value), ReferTo::parse(&value), subscriber(&value));

@@ -7,8 +7,9 @@ use super::defects::Defects;
 use super::framing::{MAX_BODY, MAX_HEAD, has_binary};
 use super::header::{
     ContactValue, Cseq, Headers, Lines, NameAddr, ReasonValue, Via, comma_list, is_field, long_name, number,
-    split_name, trim,
+    split_field, split_name, trim,
 };
+use super::names::Names;
 use super::start::{Method, StartLine, junk_len, start_line};
 
 /// A message, borrowed. Everything the trackers ask for at every message was found in the one pass of `parse`.
@@ -83,32 +84,6 @@ fn known(name: &[u8]) -> Known {
     }
 }
 
-/// Which header names a head may have: each stands for one bit of 64, by its length and the letters at both ends. Most
-/// of what is asked for is in hardly any message, and then nothing is read to say so.
-#[derive(Clone, Copy, Debug, Default)]
-struct Names(u64);
-
-impl Names {
-    #[inline]
-    fn bit(name: &[u8]) -> u64 {
-        let (Some(first), Some(last)) = (name.first(), name.last()) else { return 0 };
-        let (first, last) = (usize::from(first | 0x20), usize::from(last | 0x20));
-        1 << ((name.len() * 7 + first * 3 + last) % 64)
-    }
-
-    /// `name` as sent: compact ones count as what they stand for.
-    #[inline]
-    fn add(&mut self, name: &[u8]) {
-        self.0 |= Self::bit(long_name(name));
-    }
-
-    /// False only where no such name was added.
-    fn may_have(self, name: &str) -> bool {
-        let bit = Self::bit(name.as_bytes());
-        self.0 & bit == bit
-    }
-}
-
 impl<'a> Message<'a> {
     /// Reads one datagram, or one message that `frame` cut out of a stream. `None`: this is not SIP.
     ///
@@ -161,7 +136,7 @@ impl<'a> Message<'a> {
         content_length: None,
         content_type: None,
         user_agent: None,
-        names: Names(0),
+        names: Names::EMPTY,
         defects: Defects::NONE,
     };
 
@@ -404,6 +379,12 @@ impl<'a> Message<'a> {
         if memchr(b',', list).is_none() { Some(Via::parse(list)) } else { comma_list(list).next().map(Via::parse) }
     }
 
+    /// The branch of the topmost Via value (RFC 3261 8.1.1.7); `None` if missing or empty.
+    #[must_use]
+    pub fn top_branch(&self) -> Option<&'a [u8]> {
+        super::branch::first(self.via?).or_else(|| self.top_via()?.branch)
+    }
+
     /// How many Via values there are, comma-joined ones counted one by one.
     #[must_use]
     pub const fn via_count(&self) -> u16 {
@@ -469,8 +450,13 @@ impl<'a> Message<'a> {
 
     /// All values of one header by its long name in any case; finds its compact form too. Not split at commas.
     pub fn values<'n>(&self, name: &'n str) -> impl Iterator<Item = &'a [u8]> + use<'a, 'n> {
-        let fields = if self.names.may_have(name) { self.fields } else { &[] };
-        values(fields, name)
+        values(if self.names.may_hold(name) { self.fields } else { &[] }, name)
+    }
+
+    /// Whether a header of one of these long names may be there; where not, looking for them is in vain.
+    #[must_use]
+    pub fn may_have(&self, names: &[&str]) -> bool {
+        self.names.may_hold_any(names)
     }
 
     /// The body: as long as Content-Length says, at most what was there; all that was there if it says nothing.
@@ -525,10 +511,29 @@ impl<'a> Message<'a> {
 
 /// The values of one header among these lines.
 fn values<'a, 'n>(fields: &'a [u8], name: &'n str) -> impl Iterator<Item = &'a [u8]> + use<'a, 'n> {
+    // Whether a line is one at all is asked last: few have the name.
     Lines::new(fields)
-        .filter_map(split_name)
-        .filter(move |(sent, _)| long_name(sent).eq_ignore_ascii_case(name.as_bytes()))
-        .map(|(_, value)| trim(value))
+        .filter(move |line| {
+            may_be_named(line, name) && split_name(line).is_some_and(|(sent, _)| is_named(sent, name)) && is_field(line)
+        })
+        .filter_map(split_field)
+        .map(|(_, value)| value)
+}
+
+/// A line that begins with another letter, which is no compact name, need not be split.
+#[inline]
+fn may_be_named(line: &[u8], name: &str) -> bool {
+    match line {
+        [first, second, ..] if first.is_ascii_alphabetic() && second.is_ascii_alphabetic() => {
+            name.as_bytes().first().is_some_and(|begins| begins.eq_ignore_ascii_case(first))
+        }
+        _ => true,
+    }
+}
+
+fn is_named(sent: &[u8], name: &str) -> bool {
+    let is_it = |sent: &[u8]| sent.eq_ignore_ascii_case(name.as_bytes());
+    if let [_] = sent { is_it(long_name(sent)) } else { is_it(sent) }
 }
 
 #[cfg(test)]

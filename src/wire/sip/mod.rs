@@ -1,10 +1,12 @@
 //! SIP messages as sent (RFC 3261), read tolerantly. Knows one message at a time, no transactions.
 
+mod branch;
 mod defects;
 mod framing;
 mod header;
 mod leg;
 mod message;
+mod names;
 mod start;
 mod text;
 mod typed;

@@ -9,7 +9,8 @@ use super::header::{is_blank, split_around, trim};
 #[must_use]
 pub fn text(bytes: &[u8]) -> String {
     if memchr(b'\n', bytes).is_none() {
-        return String::from_utf8_lossy(bytes).into_owned();
+        // Asked first since nearly all is ASCII, which that tells many bytes at a time.
+        return std::str::from_utf8(bytes).map_or_else(|_| String::from_utf8_lossy(bytes).into_owned(), str::to_owned);
     }
     let mut unfolded = Vec::with_capacity(bytes.len());
     let mut rest = bytes;

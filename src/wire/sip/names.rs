@@ -1,0 +1,92 @@
+//! Which header names a head may hold, told by a few bits: most questions for a rare header are answered without going
+//! through the lines again. Knows no header's meaning, and may say yes too often, never no.
+
+use super::header::long_name;
+
+/// A set of header names, each one bit of 64: names of equal bits count as one.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Names(u64);
+
+impl Names {
+    pub(super) const EMPTY: Self = Self(0);
+
+    /// Takes in a name as sent, compact or long, in any case.
+    #[inline]
+    pub(super) const fn add(&mut self, name: &[u8]) {
+        self.0 |= Self::bit(name);
+    }
+
+    /// Whether a header of this long name may be there.
+    #[inline]
+    pub(super) const fn may_hold(self, name: &str) -> bool {
+        self.0 & Self::bit(name.as_bytes()) != 0
+    }
+
+    /// Whether one of these may be there.
+    pub(super) fn may_hold_any(self, names: &[&str]) -> bool {
+        names.iter().any(|name| self.may_hold(name))
+    }
+
+    #[inline]
+    const fn bit(name: &[u8]) -> u64 {
+        let name = match name {
+            [_] => long_name(name),
+            _ => name,
+        };
+        // First letter, last letter and length, weighed so that what is looked for and what is usual hardly ever meet.
+        match name {
+            [first, .., last] => {
+                1 << (((*first | 0x20) as usize + (*last | 0x20) as usize * 24 + name.len() * 23) % 64)
+            }
+            _ => 1,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::super::Message;
+    use super::*;
+
+    #[test]
+    fn names_told_apart() {
+        let mut usual = Names::default();
+        for name in ["Via", "f", "To", "CALL-ID", "CSeq", "m", "Max-Forwards", "User-Agent", "Content-Length"] {
+            usual.add(name.as_bytes());
+        }
+        for (name, expected) in [
+            ("from", true),
+            ("contact", true),
+            ("call-id", true),
+            ("reason", false),
+            ("warning", false),
+            ("record-route", false),
+            ("session-id", false),
+            ("replaces", false),
+        ] {
+            assert_eq!(usual.may_hold(name), expected, "{name}");
+        }
+    }
+
+    /// [`Message::values`] without this shortcut.
+    fn values_plainly<'a>(message: &Message<'a>, name: &str) -> Vec<&'a [u8]> {
+        let named = |sent: &[u8]| long_name(sent).eq_ignore_ascii_case(name.as_bytes());
+        message.headers().filter(|(sent, _)| named(sent)).map(|(_, value)| value).collect()
+    }
+
+    proptest! {
+        #[test]
+        fn values_are_those_of_the_plain_reading(
+            lines in proptest::collection::vec(
+                ("(?i)reason|warning|r|b|o|x-cid|record-route|event|Refer-To", "[ \t]?", "[a-z;=\" ]{0,6}"), 0..6),
+            asked in "reason|warning|refer-to|referred-by|event|x-cid|record-route|session-id",
+        ) {
+            let lines: String = lines.iter().map(|(name, blank, value)| format!("{name}{blank}: {value}\r\n")).collect();
+            let bytes = format!("BYE sip:a@b SIP/2.0\r\n{lines}\r\n");
+            let Some(message) = Message::parse(bytes.as_bytes()) else { return Err(TestCaseError::fail("no message")) };
+            prop_assert_eq!(message.values(&asked).collect::<Vec<_>>(), values_plainly(&message, &asked));
+        }
+    }
+}
