@@ -145,10 +145,12 @@ fn media_start(bytes: &[u8]) -> usize {
 }
 
 fn attributes(bytes: &[u8]) -> impl Iterator<Item = (&[u8], Option<&[u8]>)> {
-    lines(bytes).filter(|(kind, _)| *kind == b'a').map(|(_, line)| match split_at_byte(line, b':') {
-        Some((name, value)) => (name, Some(value)),
-        None => (line, None),
-    })
+    lines(bytes).filter(|(kind, _)| *kind == b'a').map(|(_, line)| attribute(line))
+}
+
+/// Name and value of an attribute (RFC 8866 5.13).
+fn attribute(line: &[u8]) -> (&[u8], Option<&[u8]>) {
+    split_at_byte(line, b':').map_or((line, None), |(name, value)| (name, Some(value)))
 }
 
 /// What stands before and after the first `byte`.

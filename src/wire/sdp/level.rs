@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::attribute::{Direction, Fingerprint, Setup};
-use super::{attributes, lines, number, word};
+use super::{attribute, lines, number, word};
 
 /// The attributes of the session or of one media description that have a single value; of equal lines the first counts.
 #[derive(Clone, Copy, Debug, Default)]
@@ -28,11 +28,15 @@ pub(super) struct Level<'a> {
 impl<'a> Level<'a> {
     pub(super) fn read(bytes: &'a [u8]) -> Self {
         let mut level = Self::default();
-        if let Some((_, value)) = lines(bytes).find(|(kind, _)| *kind == b'c') {
-            (level.address, level.ttl) = connection(value);
-        }
-        for (name, value) in attributes(bytes) {
-            level.take(name, value);
+        for (kind, value) in lines(bytes) {
+            match kind {
+                b'c' if level.address.is_none() => (level.address, level.ttl) = connection(value),
+                b'a' => {
+                    let (name, value) = attribute(value);
+                    level.take(name, value);
+                }
+                _ => {}
+            }
         }
         level
     }
