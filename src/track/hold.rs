@@ -10,8 +10,7 @@ use std::time::Duration;
 use super::call::Arrival;
 use super::fact::Side;
 use crate::time::Timestamp;
-use crate::wire::flow::Heard;
-use crate::wire::sdp;
+use crate::wire::sdp::{self, Session};
 use crate::wire::sip::{Message, Method, StartLine};
 
 /// What one side's description says: whether it sends, and whether it wants to receive.
@@ -22,14 +21,27 @@ struct Flow {
 }
 
 impl Flow {
+    /// Of the audio streams where there are any: a video that is switched off holds no call. One stream that flows is
+    /// enough; with none left (RFC 3264 8.2) nobody is to be heard.
+    fn of(session: &Session<'_>) -> Self {
+        let live = || session.media().filter(|media| media.port != 0);
+        let has_audio = live().any(|media| media.kind.eq_ignore_ascii_case(b"audio"));
+        let counted = live().filter(|media| !has_audio || media.kind.eq_ignore_ascii_case(b"audio"));
+        let mut flow = Self { sends: false, receives: false };
+        for media in counted {
+            flow.sends |= media.sends();
+            flow.receives |= media.receives();
+        }
+        flow
+    }
+
     /// Of the description in a message. One that the snap length cut may have lost the very line that holds.
     fn in_message(message: &Message<'_>) -> Option<Self> {
         let body = message.body();
         if body.is_empty() || message.content_length().is_some_and(|len| len > body.len()) {
             return None;
         }
-        let Heard { sends, receives } = Heard::of(sdp::find(message.content_type(), body)?)?;
-        Some(Self { sends, receives })
+        Some(Self::of(&Session::parse(sdp::find(message.content_type(), body)?)?))
     }
 }
 
@@ -157,9 +169,6 @@ impl Hold {
         if self.exchanges.len() >= Self::MOST {
             self.exchanges.remove(0);
         }
-        if self.exchanges.is_empty() {
-            self.exchanges.reserve_exact(1);
-        }
         self.exchanges.push(exchange);
     }
 
@@ -263,7 +272,7 @@ mod tests {
         ];
         for (name, lines, expected) in cases {
             let sdp = format!("v=0\n{lines}\n");
-            let flow = Heard::of(sdp.as_bytes()).expect("a description");
+            let flow = Flow::of(&Session::parse(sdp.as_bytes()).expect("a description"));
             assert_eq!((flow.sends, flow.receives), expected, "{name}");
         }
     }
