@@ -12,10 +12,14 @@ mod legs;
 mod lives;
 mod marks;
 mod outcome;
+#[allow(dead_code, reason = "streams are not bound to calls yet")]
+mod quality;
 mod registration;
 mod resume;
 mod slots;
 mod state;
+#[allow(dead_code, reason = "streams are not bound to calls yet")]
+mod stream;
 mod tracker;
 mod transaction;
 
