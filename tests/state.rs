@@ -1,8 +1,19 @@
 //! Runs that continue: a capture cut in pieces that are read one after another gives the rows of the whole.
 
+mod support;
+
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
+
+use sipcodes::assemble::{Assembler, Unfinished};
+use sipcodes::capture::{Captures, Source};
+use sipcodes::event::{Event, What};
+use sipcodes::issue::Issues;
+use sipcodes::packet::Place;
+use sipcodes::time::Timestamp;
+use sipcodes::wire::keylog::Secrets;
+use support::{Over, Scenario, Side};
 
 /// A folder of its own for each test, removed in the end.
 struct Folder(PathBuf);
@@ -68,16 +79,18 @@ fn records(capture: &[u8]) -> (&[u8], Vec<&[u8]>) {
 
 /// Whether the rows of the pieces, cut before these packets, are those of the whole.
 #[track_caller]
-fn same_in_pieces(folder: &Folder, capture: &[u8], cuts: &[usize], show: &str) {
+fn same_in_pieces(folder: &Folder, capture: &[u8], cuts: &[usize], show: &str, keys: &[&str]) {
     let (header, records) = records(capture);
     folder.write("whole.pcap", capture);
-    let mut expected = folder.rows(&["--show", show, "whole.pcap"]);
+    let mut expected = folder.rows(&[&["--show", show, "whole.pcap"], keys].concat());
+    assert!(!expected.is_empty() || show != "calls");
     let mut got = Vec::new();
     let starts: Vec<_> = [0].iter().chain(cuts).copied().collect();
     for (piece, from) in starts.iter().enumerate() {
         let to = starts.get(piece + 1).copied().unwrap_or(records.len());
         folder.write("piece.pcap", &[header, &records[*from..to].concat()].concat());
         let mut args = vec!["--show", show, "--state", "state", "piece.pcap"];
+        args.extend(keys);
         if piece + 1 == starts.len() {
             args.push("--flush");
         }
@@ -108,8 +121,133 @@ fn cut_at_every_packet_the_rows_stay_the_same() {
         let capture = testdata(name);
         for show in kinds {
             for cut in (1..records(&capture).1.len()).step_by(step) {
-                same_in_pieces(&folder, &capture, &[cut], show);
+                same_in_pieces(&folder, &capture, &[cut], show, &[]);
             }
+        }
+    }
+}
+
+/// Files of testdata by their whole names.
+fn in_testdata(name: &str) -> String {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("testdata").join(name).to_string_lossy().into_owned()
+}
+
+#[test]
+fn what_a_cut_goes_through_is_as_good_as_whole() {
+    let folder = Folder::new("streams");
+    for (name, step, keys) in [
+        ("ip-fragments", 1, None),
+        ("tcp", 1, None),
+        ("tcp-segments", 1, None),
+        ("tls-other-port", 1, Some(("--keylog", "keys"))),
+        ("tls-resumed", 1, Some(("--keylog", "keys"))),
+        ("tls12-rsa", 5, Some(("--tls-key", "pem"))),
+        ("tls12", 5, Some(("--keylog", "keys"))),
+        ("tls13", 1, Some(("--keylog", "keys"))),
+        ("websocket", 1, None),
+        ("websocket-plain", 1, None),
+        ("websocket-tls", 1, Some(("--keylog", "keys"))),
+    ] {
+        let capture = testdata(&format!("{name}.pcap"));
+        let keys: Vec<String> = keys.map_or_else(Vec::new, |(flag, end)| {
+            vec![flag.to_owned(), in_testdata(&format!("{name}.{end}"))]
+        });
+        let keys: Vec<&str> = keys.iter().map(String::as_str).collect();
+        for cut in (1..records(&capture).1.len()).step_by(step) {
+            same_in_pieces(&folder, &capture, &[cut], "calls", &keys);
+        }
+    }
+}
+
+#[test]
+fn what_carries_a_call_may_be_cut() {
+    let folder = Folder::new("carriers");
+    for over in [Over::Sctp(100, false), Over::Sctp(1400, true), Over::WebSocket(70), Over::Hep(3), Over::Hep(2)] {
+        let net = Scenario::new();
+        let mut call = net.call("life", &["10.0.0.1", "10.0.0.2"].map(|host| net.host(host)));
+        call.over(over);
+        call.invite().respond(180, "Ringing");
+        net.at(3_000);
+        call.answer().ack();
+        net.at(63_000);
+        call.hang_up(Side::Callee);
+        let capture = net.pcap();
+        let count = records(&capture).1.len();
+        for cut in 1..count {
+            same_in_pieces(&folder, &capture, &[cut], "calls", &[]);
+        }
+        same_in_pieces(&folder, &capture, &(1..count).collect::<Vec<_>>(), "calls", &[]);
+    }
+}
+
+/// What is compared of an event.
+type Seen = (Timestamp, Place, String, bool, Vec<u8>);
+
+fn secrets(name: &str) -> Secrets {
+    let mut secrets = Secrets::default();
+    if let Ok(log) = fs::read(in_testdata(&format!("{name}.keys"))) {
+        secrets.read(&log);
+    }
+    secrets
+}
+
+/// The events of a capture whose assembling is handed on, by way of bytes, before the packets that `cut` names; and what
+/// was not read.
+fn events(name: &str, cut: impl Fn(u64) -> bool) -> (Vec<Seen>, Vec<(String, u64, u64)>) {
+    let mut captures = Captures::open(vec![Source::File(in_testdata(name).into())]);
+    let name = name.split('.').next().unwrap_or_default();
+    let embedded = captures.secrets();
+    let (mut assembler, mut issues) = (Assembler::new().with_secrets(secrets(name)), Issues::default());
+    let mut seen = Vec::new();
+    let mut sink = |event: Event<'_>| {
+        let raw = match &event.what {
+            What::Sip(message) => message.raw().to_vec(),
+            _ => Vec::new(),
+        };
+        seen.push((event.at, event.place, format!("{:?}", event.path), event.duplicate, raw));
+    };
+    while let Some(packet) = captures.next(&mut issues) {
+        if cut(packet.place.frame) {
+            let bytes = postcard::to_allocvec(&assembler.unfinished()).unwrap();
+            let unfinished: Unfinished = postcard::from_bytes(&bytes).unwrap();
+            assembler = Assembler::new().with_secrets(secrets(name)).resume(unfinished);
+        }
+        for key_log in embedded.try_iter() {
+            assembler.learn(&key_log, packet.place, &mut issues);
+        }
+        assembler.push(&packet, &mut issues, &mut sink);
+    }
+    assembler.finish(&mut issues, &mut sink);
+    let issues = issues.of_file(0).map(|(cause, tally)| (cause.key(), tally.count, tally.bytes));
+    (seen, issues.collect())
+}
+
+#[test]
+fn assembling_handed_on_at_every_packet_gives_the_same_events() {
+    for name in [
+        "calls.pcap",
+        "ip-fragments.pcap",
+        "tcp.pcap",
+        "tcp-segments.pcap",
+        "tls-other-port.pcap",
+        "tls-plain.pcap",
+        "tls-resumed.pcap",
+        "tls-secrets.pcapng",
+        "tls12.pcap",
+        "tls13.pcap",
+        "websocket.pcap",
+        "websocket-plain.pcap",
+        "websocket-tls.pcap",
+    ] {
+        let last = std::cell::Cell::new(0);
+        let whole = events(name, |frame| {
+            last.set(frame);
+            false
+        });
+        assert!(!whole.0.is_empty(), "{name}");
+        assert_eq!(events(name, |_| true), whole, "{name}, at every packet");
+        for at in 2..=last.get() {
+            assert_eq!(events(name, |frame| frame == at), whole, "{name}, before packet {at}");
         }
     }
 }
@@ -121,8 +259,8 @@ fn many_pieces_are_as_good_as_two() {
         let capture = testdata(name);
         let count = records(&capture).1.len();
         for show in ["calls", "registrations", "transactions"] {
-            same_in_pieces(&folder, &capture, &[count / 3, count / 2], show);
-            same_in_pieces(&folder, &capture, &(1..count).step_by(7).collect::<Vec<_>>(), show);
+            same_in_pieces(&folder, &capture, &[count / 3, count / 2], show, &[]);
+            same_in_pieces(&folder, &capture, &(1..count).step_by(7).collect::<Vec<_>>(), show, &[]);
         }
     }
 }

@@ -44,6 +44,8 @@ pub struct FileTraffic {
 impl Traffic {
     /// Methods beyond this many different ones are counted together as `other`.
     const MOST_METHODS: usize = 64;
+    /// Captures beyond this many, those of earlier runs included, are not counted each.
+    const MOST_FILES: usize = 1 << 20;
 
     /// What the capture of this index held.
     #[must_use]
@@ -53,7 +55,7 @@ impl Traffic {
 
     fn count(&mut self, event: &Event<'_>, message: &Message<'_>) {
         let file = event.place.file as usize;
-        if self.files.len() <= file {
+        if self.files.len() <= file && file < Self::MOST_FILES {
             self.files.resize(file + 1, FileTraffic::default());
         }
         if let Some(of) = self.files.get_mut(file) {
