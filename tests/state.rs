@@ -77,13 +77,12 @@ fn records(capture: &[u8]) -> (&[u8], Vec<&[u8]>) {
     (header, records)
 }
 
-/// Whether the rows of the pieces, cut before these packets, are those of the whole.
+/// Whether the rows of the pieces, cut before these packets, are those of the whole; how many there are.
 #[track_caller]
-fn same_in_pieces(folder: &Folder, capture: &[u8], cuts: &[usize], show: &str, keys: &[&str]) {
+fn same_in_pieces(folder: &Folder, capture: &[u8], cuts: &[usize], show: &str, keys: &[&str]) -> usize {
     let (header, records) = records(capture);
     folder.write("whole.pcap", capture);
     let mut expected = folder.rows(&[&["--show", show, "whole.pcap"], keys].concat());
-    assert!(!expected.is_empty() || show != "calls");
     let mut got = Vec::new();
     let starts: Vec<_> = [0].iter().chain(cuts).copied().collect();
     for (piece, from) in starts.iter().enumerate() {
@@ -107,6 +106,7 @@ fn same_in_pieces(folder: &Folder, capture: &[u8], cuts: &[usize], show: &str, k
     got.sort();
     assert_eq!(got, expected, "{show} cut at {cuts:?}");
     assert!(!folder.0.join("state").exists(), "nothing is left");
+    expected.len()
 }
 
 #[test]
@@ -142,8 +142,8 @@ fn what_a_cut_goes_through_is_as_good_as_whole() {
         ("tls-other-port", 1, Some(("--keylog", "keys"))),
         ("tls-resumed", 1, Some(("--keylog", "keys"))),
         ("tls12-rsa", 5, Some(("--tls-key", "pem"))),
-        ("tls12", 5, Some(("--keylog", "keys"))),
-        ("tls13", 1, Some(("--keylog", "keys"))),
+        ("tls12", 23, Some(("--keylog", "keys"))),
+        ("tls13", 5, Some(("--keylog", "keys"))),
         ("websocket", 1, None),
         ("websocket-plain", 1, None),
         ("websocket-tls", 1, Some(("--keylog", "keys"))),
@@ -154,7 +154,7 @@ fn what_a_cut_goes_through_is_as_good_as_whole() {
         });
         let keys: Vec<&str> = keys.iter().map(String::as_str).collect();
         for cut in (1..records(&capture).1.len()).step_by(step) {
-            same_in_pieces(&folder, &capture, &[cut], "calls", &keys);
+            assert!(same_in_pieces(&folder, &capture, &[cut], "calls", &keys) > 0);
         }
     }
 }
@@ -174,7 +174,7 @@ fn what_carries_a_call_may_be_cut() {
         let capture = net.pcap();
         let count = records(&capture).1.len();
         for cut in 1..count {
-            same_in_pieces(&folder, &capture, &[cut], "calls", &[]);
+            assert_eq!(same_in_pieces(&folder, &capture, &[cut], "calls", &[]), 1);
         }
         same_in_pieces(&folder, &capture, &(1..count).collect::<Vec<_>>(), "calls", &[]);
     }

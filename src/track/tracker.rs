@@ -386,9 +386,12 @@ impl Tracker {
         if self.settings.as_live {
             open.call.judge_silence(&self.settings, at);
         }
-        // No message that comes after this alarm can end a call sooner than 64·T1 from now.
+        // No message can end a call sooner than 64·T1 from when it comes, and none comes before the time that is now.
         match wakes_at(&open.call, &self.settings, at) {
-            Some(wake) => self.alarms.push(Reverse((wake.min(at.after(TIMER_B)), slot))),
+            Some(wake) => {
+                let soonest = self.now.unwrap_or(at).after(TIMER_B);
+                self.alarms.push(Reverse((wake.min(soonest), slot)));
+            }
             None => open.alarmed = false,
         }
         self.count(slot, at);
