@@ -626,6 +626,11 @@ impl Call {
         self.caller_tag
     }
 
+    /// Whether it was answered by somebody who sets no tag (RFC 2543), so that none of its requests names one.
+    pub(super) fn has_no_callee_tag(&self) -> bool {
+        self.state.is_answered() && self.callee_tags.is_empty()
+    }
+
     pub(super) fn callee_tags(&self) -> &[u64] {
         &self.callee_tags
     }

@@ -519,10 +519,14 @@ impl Tracker {
     /// A message of a method that calls use and others too: the call's where one claims it, even one closed lately.
     fn feed_alone(&mut self, call_id: &[u8], arrival: &Arrival<'_, '_>, may_be_of_a_call: bool) {
         if !self.exchanges.knows(&self.digest, call_id, arrival) && may_be_of_a_call {
-            if self.slot_of(call_id, arrival).is_some() {
+            let slot = self.slot_of(call_id, arrival);
+            let call = slot.and_then(|slot| self.calls.get(slot)?.as_ref()).map(|open| &open.call);
+            // A request inside a dialog names both sides (RFC 3261 12.2.1.1).
+            let in_dialog = arrival.tags.has_to || !arrival.message.is_request();
+            if call.is_some_and(|call| in_dialog || call.has_no_callee_tag()) {
                 return self.feed_call(call_id, arrival);
             }
-            if self.is_straggler(call_id, arrival.tags) {
+            if in_dialog && self.is_straggler(call_id, arrival.tags) {
                 return;
             }
         }
