@@ -149,9 +149,8 @@ fn what_a_cut_goes_through_is_as_good_as_whole() {
         ("websocket-tls", 1, Some(("--keylog", "keys"))),
     ] {
         let capture = testdata(&format!("{name}.pcap"));
-        let keys: Vec<String> = keys.map_or_else(Vec::new, |(flag, end)| {
-            vec![flag.to_owned(), in_testdata(&format!("{name}.{end}"))]
-        });
+        let keys: Vec<String> =
+            keys.map_or_else(Vec::new, |(flag, end)| vec![flag.to_owned(), in_testdata(&format!("{name}.{end}"))]);
         let keys: Vec<&str> = keys.iter().map(String::as_str).collect();
         for cut in (1..records(&capture).1.len()).step_by(step) {
             assert!(same_in_pieces(&folder, &capture, &[cut], "calls", &keys) > 0);
@@ -249,6 +248,124 @@ fn assembling_handed_on_at_every_packet_gives_the_same_events() {
         for at in 2..=last.get() {
             assert_eq!(events(name, |frame| frame == at), whole, "{name}, before packet {at}");
         }
+    }
+}
+
+/// The blocks of a pcapng.
+fn blocks(mut capture: &[u8]) -> Vec<&[u8]> {
+    let mut blocks = Vec::new();
+    while capture.len() >= 12 {
+        let len = u32::from_le_bytes(capture[4..8].try_into().unwrap()) as usize;
+        let (block, rest) = capture.split_at(len);
+        blocks.push(block);
+        capture = rest;
+    }
+    blocks
+}
+
+#[test]
+fn secrets_that_a_capture_carries_are_carried_on() {
+    let folder = Folder::new("secrets");
+    let capture = testdata("tls-secrets.pcapng");
+    let (packets, heads): (Vec<&[u8]>, Vec<&[u8]>) = blocks(&capture).into_iter().partition(|block| block[0] == 6);
+    // The section's header, the interface, the decryption secrets.
+    let secrets = heads.iter().position(|block| block[..4] == [10, 0, 0, 0]).expect("decryption secrets");
+    let bare = [&heads[..secrets], &heads[secrets + 1..]].concat().concat();
+    folder.write("whole.pcapng", &capture);
+    let expected = folder.rows(&["whole.pcapng"]);
+    for cut in 0..packets.len() {
+        folder.write("one.pcapng", &[heads.concat(), packets[..cut].concat()].concat());
+        folder.write("two.pcapng", &[bare.clone(), packets[cut..].concat()].concat());
+        let mut got = folder.rows(&["--state", "state", "one.pcapng"]);
+        #[cfg(unix)]
+        {
+            use std::os::unix::fs::PermissionsExt;
+            let mode = fs::metadata(folder.0.join("state")).unwrap().permissions().mode();
+            assert_eq!(mode & 0o777, 0o600, "keys are nobody else's");
+        }
+        got.extend(folder.rows(&["--state", "state", "--flush", "two.pcapng"]));
+        assert_eq!(got, expected, "cut at {cut}");
+    }
+}
+
+/// Records so many seconds later.
+fn later(records: &[&[u8]], seconds: u32) -> Vec<u8> {
+    let later = |record: &&[u8]| {
+        let at = u32::from_le_bytes(record[..4].try_into().unwrap()) + seconds;
+        [&at.to_le_bytes(), &record[4..]].concat()
+    };
+    records.iter().flat_map(later).collect()
+}
+
+/// Segments from one client to one server as a capture: second, sequence number, bytes.
+fn segments(segments: &[(u32, u32, &[u8])]) -> Vec<u8> {
+    // Microseconds, version 2.4, raw IP.
+    let mut out = vec![0xd4, 0xc3, 0xb2, 0xa1, 2, 0, 4, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 4, 0, 101, 0, 0, 0];
+    for (at, seq, payload) in segments {
+        let mut data = Vec::new();
+        let tcp = etherparse::PacketBuilder::ipv4([10, 0, 0, 1], [10, 0, 0, 2], 64).tcp(40_000, 5060, *seq, 65_000);
+        tcp.write(&mut data, payload).unwrap();
+        let len = data.len() as u32;
+        out.extend([1_700_000_000 + at, 0, len, len].iter().flat_map(|field| field.to_le_bytes()));
+        out.extend(data);
+    }
+    out
+}
+
+#[test]
+fn behind_a_gap_no_connection_swallows_another() {
+    let folder = Folder::new("swallow");
+    let options = |id: &str| {
+        format!(
+            "OPTIONS sip:b@c SIP/2.0\r\nVia: SIP/2.0/TCP d;branch=z9hG4bK{id}\r\nCall-ID: {id}\r\nCSeq: 1 OPTIONS\r\nContent-Length: 0\r\n\r\n"
+        )
+    };
+    let (one, two, three) = (options("1"), options("2"), options("3"));
+    let first = segments(&[(0, 5000, one.as_bytes()), (1, 5000 + one.len() as u32, two[..40].as_bytes())]);
+    // The same ports again, its SYN not captured: its numbers are below those of the first one.
+    for (gap, ids) in [(400, "1 3"), (100, "1")] {
+        let second = segments(&[(gap, 3000, three.as_bytes())]);
+        folder.write("one.pcap", &first);
+        folder.write("two.pcap", &second);
+        let seen = |args: &[&str]| folder.run(&[&["-f", "json", "--show", "transactions"], args].concat());
+        assert!(seen(&["--state", "state", "one.pcap"]).status.success());
+        let told = seen(&["--state", "state", "--flush", "two.pcap"]);
+        let told: serde_json::Value = serde_json::from_slice(&told.stdout).unwrap();
+        let messages: u64 =
+            told["transactions"].as_array().unwrap().iter().map(|row| row["messages"].as_u64().unwrap()).sum();
+        assert_eq!(messages, ids.split(' ').count() as u64, "{gap} s, {told:#}");
+    }
+}
+
+#[test]
+fn the_keys_of_a_connection_outlive_a_gap() {
+    let folder = Folder::new("keys");
+    for (name, from) in [("tls13", 75), ("tls12", 85), ("websocket-tls", 25), ("tls-other-port", 16)] {
+        let (capture, keys) = (testdata(&format!("{name}.pcap")), in_testdata(&format!("{name}.keys")));
+        let (header, records) = records(&capture);
+        folder.write("one.pcap", &[header, &records[..from].concat()].concat());
+        let seen = |piece: &[u8], args: &[&str]| {
+            folder.write("two.pcap", &[header, piece].concat());
+            let told = folder.run(&[&["-f", "json", "--keylog", &keys], args].concat());
+            let told: serde_json::Value = serde_json::from_slice(&told.stdout).unwrap();
+            told["captures"].as_array().unwrap().last().unwrap()["sip_messages"].as_u64().unwrap()
+        };
+        let state: &[&str] = &["--state", "state", "--flush", "two.pcap"];
+        // The rest of it, behind a gap.
+        let rest = later(&records[from..], 400);
+        let alone = seen(&rest, &["two.pcap"]);
+        seen(&rest, &["--state", "state", "one.pcap"]);
+        let found = seen(&rest, state);
+        assert!(found > alone, "{name}: {found} messages, {alone} without what was carried over");
+        // All of it again, with the same numbers: the keys are others then.
+        let again = later(&records, 400);
+        let all = seen(&again, &["two.pcap"]);
+        seen(&again, &["--state", "state", "one.pcap"]);
+        assert_eq!(seen(&again, state), all, "{name}");
+        // The same without the packets that opened it.
+        let unopened = later(&records[3..], 400);
+        seen(&unopened, &["--state", "state", "one.pcap"]);
+        assert_eq!(seen(&unopened, state), seen(&unopened, &["two.pcap"]), "{name}");
     }
 }
 

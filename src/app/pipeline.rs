@@ -12,6 +12,7 @@ use super::state::{Left, State};
 use crate::assemble::{Assembler, Unfinished};
 use crate::capture::{CaptureInfo, Captures, TroubleKind};
 use crate::issue::{Cause, Issues, Tally};
+use crate::packet::Place;
 use crate::render::{self, shown};
 use crate::report::{CaptureRow, Report, Skipped, Source, Traffic};
 use crate::track::Tracker;
@@ -77,11 +78,13 @@ fn flow(
     tracker.explain(plan.explain.iter().map(String::as_str));
     let mut end = before.unwrap_or_default();
     let mut origin_before = None;
+    let mut place = Place { file: offset, frame: 0 };
     let mut digits = vec![0; captures.infos().len()];
     troubles.tell(&mut captures, messages);
     while let Some(packet) = captures.next(&mut issues) {
         let file = (packet.place.file - offset) as usize;
         let origin = (packet.place.file, packet.section);
+        place = packet.place;
         // Nobody listened between two captures; a silence within one is no gap.
         let joined = origin_before.replace(origin);
         let heard = if joined.is_none() { before } else { Some(end).filter(|_| joined != Some(origin)) };
@@ -113,6 +116,10 @@ fn flow(
         if progress.packet() {
             progress.show(captures.bytes_done(), captures.bytes_total());
         }
+    }
+    // Behind the last packet, they are the next run's.
+    for key_log in embedded.try_iter() {
+        assembler.learn(&key_log, place, &mut issues);
     }
     // What is under way is delivered once: here, or by the next run.
     let mut unfinished = Unfinished::default();
@@ -263,7 +270,6 @@ fn traffic(tracker: &Tracker) -> Traffic {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::packet::Place;
 
     fn capture(name: &str, packets: u64) -> CaptureInfo {
         CaptureInfo { name: name.to_owned(), packets, ..CaptureInfo::default() }

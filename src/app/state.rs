@@ -1,5 +1,5 @@
-//! What one run leaves to the next: the calls and registrations in progress, in a file that is checked when it is read
-//! and replaced whole. Knows no call; each room says itself what of it is kept.
+//! What one run leaves to the next: the calls and registrations in progress and what was being assembled, in a file that
+//! is checked when it is read and replaced whole. Knows no call; each room says itself what of it is kept.
 //!
 //! The file: [`MAGIC`], then little-endian the version (4 bytes), the length of the body (8) and its CRC-32 (4), then
 //! the body in postcard's format. The version says what is in the body; any change there is another version.
@@ -64,6 +64,7 @@ impl State {
             Err(error) => return Err(failed(&error)),
         };
         let sink = Output::File(path.to_owned()).open(false).map_err(|error| failed(&error))?;
+        sink.for_its_owner().map_err(|error| failed(&error))?;
         Ok((Self { path: path.to_owned(), sink }, left))
     }
 

@@ -133,7 +133,8 @@ impl Layer {
     pub(super) fn is_sound(&self) -> bool {
         match self {
             Self::Tls(session) => {
-                let sound = |it: &Direction| it.sequence <= u64::MAX / 2 && it.lost.is_none_or(|it| it <= MAX_SEARCH + 1);
+                let sound =
+                    |it: &Direction| it.sequence <= u64::MAX / 2 && it.lost.is_none_or(|it| it <= MAX_SEARCH + 1);
                 session.opened <= u64::MAX / 2 && session.directions.iter().all(sound)
             }
             Self::Perhaps(held) => held.iter().all(|held| held.len() <= 2),

@@ -286,12 +286,13 @@ impl Connection {
         emit: &mut impl FnMut(Path, Stamp, Message<'_>),
     ) {
         let first = tcp.seq.wrapping_add(1);
-        let known = !self.torn && self.sides.get(from).is_some_and(|side| match (side.isn, side.next) {
-            (Some(isn), _) => isn == tcp.seq,
-            // Joined, and the SYN comes behind the first data.
-            (None, Some(next)) => next.wrapping_sub(first) < MAX_EARLY,
-            (None, None) => true,
-        });
+        let known = !self.torn
+            && self.sides.get(from).is_some_and(|side| match (side.isn, side.next) {
+                (Some(isn), _) => isn == tcp.seq,
+                // Joined, and the SYN comes behind the first data.
+                (None, Some(next)) => next.wrapping_sub(first) < MAX_EARLY,
+                (None, None) => true,
+            });
         if !known {
             self.flush(secrets, issues, emit);
             self.begin_anew();

@@ -211,8 +211,13 @@ impl Captures {
             let (Some(Slot::Open(reader)), Some(info)) = (self.slots.get_mut(index), self.infos.get_mut(index)) else {
                 continue;
             };
-            let mut log =
-                Log { file: self.first + index as u32, info, troubles: &mut self.troubles, issues, secrets: self.secrets.as_ref() };
+            let mut log = Log {
+                file: self.first + index as u32,
+                info,
+                troubles: &mut self.troubles,
+                issues,
+                secrets: self.secrets.as_ref(),
+            };
             match reader.advance(&mut log) {
                 // The common case: the capture is alone, or still the earliest.
                 Some(at) if self.waiting.peek().is_none_or(|Reverse(other)| (at, index) < *other) => {

@@ -30,6 +30,7 @@ pub(super) struct Call {
     state: State,
     /// CSeq of the attempt in force.
     attempt: Option<u32>,
+    #[serde(deserialize_with = "super::resume::count")]
     attempts: u32,
     transactions: Vec<InviteTransaction>,
     /// Transactions of re-INVITEs: their responses are none of the call's.
@@ -43,8 +44,11 @@ pub(super) struct Call {
     icmp: Option<IcmpError>,
     hold: Hold,
     seen: Seen,
+    #[serde(deserialize_with = "super::resume::count")]
     messages: u32,
+    #[serde(deserialize_with = "super::resume::count")]
     retransmissions: u32,
+    #[serde(deserialize_with = "super::resume::count")]
     duplicates: u32,
     start: Moment,
     /// The last message and its packet.

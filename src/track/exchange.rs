@@ -46,11 +46,13 @@ pub(super) struct Exchanges {
     pending: Table<u64, Exchange>,
     /// When each is settled, earliest first; an entry whose serial is not that of its exchange means nothing.
     order: VecDeque<(Timestamp, u64, u64)>,
+    #[serde(deserialize_with = "super::resume::count")]
     serial: u64,
     origins: Vec<Origin>,
     known: Table<u64, usize>,
     /// Indices of the origins that tell the method only.
     rests: Vec<usize>,
+    #[serde(deserialize_with = "super::resume::count")]
     text: usize,
     tallies: Table<Row, Tally>,
 }
@@ -65,6 +67,7 @@ struct Exchange {
     call_id: Option<Box<str>>,
     start: Moment,
     last: Timestamp,
+    #[serde(deserialize_with = "super::resume::count")]
     messages: u64,
     /// It repeats a request that was challenged.
     challenged: bool,
@@ -111,8 +114,11 @@ struct Tally {
     /// The packet that shows how the first one ended.
     evidence: Place,
     last: Timestamp,
+    #[serde(deserialize_with = "super::resume::count")]
     count: u64,
+    #[serde(deserialize_with = "super::resume::count")]
     challenged: u64,
+    #[serde(deserialize_with = "super::resume::count")]
     messages: u64,
     /// Shortest, longest and all response times together, and how many they are.
     times: Option<(Duration, Duration, Duration, u64)>,
@@ -256,7 +262,7 @@ impl Exchanges {
         tally.messages += exchange.messages;
         if let Some(took) = took {
             let (least, most, sum, count) = tally.times.unwrap_or((took, took, Duration::ZERO, 0));
-            tally.times = Some((least.min(took), most.max(took), sum.saturating_add(took), count + 1));
+            tally.times = Some((least.min(took), most.max(took), sum.saturating_add(took), count.saturating_add(1)));
         }
     }
 

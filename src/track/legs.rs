@@ -75,6 +75,7 @@ pub(super) struct Legs {
     offers: VecDeque<(Timestamp, usize, u64)>,
     referrals: VecDeque<Referral>,
     /// Offers counted, to tell those of a slot's former call.
+    #[serde(deserialize_with = "super::resume::count")]
     count: u64,
 }
 

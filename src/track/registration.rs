@@ -113,9 +113,11 @@ pub(super) struct Registration {
     contact: Option<Box<str>>,
     registered: Option<Timestamp>,
     expires: Option<u32>,
+    #[serde(deserialize_with = "super::resume::count")]
     refreshes: u32,
     challenged: bool,
     seen: Seen,
+    #[serde(deserialize_with = "super::resume::count")]
     messages: u32,
     start: Moment,
     last: Timestamp,

@@ -64,11 +64,7 @@ impl Side {
 impl Connections {
     /// Nobody listened for so long that connections may have ended and others begun between the same ports. Delivers
     /// what is under way; of TLS its keys stay, since whoever joins late cannot learn them again.
-    pub(in crate::assemble) fn on_gap(
-        &mut self,
-        issues: &mut Issues,
-        emit: &mut impl FnMut(Path, Stamp, Message<'_>),
-    ) {
+    pub(in crate::assemble) fn on_gap(&mut self, issues: &mut Issues, emit: &mut impl FnMut(Path, Stamp, Message<'_>)) {
         for mut connection in self.remove(|_| true) {
             connection.flush(&self.secrets, issues, emit);
             if connection.tls.is_tls() {
