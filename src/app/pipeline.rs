@@ -133,6 +133,7 @@ fn flow(
         renderer.row(report.take(fact))?;
     }
 
+    issues.absorb(tracker.take_issues());
     progress.clear();
     troubles.tell(&mut captures, messages);
     let outcome = troubles.outcome(&earlier, captures.infos(), &issues, messages)?;

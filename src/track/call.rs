@@ -65,6 +65,9 @@ pub(super) struct Call {
     request_uri: Option<Box<str>>,
     user_agent: Option<Box<str>>,
     timeline: Vec<Step>,
+    /// Of what there was more than is kept, since this was last asked.
+    #[serde(skip)]
+    beyond: Option<&'static str>,
 }
 
 /// The tags of a message, and whether each is there.
@@ -117,6 +120,7 @@ impl Arrival<'_, '_> {
 impl Call {
     /// More INVITE transactions than any call has; a flood of branches is counted, not remembered.
     const MOST_TRANSACTIONS: usize = 256;
+    const TRANSACTIONS: &'static str = "INVITE transactions of a call";
     /// More tags and re-INVITEs than need telling apart at one time.
     const MOST_MARKS: usize = 64;
     /// A timeline longer than this keeps its first steps and its last one.
@@ -158,6 +162,7 @@ impl Call {
             request_uri: None,
             user_agent: message.user_agent().filter(|_| message.is_request()).and_then(owned),
             timeline: Vec::new(),
+            beyond: None,
         }
     }
 
@@ -291,6 +296,7 @@ impl Call {
     fn step(&mut self, step: Step) {
         if self.timeline.len() >= Self::MOST_STEPS {
             self.timeline.pop();
+            self.beyond = Some("steps of a call");
         }
         self.timeline.push(step);
     }
@@ -329,6 +335,7 @@ impl Call {
             return;
         }
         if self.transactions.len() >= Self::MOST_TRANSACTIONS {
+            self.beyond = Some(Self::TRANSACTIONS);
             return;
         }
         let depth = message.via_count();
@@ -512,7 +519,10 @@ impl Call {
             Some(index) => index,
             // An answered call: what is not its own INVITE's is a re-INVITE's that was not captured.
             None if self.state.is_answered() && self.attempt != Some(cseq) => return,
-            None if self.transactions.len() >= Self::MOST_TRANSACTIONS => return,
+            None if self.transactions.len() >= Self::MOST_TRANSACTIONS => {
+                self.beyond = Some(Self::TRANSACTIONS);
+                return;
+            }
             None => {
                 if self.attempt.is_none_or(|current| cseq > current) {
                     // An attempt whose INVITE was not captured: nothing of it was seen until now.
@@ -628,6 +638,11 @@ impl Call {
     /// The digests under which stragglers of this call will ask for it.
     pub(super) fn caller_tag(&self) -> u64 {
         self.caller_tag
+    }
+
+    /// Of what there was more than is kept, since this was last asked.
+    pub(super) fn take_beyond(&mut self) -> Option<&'static str> {
+        self.beyond.take()
     }
 
     /// Whether it was answered by somebody who sets no tag (RFC 2543), so that none of its requests names one.

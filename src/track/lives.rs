@@ -2046,6 +2046,27 @@ fn requests_under_the_call_id_of_a_call_are_its_own_only_with_a_to_tag() {
 }
 
 #[test]
+fn what_bounds_give_up_is_accounted_for() {
+    let bounded = |lines: &mut dyn Iterator<Item = String>| {
+        let mut tracker = Tracker::new();
+        for (text, frame) in lines.zip(1..) {
+            line(&text, frame, &mut tracker);
+        }
+        let issues = tracker.take_issues();
+        let first: Vec<_> =
+            issues.of_file(0).map(|(cause, tally)| (cause.key(), tally.count, tally.first.frame)).collect();
+        assert_eq!(tracker.take_issues().of_file(0).count(), 0, "told once");
+        first
+    };
+    let invite = |n: u32| format!("0 a>b INVITE via=b{n}");
+    assert_eq!(bounded(&mut (0..256).map(invite)), []);
+    assert_eq!(bounded(&mut (0..260).map(invite)), [("counted_invite_transactions_of_a_call".to_owned(), 4, 257)]);
+    let refer = |n: u32| format!("2 a>b REFER cseq={} via=r{n}", n + 2);
+    let call = || ["0 a>b INVITE".to_owned(), "1 b>a 200".to_owned()].into_iter();
+    assert_eq!(bounded(&mut call().chain((0..2000).map(refer))), []);
+}
+
+#[test]
 fn icmp_errors() {
     let lives = [
         (

@@ -124,6 +124,9 @@ pub(super) struct Registration {
     path: Path,
     user_agent: Option<Box<str>>,
     timeline: Vec<Step>,
+    /// A contact came beyond those that are kept.
+    #[serde(skip)]
+    pub(super) beyond: bool,
 }
 
 /// What a message changed that others must hear of: these contacts are bound here now.
@@ -164,6 +167,7 @@ impl Registration {
             path: arrival.hop(),
             user_agent: message.user_agent().filter(|_| message.is_request()).and_then(owned),
             timeline: Vec::new(),
+            beyond: false,
         }
     }
 
@@ -334,6 +338,8 @@ impl Registration {
                         self.refreshes += 1;
                     } else if self.bindings.len() < Self::MOST_CONTACTS {
                         self.bindings.push(binding);
+                    } else {
+                        self.beyond = true;
                     }
                     self.expires = Some(seconds);
                     self.replaced = false;

@@ -16,6 +16,7 @@ use super::registration::Registration;
 use super::transaction::{Digest, Moment, TIMER_B, belongs_to_calls};
 use crate::codes::Code;
 use crate::event::{Event, Path, Undelivered, What};
+use crate::issue::{Cause, Issues};
 use crate::time::Timestamp;
 use crate::wire::sip::{Message, Method, text};
 
@@ -127,6 +128,9 @@ pub struct Tracker {
     #[serde(skip)]
     traffic: Traffic,
     pub(super) legs: Legs,
+    /// What bounds on memory gave up in calls and registrations.
+    #[serde(skip)]
+    issues: Issues,
     // Asked for at each run, and told of what that run showed.
     #[serde(skip)]
     recorder: Recorder,
@@ -370,6 +374,14 @@ impl Tracker {
         self.alarms.clear();
     }
 
+    /// What bounds on memory gave up since this was last asked.
+    pub fn take_issues(&mut self) -> Issues {
+        let mut issues = std::mem::take(&mut self.issues);
+        issues.absorb(std::mem::take(&mut self.exchanges.issues));
+        issues.absorb(std::mem::take(&mut self.legs.issues));
+        issues
+    }
+
     /// What was on the wire so far.
     #[must_use]
     pub const fn traffic(&self) -> &Traffic {
@@ -466,6 +478,9 @@ impl Tracker {
         };
         let Some(Some(open)) = self.calls.get_mut(slot) else { return };
         open.call.feed(&self.digest, arrival);
+        if let Some(what) = open.call.take_beyond() {
+            self.issues.add(arrival.event.place, Cause::Counted(what), 0);
+        }
         if arrival.is_initial_invite() && open.call.awaits(arrival.event.path) {
             self.senders.insert(arrival.event.path, slot);
         }
@@ -591,6 +606,9 @@ impl Tracker {
         };
         let Some(registration) = self.registrations.get_mut(slot) else { return };
         let bound = registration.feed(&self.digest, arrival);
+        if std::mem::take(&mut registration.beyond) {
+            self.issues.add(arrival.event.place, Cause::Counted("contacts of a registration"), 0);
+        }
         if bound.is_empty() {
             return;
         }
