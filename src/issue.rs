@@ -26,6 +26,8 @@ pub enum Cause {
     SctpGap,
     /// A bound on memory was reached and the oldest of this kind was given up.
     Bound(&'static str),
+    /// A bound on memory was reached, and what came beyond it was counted, but not kept one by one.
+    Counted(&'static str),
     /// A message that looks like SIP but lacks what SIP needs (`Call-ID`, `CSeq`, …).
     SipIncomplete(&'static str),
     /// A record of the capture file that could not be decoded.
@@ -57,6 +59,16 @@ impl Issues {
         tally.bytes += bytes;
     }
 
+    /// Adds another account to this one.
+    pub fn absorb(&mut self, other: Self) {
+        for (key, more) in other.tallies {
+            let tally = self.tallies.entry(key).or_insert(Tally { count: 0, bytes: 0, first: more.first });
+            tally.count += more.count;
+            tally.bytes += more.bytes;
+            tally.first = tally.first.min(more.first);
+        }
+    }
+
     /// All causes of one file with their tallies, in the order of [`Cause`].
     pub fn of_file(&self, file: u32) -> impl Iterator<Item = (Cause, Tally)> + '_ {
         self.tallies
@@ -81,6 +93,7 @@ impl Cause {
             Self::TcpGap => "tcp_gap".to_owned(),
             Self::SctpGap => "sctp_gap".to_owned(),
             Self::Bound(what) => words("bound", what),
+            Self::Counted(what) => words("counted", what),
             Self::SipIncomplete(what) => words("sip_without", what),
             Self::Record(what) => words("record", what),
         }
@@ -99,6 +112,7 @@ impl Cause {
             Self::TcpGap => "TCP segments missing from the capture".to_owned(),
             Self::SctpGap => "SCTP chunks missing from the capture".to_owned(),
             Self::Bound(what) => format!("more {what} at once than the bound allows, the oldest were given up"),
+            Self::Counted(what) => format!("more {what} than the bound allows, the others were only counted"),
             Self::SipIncomplete(what) => format!("SIP message without a usable {what}"),
             Self::Record(what) => format!("damaged record in the file: {what}"),
         }
@@ -119,7 +133,7 @@ impl Cause {
             Self::CutShort => "capture again with a larger snap length (tcpdump -s 0)",
             Self::FragmentsIncomplete => "capture without a port filter: later fragments carry no ports",
             Self::TcpGap | Self::SctpGap => "the capture dropped packets; use a larger capture buffer (tcpdump -B)",
-            Self::Bound(_) => "split the capture, or look for a flood at the frame named",
+            Self::Bound(_) | Self::Counted(_) => "split the capture, or look for a flood at the frame named",
             Self::SipIncomplete(_) => "look at the frame named; the sender broke RFC 3261 section 8.1.1",
             Self::Record(_) => "the file is damaged there; copy it again from its source",
         }
@@ -137,6 +151,13 @@ mod tests {
         issues.add(at(0, 4), Cause::NotDecoded("GRE"), 100);
         issues.add(at(0, 9), Cause::NotDecoded("GRE"), 50);
         issues.add(at(1, 2), Cause::NotDecoded("GRE"), 1);
+        let mut more = Issues::default();
+        more.add(at(0, 1), Cause::NotDecoded("GRE"), 1);
+        more.add(at(0, 2), Cause::TcpGap, 5);
+        more.absorb(issues.clone());
+        let all: Vec<_> = more.of_file(0).collect();
+        assert_eq!(all[0], (Cause::NotDecoded("GRE"), Tally { count: 3, bytes: 151, first: at(0, 1) }));
+        assert_eq!(all[1], (Cause::TcpGap, Tally { count: 1, bytes: 5, first: at(0, 2) }));
         let of = |file| issues.of_file(file).collect::<Vec<_>>();
         assert_eq!(of(0), [(Cause::NotDecoded("GRE"), Tally { count: 2, bytes: 150, first: at(0, 4) })]);
         assert_eq!(of(1), [(Cause::NotDecoded("GRE"), Tally { count: 1, bytes: 1, first: at(1, 2) })]);

@@ -103,6 +103,19 @@ impl Sink {
         self.abandoned
     }
 
+    /// A file that was not there before is for nobody but its owner: secrets are to be in it. One that was there keeps
+    /// the rights that it had.
+    pub(crate) fn for_its_owner(&self) -> io::Result<()> {
+        #[cfg(unix)]
+        if let To::File(out, part) = &self.to
+            && !part.target.exists()
+        {
+            use std::os::unix::fs::PermissionsExt;
+            out.get_ref().set_permissions(fs::Permissions::from_mode(0o600))?;
+        }
+        Ok(())
+    }
+
     /// Everything has been written: hands it on, and puts the file in its place.
     pub(crate) fn finish(&mut self) -> io::Result<()> {
         self.flush()?;

@@ -9,10 +9,10 @@ use super::progress::Progress;
 use super::run::{Failure, Messages, Outcome};
 use super::secrets;
 use super::state::{Left, State};
-use crate::assemble::Assembler;
+use crate::assemble::{Assembler, Unfinished};
 use crate::capture::{CaptureInfo, Captures, TroubleKind};
-use crate::event::Event;
 use crate::issue::{Cause, Issues, Tally};
+use crate::packet::Place;
 use crate::render::{self, shown};
 use crate::report::{CaptureRow, Report, Skipped, Source, Traffic};
 use crate::track::Tracker;
@@ -63,9 +63,10 @@ fn flow(
     let mut troubles = Troubles::default();
     let mut progress = Progress::new(plan.progress);
 
-    let mut captures = Captures::open(plan.sources); //                          file   -> Packet
+    let mut captures = Captures::open(plan.sources).numbered_from(offset); //    file   -> Packet
     let embedded = captures.secrets();
-    let mut assembler = Assembler::new().with_secrets(secrets).resume(&unfinished); // Packet -> Event
+    let mut assembler = Assembler::new().with_secrets(secrets).resume(unfinished); //  Packet -> Event
+    let restart_gap = plan.settings.restart_gap;
     let mut tracker = tracker.resume(plan.settings); //                          Event  -> Fact
     let mut report = Report::new(sources(&earlier, captures.infos())); //        Fact   -> Row
     let mut renderer = match &plan.explain[..] {
@@ -77,24 +78,30 @@ fn flow(
     tracker.explain(plan.explain.iter().map(String::as_str));
     let mut end = before.unwrap_or_default();
     let mut origin_before = None;
+    let mut place = Place { file: offset, frame: 0 };
     let mut digits = vec![0; captures.infos().len()];
     troubles.tell(&mut captures, messages);
     while let Some(packet) = captures.next(&mut issues) {
-        let file = packet.place.file as usize;
+        let file = (packet.place.file - offset) as usize;
         let origin = (packet.place.file, packet.section);
-        if let Some(before) = before
-            && origin_before.is_none()
-        {
-            tracker.on_server_gap(before, packet.at);
-        }
+        place = packet.place;
         // Nobody listened between two captures; a silence within one is no gap.
-        if origin_before.replace(origin).is_some_and(|before| before != origin) {
-            tracker.on_sniffer_gap(end, packet.at);
+        let joined = origin_before.replace(origin);
+        let heard = if joined.is_none() { before } else { Some(end).filter(|_| joined != Some(origin)) };
+        if let Some(heard) = heard {
+            let now = assembler.clock(packet.at);
+            if heard.after(restart_gap) < now {
+                assembler.on_gap(&mut issues, &mut |event| tracker.feed(&event));
+            }
+            match joined {
+                None => tracker.on_server_gap(heard, now),
+                Some(_) => tracker.on_sniffer_gap(heard, now),
+            }
         }
         for key_log in embedded.try_iter() {
             assembler.learn(&key_log, packet.place, &mut issues);
         }
-        assembler.push(&packet, &mut issues, &mut |event| feed(&mut tracker, event, offset));
+        assembler.push(&packet, &mut issues, &mut |event| tracker.feed(&event));
         end = end.max(assembler.clock(packet.at));
         // How precise its times are shows only as a capture is read.
         if let (Some(known), Some(info)) = (digits.get_mut(file), captures.infos().get(file))
@@ -110,19 +117,27 @@ fn flow(
             progress.show(captures.bytes_done(), captures.bytes_total());
         }
     }
-    let unfinished = assembler.unfinished();
-    assembler.finish(&mut issues, &mut |event| feed(&mut tracker, event, offset));
+    // Behind the last packet, they are the next run's.
+    for key_log in embedded.try_iter() {
+        assembler.learn(&key_log, place, &mut issues);
+    }
+    // What is under way is delivered once: here, or by the next run.
+    let mut unfinished = Unfinished::default();
     if state.is_none() || plan.flush {
+        assembler.finish(&mut issues, &mut |event| tracker.feed(&event));
         tracker.finish(end);
+    } else {
+        unfinished = assembler.unfinished();
     }
     while let Some(fact) = tracker.poll() {
         renderer.row(report.take(fact))?;
     }
 
+    issues.absorb(tracker.take_issues());
     progress.clear();
     troubles.tell(&mut captures, messages);
-    let outcome = troubles.outcome(captures.infos(), &issues, messages)?;
-    let rows = captures.infos().iter().zip(0..).map(|(info, file)| capture_row(info, file, offset, &issues, &tracker));
+    let outcome = troubles.outcome(&earlier, captures.infos(), &issues, messages)?;
+    let rows = captures.infos().iter().zip(offset..).map(|(info, file)| capture_row(info, file, &issues, &tracker));
     let rows = rows.collect();
     let explanations = tracker.take_explanations();
     let missing: Vec<_> = explanations.iter().filter(|of| of.notes.is_empty()).map(|of| of.call_id.clone()).collect();
@@ -165,9 +180,22 @@ impl Troubles {
     }
 
     /// Says what in the packets was not read, and how all of it ends.
-    fn outcome(mut self, infos: &[CaptureInfo], issues: &Issues, messages: &Messages) -> Result<Outcome, Stop> {
+    fn outcome(
+        mut self,
+        earlier: &[Source],
+        infos: &[CaptureInfo],
+        issues: &Issues,
+        messages: &Messages,
+    ) -> Result<Outcome, Stop> {
+        let names: Vec<&str> =
+            earlier.iter().map(|source| &*source.name).chain(infos.iter().map(|info| &*info.name)).collect();
         let mut causes: BTreeMap<Cause, Vec<Tally>> = BTreeMap::new();
-        for (info, file) in infos.iter().zip(0..) {
+        let count = u32::try_from(earlier.len()).unwrap_or(u32::MAX);
+        // What an earlier run left, and what never came.
+        for (cause, tally) in (0..count).flat_map(|file| issues.of_file(file)) {
+            causes.entry(cause).or_default().push(tally);
+        }
+        for (info, file) in infos.iter().zip(count..) {
             let undecoded = |(cause, tally): (Cause, Tally)| matches!(cause, Cause::LinkType(_)).then_some(tally.count);
             let nothing_decoded =
                 info.packets > 0 && issues.of_file(file).filter_map(undecoded).sum::<u64>() == info.packets;
@@ -177,13 +205,13 @@ impl Troubles {
             for (cause, tally) in issues.of_file(file) {
                 self.damaged |= matches!(cause, Cause::Record(_));
                 match cause {
-                    Cause::LinkType(_) if nothing_decoded => messages.error(line(infos, cause, &[tally])),
+                    Cause::LinkType(_) if nothing_decoded => messages.error(line(&names, cause, &[tally])),
                     _ => causes.entry(cause).or_default().push(tally),
                 }
             }
         }
         for (cause, tallies) in causes {
-            messages.warning(line(infos, cause, &tallies));
+            messages.warning(line(&names, cause, &tallies));
         }
         self.unread.sort_unstable();
         self.unread.dedup();
@@ -196,9 +224,9 @@ impl Troubles {
 }
 
 /// One line on a cause: where it was first, what it is, how often it was, what to do.
-fn line(infos: &[CaptureInfo], cause: Cause, tallies: &[Tally]) -> String {
+fn line(names: &[&str], cause: Cause, tallies: &[Tally]) -> String {
     let first = tallies.iter().map(|tally| tally.first).min().unwrap_or_default();
-    let name = infos.get(first.file as usize).map_or("", |info| info.name.as_str());
+    let name = names.get(first.file as usize).copied().unwrap_or_default();
     let count: u64 = tallies.iter().map(|tally| tally.count).sum();
     let often = match (count, tallies.len()) {
         (..=1, _) => String::new(),
@@ -214,14 +242,8 @@ fn sources(earlier: &[Source], infos: &[CaptureInfo]) -> Vec<Source> {
     earlier.iter().cloned().chain(read).collect()
 }
 
-/// Hands an event on, its capture counted on from those of earlier runs.
-fn feed(tracker: &mut Tracker, mut event: Event<'_>, offset: u32) {
-    event.place.file = event.place.file.saturating_add(offset);
-    tracker.feed(&event);
-}
-
-fn capture_row(info: &CaptureInfo, file: u32, offset: u32, issues: &Issues, tracker: &Tracker) -> CaptureRow {
-    let of_file = tracker.traffic().of_file(file.saturating_add(offset));
+fn capture_row(info: &CaptureInfo, file: u32, issues: &Issues, tracker: &Tracker) -> CaptureRow {
+    let of_file = tracker.traffic().of_file(file);
     CaptureRow {
         file: info.name.clone(),
         format: info.format.to_owned(),
@@ -249,7 +271,6 @@ fn traffic(tracker: &Tracker) -> Traffic {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::packet::Place;
 
     fn capture(name: &str, packets: u64) -> CaptureInfo {
         CaptureInfo { name: name.to_owned(), packets, ..CaptureInfo::default() }
@@ -260,7 +281,7 @@ mod tests {
         for (file, cause) in found {
             issues.add(Place { file: *file, frame: 1 }, *cause, 1);
         }
-        troubles.outcome(infos, &issues, &Messages::plain()).ok()
+        troubles.outcome(&[], infos, &issues, &Messages::plain()).ok()
     }
 
     #[test]
@@ -290,7 +311,7 @@ mod tests {
 
     #[test]
     fn a_cause_is_one_line_with_place_count_and_remedy() {
-        let infos = [capture("a\x1b.pcap", 9), capture("b.pcap", 9)];
+        let names = ["a\x1b.pcap", "b.pcap"];
         let tally = |file, frame, count| Tally { count, bytes: 0, first: Place { file, frame } };
         let cause = Cause::NotDecoded("GRE");
         let end = "; capture inside the tunnel, or strip the encapsulation first";
@@ -303,7 +324,7 @@ mod tests {
             ),
         ];
         for (tallies, expected) in cases {
-            assert_eq!(line(&infos, cause, tallies), format!("{expected}{end}"));
+            assert_eq!(line(&names, cause, tallies), format!("{expected}{end}"));
         }
     }
 }

@@ -1,5 +1,5 @@
-//! What one run leaves to the next: the calls and registrations in progress, in a file that is checked when it is read
-//! and replaced whole. Knows no call; each room says itself what of it is kept.
+//! What one run leaves to the next: the calls and registrations in progress and what was being assembled, in a file that
+//! is checked when it is read and replaced whole. Knows no call; each room says itself what of it is kept.
 //!
 //! The file: [`MAGIC`], then little-endian the version (4 bytes), the length of the body (8) and its CRC-32 (4), then
 //! the body in postcard's format. The version says what is in the body; any change there is another version.
@@ -16,7 +16,7 @@ use crate::time::Timestamp;
 use crate::track::Tracker;
 
 const MAGIC: &[u8; 15] = b"sipcodes state\n";
-const VERSION: u32 = 1;
+const VERSION: u32 = 2;
 const HEADER: usize = MAGIC.len() + 4 + 8 + 4;
 
 /// What an earlier run left.
@@ -64,6 +64,7 @@ impl State {
             Err(error) => return Err(failed(&error)),
         };
         let sink = Output::File(path.to_owned()).open(false).map_err(|error| failed(&error))?;
+        sink.for_its_owner().map_err(|error| failed(&error))?;
         Ok((Self { path: path.to_owned(), sink }, left))
     }
 
@@ -135,7 +136,16 @@ fn read(file: &mut impl Read) -> Result<Left, Unfit> {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
+    use crate::assemble::Assembler;
+    use crate::capture::{self, Captures};
+    use crate::issue::Issues;
+    use crate::packet::{LinkType, Packet, Place};
+    use crate::report::Report;
+    use crate::track::Settings;
+    use crate::wire::keylog::Secrets;
 
     fn saved() -> Vec<u8> {
         let nothing: (_, &[Source], _, _) = (Timestamp::from_millis(7), &[], Tracker::new(), Unfinished::default());
@@ -161,5 +171,114 @@ mod tests {
         assert!(matches!(read(&mut &later[..]), Err(Unfit::Version(9))));
         assert!(matches!(read(&mut &b""[..]), Err(Unfit::Foreign)));
         assert!(matches!(read(&mut &b"\xd4\xc3\xb2\xa1"[..]), Err(Unfit::Foreign)));
+    }
+
+    /// The packets of a capture in testdata, and what opens its TLS.
+    type Tape = (Vec<(Place, Timestamp, LinkType, Vec<u8>)>, Vec<u8>);
+
+    fn tape(name: &str) -> Tape {
+        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("testdata").join(name);
+        let keys = std::fs::read(path.with_extension("keys")).unwrap_or_default();
+        let mut captures = Captures::open(vec![capture::Source::File(path)]);
+        let (mut issues, mut packets) = (Issues::default(), Vec::new());
+        while let Some(packet) = captures.next(&mut issues) {
+            packets.push((packet.place, packet.at, packet.link, packet.data.to_vec()));
+        }
+        (packets, keys)
+    }
+
+    /// Goes on with what is left over these packets; what is then left, and whether all of it came to its end.
+    fn go_on(left: Left, (packets, keys): &Tape, range: std::ops::Range<usize>, end: bool) -> Vec<u8> {
+        let Left { tracker, unfinished, .. } = left;
+        let (mut secrets, mut issues) = (Secrets::default(), Issues::default());
+        secrets.read(keys);
+        let mut tracker = tracker.resume(Settings::default());
+        let mut assembler = Assembler::new().with_secrets(secrets).resume(unfinished);
+        let sources: Vec<Source> = vec![Source { name: "a".into(), digits: 6 }];
+        let mut report = Report::new(sources.clone());
+        for (place, at, link, data) in &packets[range] {
+            let (place, at) = (*place, *at);
+            let original_len = data.len() as u32;
+            let packet = Packet { place, section: 0, at, link: *link, original_len, data };
+            assembler.push(&packet, &mut issues, &mut |event| tracker.feed(&event));
+        }
+        let mut saved = Vec::new();
+        if end {
+            assembler.on_gap(&mut issues, &mut |event| tracker.feed(&event));
+            assembler.finish(&mut issues, &mut |event| tracker.feed(&event));
+            let last = packets.last().map(|(_, at, ..)| *at).unwrap_or_default();
+            tracker.on_server_gap(last, last.after(std::time::Duration::from_secs(1000)));
+            tracker.finish(last.after(std::time::Duration::from_secs(90_000)));
+        } else {
+            let end = Timestamp::default();
+            saved = postcard::to_allocvec(&(end, &sources, &tracker, &assembler.unfinished())).unwrap();
+        }
+        while let Some(fact) = tracker.poll() {
+            let _ = report.take(fact);
+        }
+        saved
+    }
+
+    /// States in the middle of captures, with what follows.
+    fn saved_states() -> &'static [(Vec<u8>, Tape, usize)] {
+        static STATES: std::sync::OnceLock<Vec<(Vec<u8>, Tape, usize)>> = std::sync::OnceLock::new();
+        STATES.get_or_init(|| {
+            let mut states = Vec::new();
+            for name in [
+                "calls.pcap",
+                "registration.pcap",
+                "legs.pcap",
+                "transactions.pcap",
+                "ip-fragments.pcap",
+                "tcp-segments.pcap",
+                "websocket.pcap",
+                "websocket-tls.pcap",
+                "tls12.pcap",
+            ] {
+                let (packets, keys) = tape(name);
+                for part in 1..5 {
+                    let cut = packets.len() * part / 5;
+                    let tape = (packets.clone(), keys.clone());
+                    let body = go_on(Left::default(), &tape, 0..cut, false);
+                    states.push((body, tape, cut));
+                }
+            }
+            states
+        })
+    }
+
+    /// One change of the bytes of a state.
+    fn change(body: &mut Vec<u8>, at: usize, how: u8, byte: u8) {
+        match how {
+            0 => body[at] ^= 1 << (byte % 8),
+            1 => body[at] = byte,
+            2 => body.insert(at, byte),
+            3 => drop(body.remove(at)),
+            4 => body[at] = body[at].wrapping_add(1),
+            // The greatest numbers there are, in the place of a small one.
+            _ => drop(body.splice(at..=at, [[0xff; 9].as_slice(), &[1]].concat())),
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn no_state_surprises_it(
+            which in any::<prop::sample::Index>(),
+            changes in proptest::collection::vec((any::<prop::sample::Index>(), 0u8..6, any::<u8>()), 1..4),
+        ) {
+            let states = saved_states();
+            let (body, tape, cut) = &states[which.index(states.len())];
+            let mut body = body.clone();
+            for (at, how, byte) in changes {
+                if !body.is_empty() {
+                    let at = at.index(body.len());
+                    change(&mut body, at, how, byte);
+                }
+            }
+            let file = [header(&body), body].concat();
+            if let Ok(left) = read(&mut &file[..]) {
+                go_on(left, tape, *cut..tape.0.len(), true);
+            }
+        }
     }
 }

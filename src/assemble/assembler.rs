@@ -8,6 +8,7 @@ use super::relay;
 use super::sctp::Associations;
 use super::split::{BROKEN_HEP, Stamp};
 use super::tcp::{Connections, Ends};
+use super::unfinished::{KeyLog, Unfinished};
 use super::within::Within;
 use crate::event::{Event, Path, Transport, Undelivered, What};
 use crate::issue::{Cause, Issues};
@@ -27,6 +28,7 @@ use crate::wire::tunnel::{self, Content, Inside};
 pub struct Assembler {
     defrag: Defrag,
     transports: Transports,
+    key_log: KeyLog,
 }
 
 /// What comes after IP.
@@ -68,6 +70,7 @@ impl Assembler {
                 duplicates: Duplicates::new(),
                 lag: 0,
             },
+            key_log: KeyLog::default(),
         }
     }
 
@@ -78,17 +81,41 @@ impl Assembler {
         self
     }
 
-    pub(super) const fn duplicates(&self) -> &Duplicates {
-        &self.transports.duplicates
+    /// What a successor needs to go on; the messages under way are its to deliver.
+    #[must_use]
+    pub fn unfinished(self) -> Unfinished {
+        let Self { defrag, transports: Transports { connections, associations, duplicates, lag }, key_log } = self;
+        Unfinished { duplicates: duplicates.recent(), defrag, connections, associations, lag, key_log }
     }
 
-    pub(super) const fn duplicates_mut(&mut self) -> &mut Duplicates {
-        &mut self.transports.duplicates
+    /// Goes on with what another one left.
+    #[must_use]
+    pub fn resume(mut self, unfinished: Unfinished) -> Self {
+        let Unfinished { duplicates, defrag, mut connections, associations, lag, key_log } = unfinished;
+        let secrets = &mut self.transports.connections.secrets;
+        // What was wrong with it has been told.
+        secrets.read(key_log.lines());
+        connections.secrets = std::mem::take(secrets);
+        self.transports.duplicates.resume(&duplicates);
+        self.transports = Transports { connections, associations, lag, ..self.transports };
+        Self { defrag, key_log, ..self }
+    }
+
+    /// Nobody listened for so long that what was under way cannot be gone on with.
+    pub fn on_gap(&mut self, issues: &mut Issues, sink: &mut impl FnMut(Event<'_>)) {
+        let mut lacking = Lacking::default();
+        self.transports.connections.on_gap(issues, &mut lacking.deliver(sink));
+        lacking.account(issues);
     }
 
     /// Takes a key log that a capture carries; lines that are none are counted at `place`.
     pub fn learn(&mut self, key_log: &[u8], place: Place, issues: &mut Issues) {
-        let unusable = self.transports.connections.secrets.read(key_log);
+        let secrets = &mut self.transports.connections.secrets;
+        let known = secrets.len();
+        let unusable = secrets.read(key_log);
+        if secrets.len() > known {
+            self.key_log.keep(key_log);
+        }
         if unusable.lines > 0 {
             issues.add(place, Cause::Malformed("key log line"), key_log.len() as u64);
         }

@@ -22,7 +22,7 @@ const TAG: usize = 16;
 const NONCE: usize = 12;
 
 /// How records are protected.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 enum Cipher {
     Aes128Gcm,
     Aes256Gcm,
@@ -32,7 +32,7 @@ enum Cipher {
 }
 
 /// What is hashed with.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub(super) enum Hash {
     Sha1,
     Sha256,
@@ -50,7 +50,7 @@ impl Hash {
 }
 
 /// A cipher suite.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub(super) struct Suite {
     cipher: Cipher,
     /// What its key derivation hashes with, from TLS 1.2 on.
@@ -126,7 +126,7 @@ impl Suite {
 }
 
 /// A secret of TLS 1.3 and what follows from it.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, serde::Serialize, serde::Deserialize)]
 pub(super) struct Traffic {
     secret: Secret,
     /// How to open the records.
@@ -156,8 +156,25 @@ impl Traffic {
     }
 }
 
-/// What one direction is opened with.
+/// As many bytes as the longest hash here, or a master secret, has.
 #[derive(Clone, Copy)]
+pub(super) struct Block48(pub(super) [u8; 48]);
+
+impl serde::Serialize for Block48 {
+    fn serialize<S: serde::Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
+        self.0.as_slice().serialize(to)
+    }
+}
+
+impl<'de> serde::Deserialize<'de> for Block48 {
+    fn deserialize<D: serde::Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+        let bytes = Vec::<u8>::deserialize(from)?;
+        bytes.try_into().map(Self).map_err(|_| serde::de::Error::custom("not 48 bytes"))
+    }
+}
+
+/// What one direction is opened with.
+#[derive(Clone, Copy, serde::Serialize, serde::Deserialize)]
 pub(super) struct Keys {
     suite: Suite,
     version: u16,
@@ -165,7 +182,7 @@ pub(super) struct Keys {
     key: [u8; 32],
     /// The fixed part of the nonce; the first initialization vector for CBC in TLS 1.0.
     iv: [u8; BLOCK],
-    mac: [u8; 48],
+    mac: Block48,
 }
 
 /// Keys do not belong into anybody's log.
@@ -177,7 +194,7 @@ impl std::fmt::Debug for Keys {
 
 impl Keys {
     const fn none(suite: Suite, version: u16) -> Self {
-        Self { suite, version, encrypt_then_mac: false, key: [0; 32], iv: [0; BLOCK], mac: [0; 48] }
+        Self { suite, version, encrypt_then_mac: false, key: [0; 32], iv: [0; BLOCK], mac: Block48([0; 48]) }
     }
 
     /// The keys of client and server up to TLS 1.2 (RFC 5246 6.3), from the master secret and both randoms.
@@ -208,7 +225,7 @@ impl Keys {
                 }
             }
         };
-        fill(|keys| &mut keys.mac, mac);
+        fill(|keys| &mut keys.mac.0, mac);
         fill(|keys| &mut keys.key, suite.key_len());
         fill(|keys| &mut keys.iv, iv);
         both
@@ -301,7 +318,7 @@ impl Keys {
             let made = <M as KeyInit>::new_from_slice(key).ok()?;
             parts.iter().fold(made, |made, part| made.chain_update(part)).verify_slice(mac).ok()
         }
-        let key = self.mac.get(..hash.len())?;
+        let key = self.mac.0.get(..hash.len())?;
         match hash {
             Hash::Sha1 => check::<Hmac<Sha1>>(key, parts, mac),
             Hash::Sha256 => check::<Hmac<Sha256>>(key, parts, mac),

@@ -3,7 +3,7 @@
 
 use std::borrow::Cow;
 
-use super::cipher::{Keys, Suite, Traffic};
+use super::cipher::{Block48, Keys, Suite, Traffic};
 use crate::wire::keylog::{Label, Secret, Secrets};
 use crate::wire::tls::{self, ClientHello, Next, Record, ServerHello, TLS10, TLS13, content, handshake};
 
@@ -17,7 +17,7 @@ const MAX_SEARCH: usize = 32 << 10;
 const MAX_MISSING: u64 = 256;
 
 /// What lies between TCP and the messages of one connection.
-#[derive(Debug, Default)]
+#[derive(Debug, Default, serde::Serialize, serde::Deserialize)]
 pub(super) enum Layer {
     /// Too few bytes were seen to know.
     #[default]
@@ -33,7 +33,7 @@ pub(super) enum Layer {
 }
 
 /// Who spoke TLS to whom, and whether the client named SIP as what is inside.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub(super) struct Offer {
     /// The side that is the client.
     client: Option<usize>,
@@ -129,6 +129,19 @@ impl Layer {
         }
     }
 
+    /// Whether what was read from a file can be gone on with.
+    pub(super) fn is_sound(&self) -> bool {
+        match self {
+            Self::Tls(session) => {
+                let sound =
+                    |it: &Direction| it.sequence <= u64::MAX / 2 && it.lost.is_none_or(|it| it <= MAX_SEARCH + 1);
+                session.opened <= u64::MAX / 2 && session.directions.iter().all(sound)
+            }
+            Self::Perhaps(held) => held.iter().all(|held| held.len() <= 2),
+            Self::Unknown | Self::None | Self::Sealed(_) => true,
+        }
+    }
+
     /// Bytes kept.
     pub(super) fn buffered(&self) -> usize {
         match self {
@@ -146,13 +159,13 @@ impl Offer {
 }
 
 /// One connection.
-#[derive(Debug, Default)]
+#[derive(Debug, Default, serde::Serialize, serde::Deserialize)]
 pub(super) struct Session {
     client: Option<usize>,
     client_hello: Option<ClientHello>,
     server_hello: Option<(ServerHello, Suite)>,
     /// What a key exchange made, where no key log gives it (TLS 1.2 and before).
-    master: Option<[u8; 48]>,
+    master: Option<Master>,
     /// The handshake so far, where it is needed to find that out.
     transcript: Option<Box<Transcript>>,
     directions: [Direction; 2],
@@ -160,8 +173,18 @@ pub(super) struct Session {
     opened: u64,
 }
 
+/// A master secret: does not belong into anybody's log.
+#[derive(Clone, Copy, serde::Serialize, serde::Deserialize)]
+struct Master(Block48);
+
+impl std::fmt::Debug for Master {
+    fn fmt(&self, to: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        to.write_str("Master")
+    }
+}
+
 /// The handshake's messages as they were sent, up to the key exchange.
-#[derive(Debug, Default)]
+#[derive(Debug, Default, serde::Serialize, serde::Deserialize)]
 struct Transcript {
     hello: Vec<u8>,
     server: Vec<u8>,
@@ -169,7 +192,7 @@ struct Transcript {
 }
 
 /// One direction.
-#[derive(Debug, Default)]
+#[derive(Debug, Default, serde::Serialize, serde::Deserialize)]
 struct Direction {
     /// What is not yet a whole record, or waits for the other direction.
     buffer: Vec<u8>,
@@ -185,7 +208,7 @@ struct Direction {
 }
 
 /// How records are protected.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Copy, Debug, Default, serde::Serialize, serde::Deserialize)]
 enum State {
     /// Not at all.
     #[default]
@@ -454,7 +477,7 @@ impl Session {
     }
 
     /// The master secret from a client's key exchange (RFC 5246 8.1, RFC 7627 4).
-    fn exchanged(&self, body: &[u8], secrets: &Secrets) -> Option<[u8; 48]> {
+    fn exchanged(&self, body: &[u8], secrets: &Secrets) -> Option<Master> {
         let transcript = self.transcript.as_deref()?;
         let (client, (server, suite)) = (self.client_hello?, self.server_hello?);
         let encrypted = tls::vector16(body).map_or(body, |(encrypted, _)| encrypted);
@@ -467,7 +490,7 @@ impl Session {
             ("master secret", [client.random, server.random].concat())
         };
         suite.prf(server.version, premaster.bytes(), label, &seed, &mut master);
-        Some(master)
+        Some(Master(Block48(master)))
     }
 
     /// A change of keys, up to TLS 1.2.
@@ -486,7 +509,7 @@ impl Session {
     fn keys(&self, side: usize, secrets: &Secrets) -> Option<Keys> {
         let (client, (server, suite)) = (self.client_hello?, self.server_hello?);
         let logged = secrets.get(Label::Master, &client.random).map(Secret::bytes);
-        let master = logged.or_else(|| self.master.as_ref().map(<[u8; 48]>::as_slice))?;
+        let master = logged.or_else(|| self.master.as_ref().map(|Master(master)| master.0.as_slice()))?;
         let etm = server.encrypt_then_mac;
         let [of_client, of_server] =
             Keys::of_master(suite, server.version, etm, master, &client.random, &server.random);

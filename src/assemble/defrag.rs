@@ -5,6 +5,7 @@ use std::net::IpAddr;
 use std::time::Duration;
 
 use foldhash::fast::RandomState;
+use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 
 use crate::issue::{Cause, Issues};
 use crate::packet::Place;
@@ -25,7 +26,7 @@ const MAX_SPARE: usize = 16;
 const MAX_AGAIN: usize = 64;
 
 /// What the fragments of one datagram share.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub(super) struct Key {
     /// The sender.
     pub(super) src: IpAddr,
@@ -62,7 +63,7 @@ pub(super) struct Defrag {
 }
 
 /// A datagram under way.
-#[derive(Debug)]
+#[derive(Debug, Serialize, Deserialize)]
 struct Partial {
     serial: u64,
     at: Timestamp,
@@ -77,6 +78,37 @@ struct Partial {
     again: Vec<(usize, usize)>,
     /// This is such a second set. Where it stays incomplete nothing is lost.
     copy: bool,
+}
+
+/// The datagrams under way, those opened first in front.
+impl Serialize for Defrag {
+    fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
+        let mut open: Vec<(&Key, &Partial)> = self.open.iter().collect();
+        open.sort_unstable_by_key(|(_, partial)| partial.serial);
+        open.serialize(to)
+    }
+}
+
+impl<'de> Deserialize<'de> for Defrag {
+    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+        let mut defrag = Self::default();
+        for (key, mut partial) in Vec::<(Key, Partial)>::deserialize(from)? {
+            if !partial.is_sound() {
+                return Err(de::Error::custom("an IP datagram that cannot be"));
+            }
+            defrag.serial += 1;
+            partial.serial = defrag.serial;
+            defrag.bytes += partial.data.len();
+            defrag.order.push_back((key, partial.serial));
+            if defrag.open.insert(key, partial).is_some() {
+                return Err(de::Error::custom("an IP datagram twice"));
+            }
+        }
+        if defrag.open.len() > MAX_OPEN || defrag.bytes > MAX_BYTES {
+            return Err(de::Error::custom("more IP datagrams than the bound allows"));
+        }
+        Ok(defrag)
+    }
 }
 
 impl Defrag {
@@ -231,13 +263,21 @@ impl Partial {
         self.have.add(start, stop);
     }
 
+    /// Whether what was read from a file can be gone on with.
+    fn is_sound(&self) -> bool {
+        let within = |(from, to): &(usize, usize)| from <= to && *to <= MAX_DATAGRAM;
+        let in_order = self.have.0.windows(2).all(|pair| matches!(pair, [(_, to), (from, _)] if to < from));
+        let no_longer = self.data.len() <= MAX_DATAGRAM && self.end.is_none_or(|end| end <= MAX_DATAGRAM);
+        no_longer && in_order && self.have.0.iter().chain(&self.again).all(within) && self.again.len() <= MAX_AGAIN
+    }
+
     fn is_whole(&self) -> bool {
         self.end.is_some_and(|end| self.have.covers(0, end))
     }
 }
 
 /// Sorted ranges that neither touch nor overlap.
-#[derive(Debug, Default)]
+#[derive(Debug, Default, Serialize, Deserialize)]
 struct Ranges(Vec<(usize, usize)>);
 
 impl Ranges {

@@ -15,7 +15,7 @@ pub(super) fn zlib(bytes: &[u8], limit: usize) -> Option<Vec<u8>> {
 ///
 /// Whether the two sides agreed on a context for each message does not matter here: who begins anew never points back.
 /// For the same reason the largest window fits all.
-#[derive(Debug, Default)]
+#[derive(Debug, Default, serde::Serialize, serde::Deserialize)]
 pub(super) struct Context {
     window: Vec<u8>,
 }

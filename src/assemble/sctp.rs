@@ -6,6 +6,7 @@ use std::collections::{BTreeMap, HashMap};
 use std::time::Duration;
 
 use foldhash::fast::RandomState;
+use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 
 use super::split::{MAX_MESSAGE, Stamp};
 use crate::event::Path;
@@ -44,13 +45,14 @@ pub(super) struct Associations {
     swept: Timestamp,
 }
 
-#[derive(Debug)]
+#[derive(Debug, Serialize, Deserialize)]
 struct Direction {
     /// The highest sequence number so far, and its place in a count that does not wrap.
     highest: (u32, u64),
     /// Which of the last sequence numbers were seen, by their place.
     seen: [u64; WINDOW as usize / 64],
     parts: BTreeMap<Place, Part>,
+    #[serde(skip)]
     held: usize,
     /// Whether a message was ever found: only then are missing parts a loss.
     spoke: bool,
@@ -58,7 +60,7 @@ struct Direction {
 }
 
 /// Where a part belongs: the parts of a message are neighbours.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 enum Place {
     /// By the transmission sequence number.
     Tsn(u64),
@@ -84,11 +86,40 @@ impl Place {
     }
 }
 
-#[derive(Debug)]
+#[derive(Debug, Serialize, Deserialize)]
 struct Part {
     begins: bool,
     ends: bool,
     data: Box<[u8]>,
+}
+
+impl Serialize for Associations {
+    fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
+        let mut open: Vec<(&Key, &Direction)> = self.open.iter().map(|(key, direction)| (key, &**direction)).collect();
+        open.sort_unstable_by_key(|(key, _)| **key);
+        (self.swept, open).serialize(to)
+    }
+}
+
+impl<'de> Deserialize<'de> for Associations {
+    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+        let (swept, kept) = <(Timestamp, Vec<(Key, Direction)>)>::deserialize(from)?;
+        let (mut open, mut bytes) = (HashMap::default(), 0);
+        for (key, mut direction) in kept {
+            direction.held = direction.parts.values().map(|part| part.data.len()).sum();
+            if !direction.is_sound() {
+                return Err(de::Error::custom("an SCTP association that cannot be"));
+            }
+            bytes += direction.held;
+            if open.insert(key, Box::new(direction)).is_some() {
+                return Err(de::Error::custom("an SCTP association twice"));
+            }
+        }
+        if open.len() > MAX_OPEN || bytes > MAX_BYTES {
+            return Err(de::Error::custom("more SCTP associations than the bound allows"));
+        }
+        Ok(Self { open, bytes, swept })
+    }
 }
 
 impl Associations {
@@ -183,6 +214,12 @@ impl Direction {
             self.give_up_oldest(issues);
         }
         message.map(Cow::Owned)
+    }
+
+    /// Whether what was read from a file can be gone on with.
+    fn is_sound(&self) -> bool {
+        let count = u64::from(MAX_DISTANCE)..u64::MAX / 2;
+        count.contains(&self.highest.1) && self.held <= MAX_HELD && self.parts.len() <= MAX_PARTS
     }
 
     fn let_go(&mut self) {

@@ -23,7 +23,7 @@ const LOST_CONTEXT: &str = "compressed WebSocket message without those before it
 pub(super) const BROKEN_HEP: &str = "compressed payload of HEP";
 
 /// When and where a packet was captured.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub(super) struct Stamp {
     /// Capture time.
     pub(super) at: Timestamp,
@@ -54,8 +54,11 @@ impl Inside {
     }
 }
 
+/// What another protocol is called.
+type Name = &'static str;
+
 /// What is known of the bytes so far.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 enum Kind {
     /// Nothing yet: the next byte is the first one of the connection.
     Fresh,
@@ -70,11 +73,11 @@ enum Kind {
     /// Nothing like SIP so far. Should a segment begin with a start line, it may be SIP after all.
     Ignored,
     /// Another protocol, for good: what looks like SIP in it is its contents. And its name, if it may hide SIP.
-    Foreign(Option<&'static str>),
+    Foreign(#[serde(with = "foreign")] Option<Name>),
 }
 
 /// One direction of a connection.
-#[derive(Debug)]
+#[derive(Debug, serde::Serialize, serde::Deserialize)]
 pub(super) struct Stream {
     kind: Kind,
     /// Whether a message was ever found.
@@ -84,6 +87,7 @@ pub(super) struct Stream {
     /// A message under way. Only what does not lie in one segment is copied here.
     buffer: Vec<u8>,
     /// How far the message under way was looked through.
+    #[serde(skip)]
     progress: Progress,
     /// The frames, where this is a WebSocket.
     websocket: Option<Box<WebSocket>>,
@@ -116,6 +120,13 @@ impl Stream {
     /// Whether a message was ever found: only then are missing bytes a loss.
     pub(super) const fn spoke(&self) -> bool {
         self.spoke
+    }
+
+    /// Whether what was read from a file can be gone on with.
+    pub(super) fn is_sound(&self) -> bool {
+        self.passed <= MAX_MESSAGE * 2
+            && self.unread <= u64::MAX / 2
+            && self.websocket.as_ref().is_none_or(|websocket| websocket.is_sound())
     }
 
     /// Whether the order of the bytes does not matter, since none are kept.
@@ -337,6 +348,21 @@ impl Stream {
             _ => Kind::Searching,
         };
         len
+    }
+}
+
+/// The name of another protocol, which is one of a few.
+mod foreign {
+    use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+    pub(super) fn serialize<S: Serializer>(name: &Option<&'static str>, to: S) -> Result<S::Ok, S::Error> {
+        name.serialize(to)
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<Option<&'static str>, D::Error> {
+        let name = Option::<String>::deserialize(from)?;
+        // What another version called differently is still TLS: nothing else is named.
+        Ok(name.map(|name| ["TLS cipher suite", "TLS compression"].into_iter().find(|it| *it == name).unwrap_or("TLS")))
     }
 }
 

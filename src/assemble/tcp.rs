@@ -1,12 +1,16 @@
 //! TCP segments to the ordered bytes of each direction (RFC 9293 3.4), with gaps named and memory bounded.
 //! Knows no messages: what the bytes mean is asked of [`Stream`], which also says whether they are worth keeping.
 
+mod resume;
+
 use std::collections::HashMap;
 use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
 use foldhash::fast::RandomState;
+use serde::{Deserialize, Serialize};
 
+use self::resume::begins_tls;
 use super::decrypt::{Layer, Opened};
 use super::split::{Inside, Stamp, Stream};
 use crate::event::{Path, Transport};
@@ -66,7 +70,7 @@ pub(super) struct Connections {
     pub(super) secrets: Secrets,
 }
 
-#[derive(Debug)]
+#[derive(Debug, Serialize, Deserialize)]
 struct Connection {
     /// The sender of each side's bytes.
     ends: [SocketAddr; 2],
@@ -74,10 +78,12 @@ struct Connection {
     tls: Layer,
     last: Stamp,
     closed: bool,
+    /// Nobody listened since: only what TLS is opened with is still known, if this is the same connection.
+    torn: bool,
 }
 
 /// One direction.
-#[derive(Debug)]
+#[derive(Debug, Serialize, Deserialize)]
 struct Side {
     /// The sequence number of the next byte in order; `None` before the first one.
     next: Option<u32>,
@@ -91,11 +97,12 @@ struct Side {
     overtaken: Option<(Timestamp, u32)>,
     /// What came out of order: by sequence number, not overlapping.
     held: Vec<Piece>,
+    #[serde(skip)]
     held_bytes: usize,
     stream: Stream,
 }
 
-#[derive(Debug)]
+#[derive(Debug, Serialize, Deserialize)]
 struct Piece {
     seq: u32,
     data: Box<[u8]>,
@@ -147,7 +154,7 @@ impl Connections {
         let connection = self.open.entry(key).or_insert_with(|| {
             let ends = if from == 0 { [ends.src, ends.dst] } else { [ends.dst, ends.src] };
             let sides = [Side::new(), Side::new()];
-            Box::new(Connection { ends, sides, tls: Layer::default(), last: stamp, closed: false })
+            Box::new(Connection { ends, sides, tls: Layer::default(), last: stamp, closed: false, torn: false })
         });
         let before = connection.weight();
         connection.push(from, tcp, missing, stamp, &self.secrets, issues, emit);
@@ -218,6 +225,8 @@ impl Connection {
         self.last = stamp;
         if tcp.syn {
             self.open(from, tcp, secrets, issues, emit);
+        } else if self.torn && begins_tls(tcp.payload) {
+            self.begin_anew();
         }
         let spoke = self.speaks();
         let [low, high] = self.ends;
@@ -277,16 +286,16 @@ impl Connection {
         emit: &mut impl FnMut(Path, Stamp, Message<'_>),
     ) {
         let first = tcp.seq.wrapping_add(1);
-        let known = self.sides.get(from).is_some_and(|side| match (side.isn, side.next) {
-            (Some(isn), _) => isn == tcp.seq,
-            // Joined, and the SYN comes behind the first data.
-            (None, Some(next)) => next.wrapping_sub(first) < MAX_EARLY,
-            (None, None) => true,
-        });
+        let known = !self.torn
+            && self.sides.get(from).is_some_and(|side| match (side.isn, side.next) {
+                (Some(isn), _) => isn == tcp.seq,
+                // Joined, and the SYN comes behind the first data.
+                (None, Some(next)) => next.wrapping_sub(first) < MAX_EARLY,
+                (None, None) => true,
+            });
         if !known {
             self.flush(secrets, issues, emit);
-            self.sides = [Side::new(), Side::new()];
-            self.tls = Layer::default();
+            self.begin_anew();
         }
         let answered = tcp.ack.map(|ack| (1 - from, ack.wrapping_sub(1)));
         for (at, isn) in [(from, tcp.seq)].into_iter().chain(answered) {

@@ -12,7 +12,7 @@ const MAX_LOOK: usize = 2 << 10;
 const MAX_HEADER: usize = 14;
 
 /// One direction of a WebSocket.
-#[derive(Debug, Default)]
+#[derive(Debug, Default, serde::Serialize, serde::Deserialize)]
 pub(super) struct WebSocket {
     step: Step,
     /// The beginning of a frame's header.
@@ -29,7 +29,7 @@ pub(super) struct WebSocket {
 }
 
 /// Where in a frame the next byte stands.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Copy, Debug, Default, serde::Serialize, serde::Deserialize)]
 enum Step {
     /// In a header.
     #[default]
@@ -42,7 +42,7 @@ enum Step {
     Closed,
 }
 
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, serde::Serialize, serde::Deserialize)]
 struct Open {
     compressed: bool,
     /// Longer than any SIP message: not kept.
@@ -108,6 +108,11 @@ impl WebSocket {
     /// Bytes of compressed messages that could not be unpacked, since this was last asked.
     pub(super) fn take_unread(&mut self) -> Option<u64> {
         Some(std::mem::take(&mut self.unread)).filter(|bytes| *bytes > 0)
+    }
+
+    /// Whether what was read from a file can be gone on with.
+    pub(super) fn is_sound(&self) -> bool {
+        self.unread <= u64::MAX / 2 && !matches!(self.step, Step::Payload(header, at) if at > header.payload)
     }
 
     /// Bytes kept.

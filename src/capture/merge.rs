@@ -28,6 +28,8 @@ const MEMORY: usize = 16 * 1024 * 1024;
 ///
 /// A regular file is open only while the timeline is inside it: hundreds of rotated files need one buffer.
 pub struct Captures {
+    /// The number of the first one.
+    first: u32,
     slots: Vec<Slot>,
     infos: Vec<CaptureInfo>,
     /// The time of the next packet of each capture but the current one.
@@ -83,12 +85,20 @@ impl Captures {
         let chosen = self.choose(issues)?;
         self.current = Some(chosen);
         match (self.slots.get_mut(chosen), self.infos.get_mut(chosen)) {
-            (Some(Slot::Open(reader)), Some(info)) => reader.deliver(chosen as u32, info),
+            (Some(Slot::Open(reader)), Some(info)) => reader.deliver(self.first + chosen as u32, info),
             _ => None,
         }
     }
 
-    /// What is known of each capture so far, in the order given: the index is [`Place::file`].
+    /// Numbers the captures on from those of earlier runs; before any packet is read.
+    #[must_use]
+    pub fn numbered_from(mut self, first: u32) -> Self {
+        self.first = first;
+        self.troubles.iter_mut().for_each(|trouble| trouble.file += first);
+        self
+    }
+
+    /// What is known of each capture so far, in the order given: the index is [`Place::file`], counted from the first.
     ///
     /// [`Place::file`]: crate::packet::Place::file
     #[must_use]
@@ -125,6 +135,7 @@ impl Captures {
 
     fn empty() -> Self {
         Self {
+            first: 0,
             slots: Vec::new(),
             infos: Vec::new(),
             waiting: BinaryHeap::new(),
@@ -202,7 +213,7 @@ impl Captures {
             };
             let next = reader.step().or_else(|| {
                 let (troubles, secrets) = (&mut self.troubles, self.secrets.as_ref());
-                reader.advance(&mut Log { file: index as u32, info, troubles, issues, secrets })
+                reader.advance(&mut Log { file: self.first + index as u32, info, troubles, issues, secrets })
             });
             match next {
                 // The common case: the capture is alone, or still the earliest.
@@ -252,7 +263,7 @@ impl Captures {
 
     fn tell(&mut self, index: usize, problem: String, remedy: String) {
         self.troubles.push(Trouble {
-            file: index as u32,
+            file: self.first + index as u32,
             name: self.infos.get(index).map_or_else(String::new, |info| info.name.clone()),
             packet: None,
             offset: 0,

@@ -30,6 +30,7 @@ pub(super) struct Call {
     state: State,
     /// CSeq of the attempt in force.
     attempt: Option<u32>,
+    #[serde(deserialize_with = "super::resume::count")]
     attempts: u32,
     transactions: Vec<InviteTransaction>,
     /// Transactions of re-INVITEs: their responses are none of the call's.
@@ -43,8 +44,11 @@ pub(super) struct Call {
     icmp: Option<IcmpError>,
     hold: Hold,
     seen: Seen,
+    #[serde(deserialize_with = "super::resume::count")]
     messages: u32,
+    #[serde(deserialize_with = "super::resume::count")]
     retransmissions: u32,
+    #[serde(deserialize_with = "super::resume::count")]
     duplicates: u32,
     start: Moment,
     /// The last message and its packet.
@@ -61,6 +65,9 @@ pub(super) struct Call {
     request_uri: Option<Box<str>>,
     user_agent: Option<Box<str>>,
     timeline: Vec<Step>,
+    /// Of what there was more than is kept, since this was last asked.
+    #[serde(skip)]
+    beyond: Option<&'static str>,
 }
 
 /// The tags of a message, and whether each is there.
@@ -115,6 +122,7 @@ impl Arrival<'_, '_> {
 impl Call {
     /// More INVITE transactions than any call has; a flood of branches is counted, not remembered.
     const MOST_TRANSACTIONS: usize = 256;
+    const TRANSACTIONS: &'static str = "INVITE transactions of a call";
     /// More tags and re-INVITEs than need telling apart at one time.
     const MOST_MARKS: usize = 64;
     /// A timeline longer than this keeps its first steps and its last one.
@@ -160,6 +168,7 @@ impl Call {
             request_uri: None,
             user_agent: told.filter(|message| message.is_request()).and_then(Message::user_agent).and_then(owned),
             timeline: Vec::with_capacity(Self::USUAL_STEPS),
+            beyond: None,
         }
     }
 
@@ -293,6 +302,7 @@ impl Call {
     fn step(&mut self, step: Step) {
         if self.timeline.len() >= Self::MOST_STEPS {
             self.timeline.pop();
+            self.beyond = Some("steps of a call");
         }
         self.timeline.push(step);
     }
@@ -339,6 +349,7 @@ impl Call {
             return;
         }
         if self.transactions.len() >= Self::MOST_TRANSACTIONS {
+            self.beyond = Some(Self::TRANSACTIONS);
             return;
         }
         let depth = message.via_count();
@@ -527,7 +538,10 @@ impl Call {
             Some(index) => index,
             // An answered call: what is not its own INVITE's is a re-INVITE's that was not captured.
             None if self.state.is_answered() && self.attempt != Some(cseq) => return,
-            None if self.transactions.len() >= Self::MOST_TRANSACTIONS => return,
+            None if self.transactions.len() >= Self::MOST_TRANSACTIONS => {
+                self.beyond = Some(Self::TRANSACTIONS);
+                return;
+            }
             None => {
                 if self.attempt.is_none_or(|current| cseq > current) {
                     // An attempt whose INVITE was not captured: nothing of it was seen until now.
@@ -643,6 +657,16 @@ impl Call {
     /// The digests under which stragglers of this call will ask for it.
     pub(super) fn caller_tag(&self) -> u64 {
         self.caller_tag
+    }
+
+    /// Of what there was more than is kept, since this was last asked.
+    pub(super) fn take_beyond(&mut self) -> Option<&'static str> {
+        self.beyond.take()
+    }
+
+    /// Whether it was answered by somebody who sets no tag (RFC 2543), so that none of its requests names one.
+    pub(super) fn has_no_callee_tag(&self) -> bool {
+        self.state.is_answered() && self.callee_tags.is_empty()
     }
 
     pub(super) fn callee_tags(&self) -> &[u64] {

@@ -10,6 +10,7 @@ use super::fact::{ResponseTimes, TransactionFact};
 use super::transaction::{Digest, Moment, TIMER_B, owned};
 use crate::codes::{Category, Code};
 use crate::event::Path;
+use crate::issue::{Cause, Issues};
 use crate::packet::Place;
 use crate::time::Timestamp;
 use crate::wire::sip::{Message, Method, StartLine, address_key, text};
@@ -22,6 +23,7 @@ const REMEMBERED: Duration = Duration::from_secs(64);
 const MOST_PENDING: usize = 1 << 17;
 /// Rows; what would be one more is counted in a row that tells method and code only.
 const MOST_ROWS: usize = 100_000;
+const ROWS: &str = "kinds of transactions outside calls";
 /// Bytes of text in all rows; beyond, as for [`MOST_ROWS`].
 const MOST_TEXT: usize = 1 << 26;
 /// Methods that such rows tell apart; beyond, they are `other`.
@@ -46,13 +48,18 @@ pub(super) struct Exchanges {
     pending: Table<u64, Exchange>,
     /// When each is settled, earliest first; an entry whose serial is not that of its exchange means nothing.
     order: VecDeque<(Timestamp, u64, u64)>,
+    #[serde(deserialize_with = "super::resume::count")]
     serial: u64,
     origins: Vec<Origin>,
     known: Table<u64, usize>,
     /// Indices of the origins that tell the method only.
     rests: Vec<usize>,
+    #[serde(deserialize_with = "super::resume::count")]
     text: usize,
     tallies: Table<Row, Tally>,
+    /// What bounds on memory gave up.
+    #[serde(skip)]
+    pub(super) issues: Issues,
 }
 
 /// One transaction, on all of its hops.
@@ -65,6 +72,7 @@ struct Exchange {
     call_id: Option<Box<str>>,
     start: Moment,
     last: Timestamp,
+    #[serde(deserialize_with = "super::resume::count")]
     messages: u64,
     /// It repeats a request that was challenged.
     challenged: bool,
@@ -111,8 +119,11 @@ struct Tally {
     /// The packet that shows how the first one ended.
     evidence: Place,
     last: Timestamp,
+    #[serde(deserialize_with = "super::resume::count")]
     count: u64,
+    #[serde(deserialize_with = "super::resume::count")]
     challenged: u64,
+    #[serde(deserialize_with = "super::resume::count")]
     messages: u64,
     /// Shortest, longest and all response times together, and how many they are.
     times: Option<(Duration, Duration, Duration, u64)>,
@@ -184,6 +195,7 @@ impl Exchanges {
         self.pending.insert(id, exchange);
         self.order.push_back((now.after(REMEMBERED), id, self.serial));
         while self.order.len() > MOST_PENDING {
+            self.issues.add(event.place, Cause::Bound("transactions outside calls"), 0);
             self.settle_oldest(now);
         }
     }
@@ -234,6 +246,7 @@ impl Exchanges {
         if self.tallies.len() >= MOST_ROWS && !self.tallies.contains_key(&row) {
             let method = self.origins.get(exchange.origin).map_or("other", |origin| &origin.method).to_owned();
             row.0 = self.rest(&method);
+            self.issues.add(evidence, Cause::Counted(ROWS), 0);
         }
         let tally = self.tallies.entry(row).or_insert_with(|| Tally {
             phrase: None,
@@ -256,7 +269,7 @@ impl Exchanges {
         tally.messages += exchange.messages;
         if let Some(took) = took {
             let (least, most, sum, count) = tally.times.unwrap_or((took, took, Duration::ZERO, 0));
-            tally.times = Some((least.min(took), most.max(took), sum.saturating_add(took), count + 1));
+            tally.times = Some((least.min(took), most.max(took), sum.saturating_add(took), count.saturating_add(1)));
         }
     }
 
@@ -283,6 +296,7 @@ impl Exchanges {
             return index;
         }
         if self.origins.len() >= MOST_ROWS || self.text >= MOST_TEXT {
+            self.issues.add(arrival.event.place, Cause::Counted(ROWS), 0);
             return self.rest(&kept(method.token()).unwrap_or_else(|| "other".into()));
         }
         let origin = Origin {
@@ -656,6 +670,9 @@ mod tests {
         line("0 b>a 200/MESSAGE id=1 via=1", 2, &mut tracker);
         line("1 x>y MESSAGE to= id=2 via=2", 3, &mut tracker);
         line("1 y>x 200/MESSAGE id=2 via=2", 4, &mut tracker);
+        let issues = tracker.take_issues();
+        let told: Vec<_> = issues.of_file(0).map(|(cause, tally)| (cause, tally.count)).collect();
+        assert_eq!(told, [(Cause::Counted(ROWS), 2)]);
         let rows = rows(&mut tracker, 2_000);
         assert_eq!(rows.len(), 1);
         assert_eq!((rows[0].count, rows[0].path, rows[0].from.as_deref()), (2, None, None));

@@ -153,7 +153,7 @@ impl Hold {
 
     /// How long the call was held in all, up to `end`.
     pub(super) fn total(&self, end: Timestamp) -> Duration {
-        self.total + self.since.map_or(Duration::ZERO, |since| end.since(since))
+        self.total.saturating_add(self.since.map_or(Duration::ZERO, |since| end.since(since)))
     }
 
     fn flow(&self, side: Side) -> Option<Flow> {
@@ -235,7 +235,7 @@ impl Hold {
         match (self.running && self.is_held(), self.since) {
             (true, None) => self.since = Some(at),
             (false, Some(since)) => {
-                self.total += at.since(since);
+                self.total = self.total.saturating_add(at.since(since));
                 self.since = None;
             }
             _ => {}

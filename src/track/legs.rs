@@ -12,6 +12,7 @@ use super::call::{Arrival, Call};
 use super::fact::{Evidence, Link};
 use super::transaction::Digest;
 use crate::event::Path;
+use crate::issue::{Cause, Issues};
 use crate::time::Timestamp;
 use crate::wire::sdp::{self, Identity, Session};
 use crate::wire::sip::{
@@ -74,7 +75,11 @@ pub(super) struct Legs {
     /// Offers that may be handed on, oldest first: until when, whose, and which.
     offers: VecDeque<(Timestamp, usize, u64)>,
     referrals: VecDeque<Referral>,
+    /// What bounds on memory gave up.
+    #[serde(skip)]
+    pub(super) issues: Issues,
     /// Offers counted, to tell those of a slot's former call.
+    #[serde(deserialize_with = "super::resume::count")]
     count: u64,
 }
 
@@ -282,6 +287,7 @@ impl Legs {
         let Some(refer) = message.values("refer-to").next().and_then(ReferTo::parse) else { return };
         if self.referrals.len() >= MOST_REFERRALS {
             self.referrals.pop_front();
+            self.issues.add(arrival.event.place, Cause::Bound("REFER requests"), 0);
         }
         self.referrals.push_back(Referral {
             slot,

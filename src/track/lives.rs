@@ -2007,6 +2007,86 @@ proptest::proptest! {
 }
 
 #[test]
+fn requests_under_the_call_id_of_a_call_are_its_own_only_with_a_to_tag() {
+    const CALL: &str = "0 a>b INVITE\n1 b>a 200\n1.1 a>b ACK\n";
+    let lives = [
+        (
+            "OPTIONS inside the dialog",
+            "10 a>b OPTIONS cseq=2 to=B
+          10.1 b>a 200/OPTIONS cseq=2
+          20 a>b BYE cseq=3",
+            "1000 messages=6",
+        ),
+        (
+            "OPTIONS without a To tag, whose answer has one",
+            "10 a>b OPTIONS cseq=2 to=
+          10.1 b>a 200/OPTIONS cseq=2 to=X
+          20 a>b BYE cseq=3",
+            "1000 messages=4
+          OPTIONS 200 count=1 messages=2 id=c",
+        ),
+        (
+            "MESSAGE without a To tag while it rings",
+            "0.5 a>b MESSAGE cseq=7 to=
+          0.6 b>a 200/MESSAGE cseq=7 to=X
+          20 a>b BYE cseq=8",
+            "1000 messages=4
+          MESSAGE 200 count=1 messages=2",
+        ),
+        (
+            "INFO without a To tag, behind the call",
+            "20 a>b BYE cseq=2
+          20.1 b>a 200/BYE cseq=2
+          70 a>b INFO cseq=3 to=
+          70.1 b>a 481/INFO cseq=3 to=X",
+            "1000 messages=5
+          INFO 481 count=1 messages=2",
+        ),
+        (
+            "the answer alone is the call's",
+            "10.1 b>a 200/INFO cseq=2
+          20 a>b BYE cseq=3",
+            "1000 messages=5",
+        ),
+    ];
+    for (name, life, expected) in lives {
+        live(name, 90.0, &format!("{CALL}{life}"), expected);
+    }
+    live(
+        "a callee of RFC 2543 has no tag",
+        90.0,
+        "0 a>b INVITE
+          1 b>a 200 to=
+          1.1 a>b ACK to=
+          10 a>b INFO cseq=2 to=
+          10.1 b>a 200/INFO cseq=2 to=
+          20 a>b BYE cseq=3 to=",
+        "1000 messages=6",
+    );
+}
+
+#[test]
+fn what_bounds_give_up_is_accounted_for() {
+    let bounded = |lines: &mut dyn Iterator<Item = String>| {
+        let mut tracker = Tracker::new();
+        for (text, frame) in lines.zip(1..) {
+            line(&text, frame, &mut tracker);
+        }
+        let issues = tracker.take_issues();
+        let first: Vec<_> =
+            issues.of_file(0).map(|(cause, tally)| (cause.key(), tally.count, tally.first.frame)).collect();
+        assert_eq!(tracker.take_issues().of_file(0).count(), 0, "told once");
+        first
+    };
+    let invite = |n: u32| format!("0 a>b INVITE via=b{n}");
+    assert_eq!(bounded(&mut (0..256).map(invite)), []);
+    assert_eq!(bounded(&mut (0..260).map(invite)), [("counted_invite_transactions_of_a_call".to_owned(), 4, 257)]);
+    let refer = |n: u32| format!("2 a>b REFER cseq={} via=r{n}", n + 2);
+    let call = || ["0 a>b INVITE".to_owned(), "1 b>a 200".to_owned()].into_iter();
+    assert_eq!(bounded(&mut call().chain((0..2000).map(refer))), []);
+}
+
+#[test]
 fn icmp_errors() {
     let lives = [
         (

@@ -132,15 +132,20 @@ pub(super) struct Registration {
     contact: Option<Box<str>>,
     registered: Option<Timestamp>,
     expires: Option<u32>,
+    #[serde(deserialize_with = "super::resume::count")]
     refreshes: u32,
     challenged: bool,
     seen: Seen,
+    #[serde(deserialize_with = "super::resume::count")]
     messages: u32,
     start: Moment,
     last: Timestamp,
     path: Path,
     user_agent: Option<Box<str>>,
     timeline: Vec<Step>,
+    /// A contact came beyond those that are kept.
+    #[serde(skip)]
+    pub(super) beyond: bool,
 }
 
 /// What a message changed that others must hear of: these contacts are bound here now.
@@ -181,6 +186,7 @@ impl Registration {
             path: arrival.hop(),
             user_agent: message.user_agent().filter(|_| message.is_request()).and_then(owned),
             timeline: Vec::new(),
+            beyond: false,
         }
     }
 
@@ -351,6 +357,8 @@ impl Registration {
                         self.refreshes += 1;
                     } else if self.bindings.len() < Self::MOST_CONTACTS {
                         self.bindings.push(binding);
+                    } else {
+                        self.beyond = true;
                     }
                     self.expires = Some(seconds);
                     self.replaced = false;

@@ -29,6 +29,17 @@ impl Tracker {
     }
 }
 
+/// A count that what is still to come cannot bring to its end.
+pub(super) fn count<'de, D: Deserializer<'de>, N>(deserializer: D) -> Result<N, D::Error>
+where
+    N: Deserialize<'de> + Copy + TryInto<u64>,
+{
+    let most = if size_of::<N>() < size_of::<u64>() { u64::from(u32::MAX / 2) } else { u64::MAX >> 24 };
+    let count = N::deserialize(deserializer)?;
+    let sound = count.try_into().is_ok_and(|count| count <= most);
+    if sound { Ok(count) } else { Err(de::Error::custom("more than can be counted")) }
+}
+
 /// What [`Digest`] gives for this tells whether it still counts as it did when it was saved.
 const PROBE: &[u8] = b"sipcodes";
 

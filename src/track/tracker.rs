@@ -18,6 +18,7 @@ use super::slots::Slots;
 use super::transaction::{Digest, Moment, TIMER_B, belongs_to_calls};
 use crate::codes::Code;
 use crate::event::{Event, Path, Undelivered, What};
+use crate::issue::{Cause, Issues};
 use crate::time::Timestamp;
 use crate::wire::sip::{Message, Method, text};
 
@@ -46,6 +47,8 @@ pub struct FileTraffic {
 impl Traffic {
     /// Methods beyond this many different ones are counted together as `other`.
     const MOST_METHODS: usize = 64;
+    /// Captures beyond this many, those of earlier runs included, are not counted each.
+    const MOST_FILES: usize = 1 << 20;
 
     /// What the capture of this index held.
     #[must_use]
@@ -55,7 +58,7 @@ impl Traffic {
 
     fn count(&mut self, event: &Event<'_>, message: &Message<'_>) {
         let file = event.place.file as usize;
-        if self.files.len() <= file {
+        if self.files.len() <= file && file < Self::MOST_FILES {
             self.files.resize(file + 1, FileTraffic::default());
         }
         if let Some(of) = self.files.get_mut(file) {
@@ -128,6 +131,9 @@ pub struct Tracker {
     #[serde(skip)]
     traffic: Traffic,
     pub(super) legs: Legs,
+    /// What bounds on memory gave up in calls and registrations.
+    #[serde(skip)]
+    issues: Issues,
     // Asked for at each run, and told of what that run showed.
     #[serde(skip)]
     recorder: Recorder,
@@ -379,6 +385,14 @@ impl Tracker {
         self.alarms.clear();
     }
 
+    /// What bounds on memory gave up since this was last asked.
+    pub fn take_issues(&mut self) -> Issues {
+        let mut issues = std::mem::take(&mut self.issues);
+        issues.absorb(std::mem::take(&mut self.exchanges.issues));
+        issues.absorb(std::mem::take(&mut self.legs.issues));
+        issues
+    }
+
     /// What was on the wire so far.
     #[must_use]
     pub const fn traffic(&self) -> &Traffic {
@@ -395,9 +409,12 @@ impl Tracker {
         if self.settings.as_live {
             open.call.judge_silence(&self.settings, at);
         }
-        // No message that comes after this alarm can end a call sooner than 64·T1 from now.
+        // No message can end a call sooner than 64·T1 from when it comes, and none comes before the time that is now.
         match wakes_at(&open.call, &self.settings, at) {
-            Some(wake) => self.alarms.push(Reverse((wake.min(at.after(TIMER_B)), slot))),
+            Some(wake) => {
+                let soonest = self.now.unwrap_or(at).after(TIMER_B);
+                self.alarms.push(Reverse((wake.min(soonest), slot)));
+            }
             None => open.alarmed = false,
         }
         self.count(slot, at);
@@ -472,6 +489,9 @@ impl Tracker {
         };
         let Some(Some(open)) = self.calls.get_mut(slot) else { return };
         open.call.feed(&self.digest, arrival);
+        if let Some(what) = open.call.take_beyond() {
+            self.issues.add(arrival.event.place, Cause::Counted(what), 0);
+        }
         if arrival.is_initial_invite() && open.call.awaits(arrival.event.path) {
             self.senders.insert(arrival.event.path, slot);
         }
@@ -525,10 +545,14 @@ impl Tracker {
     /// A message of a method that calls use and others too: the call's where one claims it, even one closed lately.
     fn feed_alone(&mut self, call_id: &[u8], arrival: &Arrival<'_, '_>, may_be_of_a_call: bool) {
         if !self.exchanges.knows(&self.digest, call_id, arrival) && may_be_of_a_call {
-            if self.slot_of(arrival).is_some() {
+            let slot = self.slot_of(arrival);
+            let call = slot.and_then(|slot| self.calls.get(slot)?.as_ref()).map(|open| &open.call);
+            // A request inside a dialog names both sides (RFC 3261 12.2.1.1).
+            let in_dialog = arrival.tags.has_to || !arrival.message.is_request();
+            if call.is_some_and(|call| in_dialog || call.has_no_callee_tag()) {
                 return self.feed_call(call_id, arrival);
             }
-            if self.is_straggler(arrival) {
+            if in_dialog && self.is_straggler(arrival) {
                 return;
             }
         }
@@ -587,6 +611,9 @@ impl Tracker {
         };
         let Some(registration) = self.registrations.get_mut(slot) else { return };
         let bound = registration.feed(&self.digest, arrival);
+        if std::mem::take(&mut registration.beyond) {
+            self.issues.add(arrival.event.place, Cause::Counted("contacts of a registration"), 0);
+        }
         if bound.is_empty() {
             return;
         }

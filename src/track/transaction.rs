@@ -90,6 +90,7 @@ fn hop(Path { src, dst, transport }: Path) -> (u128, u128, u64) {
 #[derive(Clone, Debug, Default, serde::Serialize, serde::Deserialize)]
 pub(super) struct Seen {
     recent: Vec<u64>,
+    #[serde(deserialize_with = "super::resume::count")]
     next: usize,
 }
 
@@ -202,6 +203,7 @@ pub(super) struct InviteTransaction {
     /// The first time the INVITE was seen; `None` where only what follows it was captured.
     pub(super) invite: Option<Moment>,
     /// How many times it was sent, and when last.
+    #[serde(deserialize_with = "super::resume::count")]
     pub(super) sent: u32,
     pub(super) last_sent: Option<Timestamp>,
     /// The INVITE carried an Authorization or Proxy-Authorization.

@@ -76,6 +76,20 @@ pub struct Unusable {
     pub beyond: u64,
 }
 
+/// As its bytes alone, for a run that goes on where another ended.
+impl serde::Serialize for Secret {
+    fn serialize<S: serde::Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
+        self.bytes().serialize(to)
+    }
+}
+
+impl<'de> serde::Deserialize<'de> for Secret {
+    fn deserialize<D: serde::Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+        let bytes = Vec::<u8>::deserialize(from)?;
+        Self::new(&bytes).ok_or_else(|| serde::de::Error::custom("no secret is that long"))
+    }
+}
+
 /// All secrets that are known.
 #[derive(Default)]
 pub struct Secrets {

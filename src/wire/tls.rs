@@ -135,7 +135,7 @@ pub fn announced(bytes: &[u8]) -> Option<(u8, usize)> {
 }
 
 /// What a client offers, as far as it matters here.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub struct ClientHello {
     /// By this, key logs name the connection.
     pub random: [u8; 32],
@@ -173,7 +173,7 @@ impl ClientHello {
 }
 
 /// What a server chose.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub struct ServerHello {
     /// The version spoken from here on.
     pub version: u16,

@@ -50,7 +50,7 @@ fn switches(bytes: &[u8]) -> bool {
 }
 
 /// What a frame carries.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub enum Opcode {
     /// The next part of a message.
     Continuation,
@@ -63,7 +63,7 @@ pub enum Opcode {
 }
 
 /// The header of a frame (RFC 6455 5.2).
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub struct Header {
     /// What the frame carries.
     pub opcode: Opcode,
