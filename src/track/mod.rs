@@ -12,9 +12,13 @@ mod legs;
 mod lives;
 mod marks;
 mod outcome;
+#[allow(dead_code, reason = "streams are not bound to calls yet")]
+mod quality;
 mod registration;
 mod resume;
 mod state;
+#[allow(dead_code, reason = "streams are not bound to calls yet")]
+mod stream;
 mod tracker;
 mod transaction;
 

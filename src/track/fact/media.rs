@@ -54,7 +54,7 @@ impl BoundBy {
 }
 
 /// What one stream, or one direction of a call in all its streams, was like where it was captured.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, serde::Serialize, serde::Deserialize)]
 pub struct Heard {
     /// The source; of a direction that of most packets.
     pub ssrc: u32,
@@ -64,6 +64,8 @@ pub struct Heard {
     pub codec: Option<Box<str>>,
     /// The codec's clock, in Hz.
     pub clock_rate: Option<u32>,
+    /// The largest payload of that type, in bytes: tells the modes of many a codec apart. Unknown (0) where encrypted.
+    pub largest_payload: u16,
     /// Packets of distinct sequence numbers, telephone-events included.
     pub packets: u64,
     /// Their payload, in bytes.
@@ -103,7 +105,7 @@ pub struct Heard {
 }
 
 /// A digit that was pressed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub struct Digit {
     /// When it began.
     pub at: Timestamp,
@@ -112,7 +114,7 @@ pub struct Digit {
 }
 
 /// What receiver and sender said of a stream over RTCP.
-#[derive(Clone, Debug, Default, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq, serde::Serialize, serde::Deserialize)]
 pub struct Reported {
     /// Reports on the stream.
     pub reports: u64,
@@ -125,7 +127,8 @@ pub struct Reported {
     pub jitter: Option<Duration>,
     /// The highest of any report.
     pub jitter_max: Option<Duration>,
-    /// Mean round trip by LSR and DLSR (RFC 3550 6.4.1).
+    /// Mean round trip from where it was captured to the receiver and back (RFC 3550 6.4.1, by LSR and DLSR): the whole
+    /// way only if captured at the sender. With that of the other direction it makes the round trip between the ends.
     pub round_trip: Option<Duration>,
     /// The longest.
     pub round_trip_max: Option<Duration>,
@@ -136,7 +139,7 @@ pub struct Reported {
 }
 
 /// A VoIP metrics report block (RFC 3611 4.7); what is marked as unavailable is `None`.
-#[derive(Clone, Copy, Debug, Default, PartialEq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, serde::Serialize, serde::Deserialize)]
 pub struct VoipMetrics {
     /// Packets lost since reception began, in percent.
     pub loss_percent: f64,
@@ -159,9 +162,10 @@ pub struct VoipMetrics {
 }
 
 /// An opinion by the E-model (ITU-T G.107) of what was measured where it was captured.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, serde::Serialize, serde::Deserialize)]
 pub struct Quality {
-    /// The transmission rating factor R, 0 to 93.2 with a narrowband codec.
+    /// The transmission rating factor R, 0 to 93.2 with a narrowband codec, to 129 with a wideband one (G.107.1), to 148
+    /// with a fullband one (G.107.2).
     pub r_factor: f64,
     /// The mean opinion score, 1 to 4.5.
     pub mos: f64,

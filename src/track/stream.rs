@@ -1,0 +1,900 @@
+//! One RTP stream (RFC 3550 3) as it passed the point of capture: what came, what did not, how evenly, and what RTCP
+//! says of it. Knows no call, no address and no session description beyond what payload types stand for.
+//!
+//! Most packets are one more of the same: the next sequence number, the same payload type and DSCP, the usual step of
+//! the timestamp. Those are told by four comparisons and cost a few additions; everything else goes another way.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+use super::fact::{Digit, Heard, Reported, VoipMetrics};
+use super::quality;
+use crate::packet::Place;
+use crate::time::Timestamp;
+use crate::wire::rtp::Rtp;
+
+/// A sequence number that leaps this far ahead or more is no loss but another count (RFC 3550 A.1).
+const MAX_DROPOUT: u16 = 3000;
+/// So many of the highest sequence numbers are remembered one by one: a packet that comes later than that has missed
+/// every playout, and RFC 3550 A.1 gives up after 100.
+const WINDOW: u16 = 256;
+/// Payload types, paired with DSCPs, that a stream is counted by.
+const MAX_SLOTS: usize = 32;
+/// Digits that are kept.
+const MAX_DIGITS: usize = 256;
+/// No network delays one packet this much more than the one before, in nanoseconds: the sender's timestamps leapt.
+const MAX_TRANSIT: u64 = 10_000_000_000;
+/// As long as this without a packet, in nanoseconds, and more than the usual, is a silence.
+const MIN_SILENCE: i64 = 60_000_000;
+/// Sender reports whose passing is remembered; a receiver answers the latest it has.
+const SENDER_REPORTS: usize = 4;
+/// No packet is of this kind.
+const NO_KIND: u16 = u16::MAX;
+
+/// A payload type of a session description (RFC 8866 6.6).
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct Codec {
+    /// 0 to 127.
+    pub(super) payload_type: u8,
+    /// Encoding name, as written: `opus`, `telephone-event`.
+    pub(super) name: Box<str>,
+    /// Clock, in Hz.
+    pub(super) clock_rate: u32,
+}
+
+/// What the payload types of a stream stand for: by its session description, else by RFC 3551 6.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct Codecs {
+    /// As described.
+    pub(super) described: Vec<Codec>,
+    /// The payload is encrypted (RFC 3711).
+    pub(super) srtp: bool,
+}
+
+impl Codecs {
+    /// Encoding name and clock in Hz of a payload type.
+    fn get(&self, payload_type: u8) -> Option<(&str, u32)> {
+        let described = self.described.iter().find(|codec| codec.payload_type == payload_type);
+        match (described, assigned(payload_type)) {
+            // Many write the rate it samples at; its clock is 8 kHz all the same (RFC 3551 4.5.2).
+            (Some(codec), _) if codec.name.eq_ignore_ascii_case("G722") => Some((&codec.name, 8000)),
+            (Some(codec), _) => Some((&codec.name, codec.clock_rate)),
+            (None, assigned) => assigned,
+        }
+    }
+}
+
+/// The assignments of RFC 3551 6.
+#[rustfmt::skip]
+const fn assigned(payload_type: u8) -> Option<(&'static str, u32)> {
+    Some(match payload_type {
+        0 => ("PCMU", 8000),
+        3 => ("GSM", 8000),
+        4 => ("G723", 8000),
+        5 => ("DVI4", 8000),
+        6 => ("DVI4", 16_000),
+        7 => ("LPC", 8000),
+        8 => ("PCMA", 8000),
+        9 => ("G722", 8000),
+        10 | 11 => ("L16", 44_100),
+        12 => ("QCELP", 8000),
+        13 => ("CN", 8000),
+        14 => ("MPA", 90_000),
+        15 => ("G728", 8000),
+        16 => ("DVI4", 11_025),
+        17 => ("DVI4", 22_050),
+        18 => ("G729", 8000),
+        25 => ("CelB", 90_000),
+        26 => ("JPEG", 90_000),
+        28 => ("nv", 90_000),
+        31 => ("H261", 90_000),
+        32 => ("MPV", 90_000),
+        33 => ("MP2T", 90_000),
+        34 => ("H263", 90_000),
+        _ => return None,
+    })
+}
+
+/// What a payload type carries, as far as it is counted differently.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+enum Role {
+    Media,
+    /// Comfort noise (RFC 3389).
+    Noise,
+    /// Telephone-events (RFC 4733).
+    Events,
+}
+
+/// Packets of one payload type and DSCP.
+#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
+struct Slot {
+    kind: u16,
+    role: Role,
+    clock_rate: u32,
+    largest: u16,
+    packets: u64,
+}
+
+/// Payload type and DSCP in one number, so that one comparison tells whether anything changed.
+const fn kind(payload_type: u8, dscp: u8) -> u16 {
+    ((payload_type as u16 & 0x7f) << 8) | dscp as u16
+}
+
+/// What a sequence number makes of a packet.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Came {
+    Next,
+    Late,
+    Again,
+    /// From another count; whether the stream goes on there, the next one tells.
+    Astray,
+    Restarted,
+}
+
+/// A stream so far.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(super) struct Stream {
+    // What every packet touches comes first.
+    /// The sequence number after the highest.
+    next: u16,
+    /// The latest packet's; [`NO_KIND`] where each one needs a closer look.
+    kind: u16,
+    /// Numbers of the window that did not come.
+    holes: u16,
+    /// Largest payload since the kind changed.
+    largest: u16,
+    /// Timestamp of the packet that the next one's delay is compared with.
+    timestamp: u32,
+    /// The latest step of the timestamp.
+    step: u32,
+    /// The same in nanoseconds.
+    span: i64,
+    /// When the packet came that the next one's delay is compared with.
+    timed: i64,
+    /// When the latest packet came.
+    last: i64,
+    packets: u64,
+    bytes: u64,
+    /// Interarrival jitter in sixteenths of a nanosecond (RFC 3550 A.8).
+    jitter: u64,
+    jitter_sum: u64,
+    jitter_max: u64,
+    max_gap: i64,
+
+    /// Clock in Hz, 0 where not known.
+    clock_rate: u32,
+    ssrc: u32,
+    /// Packets that had no part in the jitter.
+    untimed: u64,
+    /// [`Self::packets`] when the kind changed last.
+    mark: u64,
+    lost: u64,
+    bursts: u64,
+    longest_burst: u64,
+    /// Lost packets in a row that have just left the window.
+    run: u64,
+    /// Sequence numbers from the lowest to the highest of this count.
+    spanned: u64,
+    out_of_order: u64,
+    duplicates: u64,
+    /// A bit for each number of the window, at its remainder; all of them stand for ones while there are no holes.
+    window: [u64; 4],
+    /// After a leap, the number that would confirm it.
+    leap: Option<u16>,
+    slot: u8,
+    silence: bool,
+    place: Place,
+    first: i64,
+    slots: Vec<Slot>,
+    codecs: Option<Arc<Codecs>>,
+    extra: Option<Box<Extra>>,
+}
+
+/// What few streams have.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+struct Extra {
+    digits: Vec<Digit>,
+    event: Option<Event>,
+    /// LSR of sender reports, and when they passed.
+    sent: [(u32, i64); SENDER_REPORTS],
+    reports: u64,
+    lost: Option<i32>,
+    worst_fraction: Option<u8>,
+    jitter: Option<u32>,
+    jitter_max: u32,
+    trips: u64,
+    trips_sum: u64,
+    trip_max: u64,
+    packets_sent: Option<u32>,
+    voip: Option<VoipMetrics>,
+}
+
+/// The latest telephone-event.
+#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
+struct Event {
+    payload_type: u8,
+    code: u8,
+    timestamp: u32,
+    duration: u16,
+    at: i64,
+    /// It is in the list. Where no description says that it is an event, only its repetition does.
+    counted: bool,
+}
+
+/// A report block on a stream (RFC 3550 6.4.1).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct ReceptionReport {
+    /// Fraction lost since the report before, in 256ths.
+    pub(super) fraction_lost: u8,
+    /// Cumulative number of packets lost.
+    pub(super) lost: i32,
+    /// Interarrival jitter, in ticks of the codec's clock.
+    pub(super) jitter: u32,
+    /// LSR: middle 32 bits of the NTP timestamp of the last SR received, 0 for none.
+    pub(super) last_sr: u32,
+    /// DLSR: time since then, in 1/65536 s.
+    pub(super) delay: u32,
+}
+
+impl Stream {
+    /// Begins with its first packet.
+    pub(super) fn new(at: Timestamp, place: Place, rtp: &Rtp<'_>, dscp: u8) -> Self {
+        let mut stream = Self {
+            next: rtp.sequence,
+            kind: NO_KIND,
+            holes: 0,
+            largest: 0,
+            timestamp: rtp.timestamp,
+            step: 0,
+            span: 0,
+            timed: at.nanos(),
+            last: at.nanos(),
+            packets: 0,
+            bytes: 0,
+            jitter: 0,
+            jitter_sum: 0,
+            jitter_max: 0,
+            max_gap: 0,
+            clock_rate: 0,
+            ssrc: rtp.ssrc,
+            untimed: 0,
+            mark: 0,
+            lost: 0,
+            bursts: 0,
+            longest_burst: 0,
+            run: 0,
+            spanned: 0,
+            out_of_order: 0,
+            duplicates: 0,
+            window: [0; 4],
+            leap: None,
+            slot: 0,
+            silence: false,
+            place,
+            first: at.nanos(),
+            slots: Vec::new(),
+            codecs: None,
+            extra: None,
+        };
+        stream.on_other(at, rtp, dscp);
+        stream
+    }
+
+    /// The next packet of it, in order of capture.
+    #[inline]
+    pub(super) fn on_rtp(&mut self, at: Timestamp, rtp: &Rtp<'_>, dscp: u8) {
+        let step = rtp.timestamp.wrapping_sub(self.timestamp);
+        let same = (rtp.sequence == self.next) & (kind(rtp.payload_type, dscp) == self.kind) & (step == self.step);
+        if !same | rtp.marker | (self.holes != 0) {
+            return self.on_other(at, rtp, dscp);
+        }
+        let at = at.nanos();
+        self.next = self.next.wrapping_add(1);
+        self.spanned += 1;
+        self.count(rtp);
+        self.note_gap(at);
+        self.timestamp = rtp.timestamp;
+        self.note_transit(at);
+    }
+
+    /// A packet that is not just one more of the same.
+    #[cold]
+    #[inline(never)]
+    fn on_other(&mut self, at: Timestamp, rtp: &Rtp<'_>, dscp: u8) {
+        let at = at.nanos();
+        let came = self.place_sequence(rtp.sequence);
+        let gap = at.saturating_sub(self.last);
+        self.note_gap(at);
+        match came {
+            Came::Again => {
+                self.duplicates += 1;
+                return;
+            }
+            Came::Late => self.out_of_order += 1,
+            Came::Next | Came::Astray | Came::Restarted => {}
+        }
+        let kind = kind(rtp.payload_type, dscp);
+        let began = self.slots.is_empty();
+        if self.slots.get(usize::from(self.slot)).is_none_or(|slot| slot.kind != kind) {
+            self.switch(kind);
+        }
+        self.count(rtp);
+        let role = self.slots.get(usize::from(self.slot)).map_or(Role::Media, |slot| slot.role);
+        let unknown = (96..=127).contains(&rtp.payload_type) && self.clock_rate == 0;
+        if role == Role::Events || (unknown && rtp.payload.len() == 4) {
+            self.untimed += 1;
+            if self.codecs.as_ref().is_none_or(|codecs| !codecs.srtp) {
+                self.on_events(at, rtp, role == Role::Events);
+            }
+            return;
+        }
+        self.silence |= role == Role::Noise;
+        let step = rtp.timestamp.wrapping_sub(self.timestamp);
+        // A step in time or back: never half the circle.
+        let span = match self.clock_rate {
+            0 => None,
+            rate => Some(i64::from(step.cast_signed()) * 1_000_000_000 / i64::from(rate)),
+        };
+        match (came, span) {
+            (Came::Astray, _) => self.untimed += 1,
+            (Came::Next | Came::Late, Some(span)) if !began && self.timed != i64::MIN => {
+                let fell_silent = rtp.marker && came == Came::Next && self.clock_rate != 90_000;
+                self.silence |= fell_silent
+                    && span > MIN_SILENCE
+                    && span > self.span.saturating_mul(2)
+                    && gap > span / 2
+                    && self.span > 0;
+                // The step after a silence or a loss is none that comes again.
+                (self.step, self.span) = (step, span);
+                self.timestamp = rtp.timestamp;
+                if at.saturating_sub(self.timed).abs_diff(span) <= MAX_TRANSIT {
+                    self.note_transit(at);
+                } else {
+                    self.untimed += 1;
+                    self.timed = at;
+                }
+            }
+            _ => {
+                self.untimed += 1;
+                self.timestamp = rtp.timestamp;
+                self.timed = at;
+            }
+        }
+        let settled = self.slots.get(usize::from(self.slot)).is_some_and(|slot| slot.kind == kind);
+        self.kind = if settled && self.clock_rate > 0 { kind } else { NO_KIND };
+    }
+
+    #[inline]
+    fn count(&mut self, rtp: &Rtp<'_>) {
+        let len = rtp.payload.len();
+        self.packets += 1;
+        self.bytes += len as u64;
+        self.largest = self.largest.max(len as u16);
+    }
+
+    /// Merged captures step back: the gaps between do not.
+    #[inline]
+    fn note_gap(&mut self, at: i64) {
+        self.max_gap = self.max_gap.max(at.saturating_sub(self.last));
+        self.last = self.last.max(at);
+    }
+
+    /// The difference in transit time of this packet and the one before, `span` later by its timestamp (RFC 3550 A.8).
+    #[inline]
+    fn note_transit(&mut self, at: i64) {
+        let difference = at.saturating_sub(self.timed).abs_diff(self.span).min(MAX_TRANSIT);
+        self.timed = at;
+        self.jitter = self.jitter + difference - ((self.jitter + 8) >> 4);
+        let jitter = self.jitter >> 4;
+        self.jitter_sum = self.jitter_sum.saturating_add(jitter);
+        self.jitter_max = self.jitter_max.max(jitter);
+    }
+
+    /// Another payload type or DSCP.
+    fn switch(&mut self, kind: u16) {
+        self.settle();
+        let found = self.slots.iter().position(|slot| slot.kind == kind);
+        let slot = match found {
+            Some(slot) => slot,
+            None if self.slots.len() < MAX_SLOTS => {
+                let (role, clock_rate) = self.meaning((kind >> 8) as u8);
+                self.slots.push(Slot { kind, role, clock_rate, largest: 0, packets: 0 });
+                self.slots.len() - 1
+            }
+            // More than any sender has: garbage that looks like RTP. What is left is counted with the last.
+            None => MAX_SLOTS - 1,
+        };
+        self.slot = slot as u8;
+        let Some(slot) = self.slots.get(slot) else { return };
+        (self.kind, self.largest) = (NO_KIND, slot.largest);
+        // Through telephone-events the clock of the media runs on.
+        if slot.role != Role::Events && slot.clock_rate != self.clock_rate {
+            self.clock_rate = slot.clock_rate;
+            self.timed = i64::MIN;
+            (self.step, self.span) = (0, 0);
+        }
+    }
+
+    /// Writes down what was counted since the kind changed.
+    fn settle(&mut self) {
+        if let Some(slot) = self.slots.get_mut(usize::from(self.slot)) {
+            slot.packets += self.packets - self.mark;
+            slot.largest = self.largest;
+        }
+        self.mark = self.packets;
+    }
+
+    fn meaning(&self, payload_type: u8) -> (Role, u32) {
+        let known = self.codecs.as_ref().map_or_else(|| assigned(payload_type), |codecs| codecs.get(payload_type));
+        match known {
+            Some((name, rate)) if name.eq_ignore_ascii_case("telephone-event") => (Role::Events, rate),
+            Some((name, rate)) if name.eq_ignore_ascii_case("CN") => (Role::Noise, rate),
+            Some((_, rate)) => (Role::Media, rate),
+            // The number comfort noise had before RFC 3551.
+            None if payload_type == 19 => (Role::Noise, 8000),
+            None => (Role::Media, 0),
+        }
+    }
+
+    /// Says what the payload types stand for, as soon as that is known. Jitter that was measured by another clock is
+    /// measured anew from here.
+    pub(super) fn set_codecs(&mut self, codecs: Arc<Codecs>) {
+        if self.codecs.as_ref() == Some(&codecs) {
+            return;
+        }
+        self.codecs = Some(codecs);
+        let mut wrong = false;
+        for index in 0..self.slots.len() {
+            let Some(kind) = self.slots.get(index).map(|slot| slot.kind) else { continue };
+            let (role, clock_rate) = self.meaning((kind >> 8) as u8);
+            let Some(slot) = self.slots.get_mut(index) else { continue };
+            wrong |= slot.role != Role::Events && (slot.clock_rate, slot.role) != (clock_rate, role);
+            (slot.role, slot.clock_rate) = (role, clock_rate);
+        }
+        if let Some(kind) = self.slots.get(usize::from(self.slot)).map(|slot| slot.kind) {
+            self.switch(kind);
+        }
+        if wrong {
+            self.timed = i64::MIN;
+            (self.jitter, self.jitter_sum, self.jitter_max, self.untimed) = (0, 0, 0, self.packets);
+        }
+    }
+
+    /// Extends the count of sequence numbers (RFC 3550 A.1).
+    fn place_sequence(&mut self, sequence: u16) -> Came {
+        let missing = sequence.wrapping_sub(self.next);
+        let behind = self.next.wrapping_sub(1).wrapping_sub(sequence);
+        let came = if self.spanned == 0 || missing < MAX_DROPOUT {
+            self.advance(sequence);
+            Came::Next
+        } else if behind < WINDOW {
+            self.look_back(sequence, behind)
+        } else if self.leap == Some(sequence) {
+            self.close_window();
+            self.spanned = 2;
+            self.next = sequence.wrapping_add(1);
+            Came::Restarted
+        } else if self.leap == Some(sequence.wrapping_add(1)) {
+            return Came::Again;
+        } else {
+            self.leap = Some(sequence.wrapping_add(1));
+            return Came::Astray;
+        };
+        self.leap = None;
+        came
+    }
+
+    /// Goes on to `sequence`; what it leaps over is lost until it comes.
+    fn advance(&mut self, sequence: u16) {
+        let missing = sequence.wrapping_sub(self.next);
+        self.spanned += u64::from(missing) + 1;
+        self.lost += u64::from(missing);
+        if self.holes == 0 && missing > 0 {
+            self.window = [u64::MAX; 4];
+        }
+        if self.holes > 0 || missing > 0 {
+            let first = self.next;
+            for ahead in 0..missing.min(WINDOW) {
+                self.write(first.wrapping_add(ahead), false);
+            }
+            // Beyond its width the window holds nothing but holes, and those just pass through.
+            self.run += u64::from(missing.saturating_sub(WINDOW));
+            self.write(sequence, true);
+        }
+        self.next = sequence.wrapping_add(1);
+    }
+
+    /// Puts a number into the window, whose place one leaves that is [`WINDOW`] lower.
+    fn write(&mut self, sequence: u16, came: bool) {
+        if self.bit(sequence) {
+            self.end_run();
+        } else {
+            self.holes -= 1;
+            self.run += 1;
+        }
+        self.set_bit(sequence, came);
+        self.holes += u16::from(!came);
+        if self.holes == 0 {
+            self.end_run();
+        }
+    }
+
+    /// A number that is not higher than the highest.
+    fn look_back(&mut self, sequence: u16, behind: u16) -> Came {
+        if u64::from(behind) >= self.spanned {
+            // From before the first packet that was captured.
+            if self.holes == 0 {
+                self.window = [u64::MAX; 4];
+            }
+            let between = u64::from(behind) - self.spanned;
+            for ahead in 1..=between as u16 {
+                self.set_bit(sequence.wrapping_add(ahead), false);
+                self.holes += 1;
+            }
+            self.lost += between;
+            self.spanned = u64::from(behind) + 1;
+            return Came::Late;
+        }
+        if self.holes == 0 || self.bit(sequence) {
+            return Came::Again;
+        }
+        self.set_bit(sequence, true);
+        self.holes -= 1;
+        self.lost -= 1;
+        if self.holes == 0 {
+            self.end_run();
+        }
+        Came::Late
+    }
+
+    fn bit(&self, sequence: u16) -> bool {
+        self.window[usize::from(sequence >> 6 & 3)] >> (sequence & 63) & 1 != 0
+    }
+
+    fn set_bit(&mut self, sequence: u16, on: bool) {
+        let word = &mut self.window[usize::from(sequence >> 6 & 3)];
+        *word = *word & !(1 << (sequence & 63)) | u64::from(on) << (sequence & 63);
+    }
+
+    fn end_run(&mut self) {
+        if self.run > 0 {
+            self.bursts += 1;
+            self.longest_burst = self.longest_burst.max(self.run);
+            self.run = 0;
+        }
+    }
+
+    /// What is missing now stays missing.
+    fn close_window(&mut self) {
+        for behind in (0..WINDOW).rev() {
+            if self.holes == 0 {
+                break;
+            }
+            let sequence = self.next.wrapping_sub(1).wrapping_sub(behind);
+            if self.bit(sequence) {
+                self.end_run();
+            } else {
+                self.run += 1;
+                self.holes -= 1;
+            }
+        }
+        self.holes = 0;
+        self.end_run();
+    }
+
+    /// Telephone-events of one packet (RFC 4733 2.3); `sure` where the session description says that it is one.
+    fn on_events(&mut self, at: i64, rtp: &Rtp<'_>, sure: bool) {
+        let mut timestamp = rtp.timestamp;
+        for event in rtp.payload.chunks_exact(4) {
+            let &[code, flags, high, low] = event else { return };
+            let duration = u16::from_be_bytes([high, low]);
+            // The bit after the end bit is reserved, and sent as zero.
+            if code > 16 || (!sure && flags & 0x40 != 0) {
+                return;
+            }
+            let extra = self.extra.get_or_insert_default();
+            let event = Event { payload_type: rtp.payload_type, code, timestamp, duration, at, counted: sure };
+            let counted = extra.on_event(event);
+            if counted && !sure {
+                self.learn_events(rtp.payload_type);
+            }
+            timestamp = timestamp.wrapping_add(u32::from(duration));
+        }
+    }
+
+    /// It behaves like telephone-events although nothing said so.
+    fn learn_events(&mut self, payload_type: u8) {
+        for slot in self.slots.iter_mut().filter(|slot| (slot.kind >> 8) as u8 == payload_type) {
+            slot.role = Role::Events;
+        }
+        self.kind = NO_KIND;
+    }
+
+    /// A report of its sender passed (RFC 3550 6.4.1): `ntp` the middle 32 bits of its NTP timestamp, `packets` the
+    /// sender's packet count.
+    pub(super) fn on_sender_report(&mut self, at: Timestamp, ntp: u32, packets: u32) {
+        let extra = self.extra.get_or_insert_default();
+        extra.sent.rotate_right(1);
+        extra.sent[0] = (ntp, at.nanos());
+        extra.packets_sent = Some(packets);
+    }
+
+    /// A receiver's report on it passed.
+    ///
+    /// A - LSR - DLSR is the round trip where A is the sender's clock. Here both packets were seen by one clock, that
+    /// of the capture: from the passing of the SR to that of the report, less DLSR, it is the round trip from the point
+    /// of capture to the receiver.
+    pub(super) fn on_report(&mut self, at: Timestamp, report: &ReceptionReport) {
+        let extra = self.extra.get_or_insert_default();
+        extra.reports += 1;
+        extra.lost = Some(report.lost);
+        extra.worst_fraction = extra.worst_fraction.max(Some(report.fraction_lost));
+        extra.jitter = Some(report.jitter);
+        extra.jitter_max = extra.jitter_max.max(report.jitter);
+        let sent = extra.sent.iter().find(|(ntp, _)| *ntp == report.last_sr && *ntp != 0);
+        let Some((_, passed)) = sent else { return };
+        let held = (u64::from(report.delay) * 1_000_000_000) >> 16;
+        let Ok(trip) = u64::try_from(at.nanos().saturating_sub(*passed).saturating_sub_unsigned(held)) else { return };
+        extra.trips += 1;
+        extra.trips_sum = extra.trips_sum.saturating_add(trip);
+        extra.trip_max = extra.trip_max.max(trip);
+    }
+
+    /// A VoIP metrics block on it passed (RFC 3611 4.7).
+    pub(super) fn on_voip_metrics(&mut self, metrics: VoipMetrics) {
+        self.extra.get_or_insert_default().voip = Some(metrics);
+    }
+
+    /// Its source.
+    pub(super) const fn ssrc(&self) -> u32 {
+        self.ssrc
+    }
+
+    /// Where its first packet is.
+    pub(super) const fn place(&self) -> Place {
+        self.place
+    }
+
+    /// When its first packet came.
+    pub(super) const fn first(&self) -> Timestamp {
+        Timestamp::from_nanos(self.first)
+    }
+
+    /// When its latest packet came.
+    pub(super) const fn last(&self) -> Timestamp {
+        Timestamp::from_nanos(self.last)
+    }
+
+    /// Packets so far, of distinct sequence numbers.
+    pub(super) const fn packets(&self) -> u64 {
+        self.packets
+    }
+
+    /// What it was like so far.
+    pub(super) fn heard(&self) -> Heard {
+        let mut stream = self.clone();
+        stream.settle();
+        stream.close_window();
+        stream.into_heard()
+    }
+
+    fn into_heard(self) -> Heard {
+        let unbound = Codecs::default();
+        let codecs = self.codecs.as_deref().unwrap_or(&unbound);
+        let payload_type = self.main_payload_type();
+        let (codec, clock_rate) = codecs.get(payload_type).unzip();
+        let of_type = self.slots.iter().filter(|slot| (slot.kind >> 8) as u8 == payload_type);
+        let timed = self.packets - self.untimed;
+        let (digits, rtcp) = match self.extra {
+            None => (Vec::new(), None),
+            Some(extra) => {
+                let reported = extra.reported(clock_rate);
+                (extra.digits, reported)
+            }
+        };
+        let mut heard = Heard {
+            ssrc: self.ssrc,
+            payload_type,
+            codec: codec.map(Into::into),
+            clock_rate,
+            largest_payload: if codecs.srtp { 0 } else { of_type.map(|slot| slot.largest).max().unwrap_or(0) },
+            packets: self.packets,
+            bytes: self.bytes,
+            lost: self.lost,
+            loss_bursts: self.bursts,
+            longest_burst: self.longest_burst,
+            out_of_order: self.out_of_order,
+            duplicates: self.duplicates,
+            jitter: (timed > 0).then(|| Duration::from_nanos(self.jitter_sum / timed.max(1))),
+            jitter_max: (timed > 0).then(|| Duration::from_nanos(self.jitter_max)),
+            max_gap: Duration::from_nanos(self.max_gap.unsigned_abs()),
+            first: Timestamp::from_nanos(self.first),
+            last: Timestamp::from_nanos(self.last),
+            digits,
+            silence_suppressed: self.silence,
+            srtp: codecs.srtp,
+            dscp: most(self.slots.iter().map(|slot| ((slot.kind & 0xff) as u8, slot.packets))).unwrap_or(0),
+            rtcp,
+            quality: None,
+        };
+        heard.quality = quality::judge(&heard, None);
+        heard
+    }
+
+    /// The payload type of most packets, media before what only accompanies it.
+    fn main_payload_type(&self) -> u8 {
+        let by_type = |media: bool| {
+            let slots = self.slots.iter().filter(move |slot| (slot.role == Role::Media) == media);
+            most(slots.map(|slot| ((slot.kind >> 8) as u8, slot.packets)))
+        };
+        by_type(true).or_else(|| by_type(false)).unwrap_or(0)
+    }
+}
+
+/// The value with the most packets; of equals the one that came first.
+fn most(counted: impl Iterator<Item = (u8, u64)>) -> Option<u8> {
+    let mut sums: Vec<(u8, u64)> = Vec::new();
+    for (value, packets) in counted {
+        match sums.iter_mut().find(|(known, _)| *known == value) {
+            Some((_, sum)) => *sum += packets,
+            None => sums.push((value, packets)),
+        }
+    }
+    sums.into_iter().rev().max_by_key(|(_, packets)| *packets).map(|(value, _)| value)
+}
+
+impl Extra {
+    /// Whether this settled that a digit was pressed.
+    ///
+    /// All packets of an event carry the timestamp of its beginning, and the last is sent three times (RFC 4733 2.5.1).
+    fn on_event(&mut self, event: Event) -> bool {
+        let Some(last) = &mut self.event else {
+            return self.begin_event(event);
+        };
+        let step = event.timestamp.wrapping_sub(last.timestamp);
+        let same = (event.payload_type, event.code) == (last.payload_type, last.code);
+        if same && step == 0 {
+            let goes_on = event.duration >= last.duration;
+            last.duration = last.duration.max(event.duration);
+            if last.counted || !goes_on {
+                return false;
+            }
+            last.counted = true;
+            let digit = *last;
+            self.push(digit);
+            return true;
+        }
+        // Too long for its field, it goes on in another segment (RFC 4733 2.5.1.3).
+        if same && last.duration == u16::MAX && step == u32::from(u16::MAX) {
+            last.timestamp = event.timestamp;
+            last.duration = event.duration;
+            return false;
+        }
+        // Late, of an event that was counted when it began.
+        if event.payload_type == last.payload_type && step.cast_signed() < 0 {
+            return false;
+        }
+        self.begin_event(event)
+    }
+
+    fn begin_event(&mut self, event: Event) -> bool {
+        self.event = Some(event);
+        if event.counted {
+            self.push(event);
+        }
+        event.counted
+    }
+
+    fn push(&mut self, event: Event) {
+        let digit = match event.code {
+            code @ 0..=9 => (b'0' + code).into(),
+            10 => '*',
+            11 => '#',
+            code @ 12..=15 => (b'A' + code - 12).into(),
+            _ => '!',
+        };
+        if self.digits.len() < MAX_DIGITS {
+            self.digits.push(Digit { at: Timestamp::from_nanos(event.at), digit });
+        }
+    }
+
+    fn reported(&self, clock_rate: Option<u32>) -> Option<Reported> {
+        (self.reports > 0 || self.packets_sent.is_some() || self.voip.is_some()).then_some(())?;
+        let span = |ticks: u32| {
+            let rate = u64::from(clock_rate.filter(|rate| *rate > 0)?);
+            Some(Duration::from_nanos(u64::from(ticks) * 1_000_000_000 / rate))
+        };
+        let trips = (self.trips > 0).then_some(self.trips);
+        Some(Reported {
+            reports: self.reports,
+            lost: self.lost,
+            worst_loss_percent: self.worst_fraction.map(|fraction| f64::from(fraction) / 2.56),
+            jitter: self.jitter.and_then(span),
+            jitter_max: self.jitter.and_then(|_| span(self.jitter_max)),
+            round_trip: trips.map(|trips| Duration::from_nanos(self.trips_sum / trips)),
+            round_trip_max: trips.map(|_| Duration::from_nanos(self.trip_max)),
+            sent: self.packets_sent,
+            voip: self.voip,
+        })
+    }
+}
+
+/// One direction of a call in all its streams, one after the other. `None` of none.
+pub(super) fn fold<'a>(parts: impl Iterator<Item = &'a Heard>) -> Option<Heard> {
+    let mut parts: Vec<_> = parts.collect();
+    parts.sort_by_key(|part| part.first);
+    let main = parts.iter().rev().max_by_key(|part| part.packets)?;
+    let mut whole = Heard { rtcp: None, digits: Vec::new(), quality: None, ..(*main).clone() };
+    let sum = |of: fn(&Heard) -> u64| parts.iter().map(|part| of(part)).fold(0, u64::saturating_add);
+    whole.packets = sum(|part| part.packets);
+    whole.bytes = sum(|part| part.bytes);
+    whole.lost = sum(|part| part.lost);
+    whole.loss_bursts = sum(|part| part.loss_bursts);
+    whole.out_of_order = sum(|part| part.out_of_order);
+    whole.duplicates = sum(|part| part.duplicates);
+    whole.longest_burst = parts.iter().map(|part| part.longest_burst).max()?;
+    whole.jitter = weighted(parts.iter().filter_map(|part| Some((part.jitter?, part.packets))));
+    whole.jitter_max = parts.iter().filter_map(|part| part.jitter_max).max();
+    whole.first = parts.first()?.first;
+    whole.last = whole.first;
+    for part in &parts {
+        let between = if part.first > whole.last { part.first.since(whole.last) } else { Duration::ZERO };
+        whole.max_gap = whole.max_gap.max(part.max_gap).max(between);
+        whole.last = whole.last.max(part.last);
+        whole.digits.extend_from_slice(&part.digits);
+        whole.silence_suppressed |= part.silence_suppressed;
+        whole.srtp |= part.srtp;
+        if part.payload_type == whole.payload_type && part.codec == whole.codec {
+            whole.largest_payload = whole.largest_payload.max(part.largest_payload);
+        }
+    }
+    whole.digits.sort_by_key(|digit| digit.at);
+    whole.digits.truncate(MAX_DIGITS);
+    whole.rtcp = fold_reported(parts.iter().filter_map(|part| part.rtcp.as_ref()));
+    whole.dscp = most(parts.iter().map(|part| (part.dscp, part.packets))).unwrap_or(0);
+    whole.quality = quality::judge(&whole, None);
+    Some(whole)
+}
+
+fn fold_reported<'a>(parts: impl Iterator<Item = &'a Reported> + Clone) -> Option<Reported> {
+    parts.clone().next()?;
+    let added = |of: fn(&Reported) -> Option<i64>| parts.clone().filter_map(of).reduce(i64::saturating_add);
+    Some(Reported {
+        reports: parts.clone().map(|part| part.reports).sum(),
+        lost: added(|part| part.lost.map(i64::from)).map(|lost| lost.clamp(i32::MIN.into(), i32::MAX.into()) as i32),
+        worst_loss_percent: parts.clone().filter_map(|part| part.worst_loss_percent).reduce(f64::max),
+        jitter: parts.clone().filter_map(|part| part.jitter).last(),
+        jitter_max: parts.clone().filter_map(|part| part.jitter_max).max(),
+        round_trip: weighted(parts.clone().filter_map(|part| Some((part.round_trip?, part.reports)))),
+        round_trip_max: parts.clone().filter_map(|part| part.round_trip_max).max(),
+        sent: added(|part| part.sent.map(i64::from)).map(|sent| u32::try_from(sent).unwrap_or(u32::MAX)),
+        voip: parts.filter_map(|part| part.voip).last(),
+    })
+}
+
+/// The mean of spans, each so many times.
+fn weighted(spans: impl Iterator<Item = (Duration, u64)>) -> Option<Duration> {
+    let (sum, count) = spans.fold((0_u128, 0_u64), |(sum, count), (span, times)| {
+        (sum.saturating_add(span.as_nanos().saturating_mul(times.into())), count.saturating_add(times))
+    });
+    let mean = sum.checked_div(count.into())?;
+    Some(Duration::from_nanos(u64::try_from(mean).unwrap_or(u64::MAX)))
+}
+
+/// Judges both directions of a call once more, with the delay that only both together tell: what lies between the point
+/// of capture and the callee is known from the reports on the caller's stream, and the other way round.
+pub(super) fn judge_both(from_caller: Option<&mut Heard>, from_callee: Option<&mut Heard>) {
+    let half = |heard: Option<&Heard>| heard?.rtcp.as_ref()?.round_trip;
+    let told = |heard: Option<&Heard>| {
+        let voip = heard?.rtcp.as_ref()?.voip?;
+        (!voip.round_trip.is_zero()).then_some(voip.round_trip)
+    };
+    let (caller, callee) = (from_caller.as_deref(), from_callee.as_deref());
+    let halves = half(caller).zip(half(callee)).map(|(one, other)| one.saturating_add(other));
+    let round_trip = halves.or_else(|| told(caller)).or_else(|| told(callee));
+    for heard in from_caller.into_iter().chain(from_callee) {
+        heard.quality = quality::judge(heard, round_trip);
+    }
+}
