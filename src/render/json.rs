@@ -7,8 +7,10 @@ use std::io::{self, Write};
 use serde_json::{Map, Value, json};
 
 use crate::render::{Render, Waiting, is_hidden, is_plain_without};
+use crate::report::media::{self, DIRECTION, SIDES, TOGETHER};
+use crate::report::stream::STREAMS;
 use crate::report::summary::Tallied;
-use crate::report::{CaptureRow, Cell, Column, Columns, Kind, Row, SCHEMA_NAME, Summary, Totals};
+use crate::report::{CaptureRow, Cell, Column, Columns, Kind, MediaRow, Row, SCHEMA_NAME, Summary, Totals};
 
 /// Bytes gathered before they go out: rows are short and writes are dear.
 const CHUNK: usize = 1 << 16;
@@ -22,7 +24,7 @@ pub(super) struct Document<'a> {
 
 impl<'a> Document<'a> {
     pub(super) fn new(columns: Columns, group: bool, out: &'a mut dyn Write) -> Self {
-        Self { columns, rows: Waiting::new(group), out }
+        Self { rows: Waiting::new(group, columns.have_media()), columns, out }
     }
 }
 
@@ -49,6 +51,8 @@ impl Render for Document<'_> {
         array(&mut text, self.columns.registrations().unwrap_or_default(), &self.rows.registrations, self.out)?;
         text.push_str("],\n\"transactions\":[");
         array(&mut text, self.columns.transactions().unwrap_or_default(), &self.rows.transactions, self.out)?;
+        text.push_str("],\n\"streams\":[");
+        array(&mut text, self.columns.streams().unwrap_or_default(), &self.rows.streams, self.out)?;
         text.push_str("],\n\"totals\":");
         push_value(&mut text, &totals_object(&summary.totals));
         text.push_str("}\n");
@@ -87,36 +91,45 @@ impl<'a> Lines<'a> {
         Self { columns, line: String::new(), out }
     }
 
-    fn send(&mut self) -> io::Result<()> {
-        self.line.push('\n');
-        self.out.write_all(self.line.as_bytes())?;
-        self.line.clear();
-        Ok(())
-    }
-
     fn send_object(&mut self, kind: &str, fields: Map<String, Value>) -> io::Result<()> {
         let mut object = Map::new();
         object.insert("type".to_owned(), kind.into());
         object.extend(fields);
         push_value(&mut self.line, &object);
-        self.send()
+        send(&mut self.line, self.out)
     }
+}
+
+fn send(line: &mut String, out: &mut dyn Write) -> io::Result<()> {
+    line.push('\n');
+    out.write_all(line.as_bytes())?;
+    line.clear();
+    Ok(())
+}
+
+/// A row of a kind that is shown.
+fn send_row<R>(
+    line: &mut String,
+    kind: Kind,
+    columns: Option<&[&Column<R>]>,
+    row: &R,
+    out: &mut dyn Write,
+) -> io::Result<()> {
+    let Some(columns) = columns else { return Ok(()) };
+    push_row(line, Some(kind), columns, row);
+    send(line, out)
 }
 
 impl Render for Lines<'_> {
     fn row(&mut self, row: Row) -> io::Result<()> {
-        if let (Row::Transaction(row), Some(columns)) = (&row, self.columns.transactions()) {
-            push_row(&mut self.line, Some(Kind::Transaction), columns, row);
-            return self.send();
+        let (line, out, all) = (&mut self.line, &mut *self.out, &self.columns);
+        match &row {
+            Row::Call(row) => send_row(line, Kind::Call, all.calls(), &**row, out)?,
+            Row::Registration(row) => send_row(line, Kind::Registration, all.registrations(), &**row, out)?,
+            Row::Transaction(row) => send_row(line, Kind::Transaction, all.transactions(), &**row, out)?,
+            Row::Stream(_) => (),
         }
-        match (&row, self.columns.calls(), self.columns.registrations()) {
-            (Row::Call(row), Some(columns), _) => push_row(&mut self.line, Some(Kind::Call), columns, row),
-            (Row::Registration(row), _, Some(columns)) => {
-                push_row(&mut self.line, Some(Kind::Registration), columns, row);
-            }
-            _ => return Ok(()),
-        }
-        self.send()
+        row.streams().iter().try_for_each(|row| send_row(line, Kind::Stream, all.streams(), row, out))
     }
 
     fn end(mut self: Box<Self>, summary: &Summary) -> io::Result<()> {
@@ -157,7 +170,7 @@ fn push_cell(text: &mut String, cell: &Cell<'_>) {
         Cell::Unknown => text.write_str("null"),
         Cell::Flag(flag) => text.write_str(if *flag { "true" } else { "false" }),
         Cell::Integer(number) => text.write_str(itoa::Buffer::new().format(*number)),
-        Cell::Seconds(seconds) => write!(text, "{seconds}"),
+        Cell::Seconds(_) | Cell::Decimal(_) => write!(text, "{cell}"),
         // None of these characters needs an escape.
         Cell::Time(time) => {
             push_quoted(text, |text| time.push_to(text));
@@ -192,6 +205,18 @@ fn push_cell(text: &mut String, cell: &Cell<'_>) {
             }
             text.write_char(']')
         }
+        Cell::Media(media) => {
+            push_media(text, media);
+            Ok(())
+        }
+        Cell::Rtcp(rtcp) => {
+            push_fields(text, media::rtcp_fields(rtcp));
+            Ok(())
+        }
+        Cell::VoipMetrics(voip) => {
+            push_fields(text, media::voip_fields(voip));
+            Ok(())
+        }
         Cell::Timeline(timeline) => {
             text.push('[');
             for (index, step) in timeline.moments().enumerate() {
@@ -218,6 +243,39 @@ fn push_quoted(text: &mut String, push: impl FnOnce(&mut String)) {
     text.push('"');
     push(text);
     text.push('"');
+}
+
+fn push_fields<'a>(text: &mut String, fields: impl IntoIterator<Item = (&'static str, Cell<'a>)>) {
+    text.push('{');
+    for (index, (key, cell)) in fields.into_iter().enumerate() {
+        text.push_str(if index > 0 { "," } else { "" });
+        push_key(text, key);
+        push_cell(text, &cell);
+    }
+    text.push('}');
+}
+
+fn push_media(text: &mut String, media: &MediaRow) {
+    for (index, (side, heard)) in SIDES.into_iter().zip(media.directions()).enumerate() {
+        text.push(if index > 0 { ',' } else { '{' });
+        push_key(text, side);
+        match heard {
+            Some(heard) => push_fields(text, DIRECTION.iter().map(|column| (column.key, (column.cell)(heard)))),
+            None => text.push_str("null"),
+        }
+    }
+    text.push_str(",\"streams\":[");
+    for (index, stream) in media.streams().iter().enumerate() {
+        text.push_str(if index > 0 { "," } else { "" });
+        push_fields(text, STREAMS.iter().map(|column| (column.key, (column.cell)(stream))));
+    }
+    text.push(']');
+    for (key, cell) in TOGETHER.into_iter().zip(media.together()) {
+        text.push(',');
+        push_key(text, key);
+        push_cell(text, &cell);
+    }
+    text.push('}');
 }
 
 fn push_optional(text: &mut String, optional: Option<&str>) {
@@ -312,6 +370,7 @@ fn totals_object(totals: &Totals) -> Map<String, Value> {
         "calls": tallied(&totals.calls),
         "registrations": tallied(&totals.registrations),
         "transactions": tallied(&totals.transactions),
+        "streams": { "of_calls": totals.streams.of_calls, "of_no_call": totals.streams.of_no_call },
         "messages": { "by_method": methods, "by_code": codes },
     }))
 }
@@ -321,8 +380,6 @@ mod tests {
     use super::*;
     use crate::render::Format;
     use crate::render::tests::{ALL, rendered};
-    use crate::report::column::{CALLS, MEDIA, REGISTRATIONS};
-    use crate::report::transaction::TRANSACTIONS;
     use crate::report::{SCHEMA, samples};
 
     fn schema() -> Value {
@@ -361,6 +418,12 @@ mod tests {
             "/calls/0/timeline/0",
             "/registrations/0",
             "/transactions/0",
+            "/streams/0",
+            "/streams/2/rtcp",
+            "/streams/2/rtcp/xr",
+            "/calls/0/media",
+            "/calls/0/media/from_caller",
+            "/calls/0/media/streams/0",
         ] {
             let mut more = document.clone();
             let fields = more.pointer_mut(path).unwrap().as_object_mut().unwrap();
@@ -388,19 +451,24 @@ mod tests {
             let words = |about: &Value| about["description"].as_str().unwrap_or_default().to_owned();
             fields.as_object().unwrap().iter().map(|(key, about)| (key.clone(), words(about))).collect()
         };
-        let calls: Vec<_> = CALLS.iter().map(|column| (column.key.to_owned(), column.about.to_owned())).collect();
-        assert_eq!(listed("call_fields"), calls);
-        let registrations: Vec<_> =
-            REGISTRATIONS.iter().map(|column| (column.key.to_owned(), column.about.to_owned())).collect();
-        assert_eq!(listed("registration_fields"), registrations);
-        let transactions: Vec<_> =
-            TRANSACTIONS.iter().map(|column| (column.key.to_owned(), column.about.to_owned())).collect();
-        assert_eq!(listed("transaction_fields"), transactions);
-        let media: Vec<_> = listed("stream").into_iter().map(|(key, _)| key).filter(|key| key != "rtcp").collect();
-        assert_eq!(media, MEDIA);
-        for definition in
-            ["call_fields", "registration_fields", "transaction_fields", "capture_fields", "totals_fields", "stream"]
-        {
+        for kind in Kind::ALL {
+            let columns = kind.columns().into_iter().map(|(key, about)| (key.to_owned(), about.to_owned()));
+            assert_eq!(listed(&format!("{}_fields", kind.name())), columns.collect::<Vec<_>>());
+        }
+        let direction = DIRECTION.iter().map(|column| (column.key.to_owned(), column.about.to_owned()));
+        assert_eq!(listed("direction"), direction.collect::<Vec<_>>());
+        for definition in [
+            "call_fields",
+            "registration_fields",
+            "transaction_fields",
+            "stream_fields",
+            "capture_fields",
+            "totals_fields",
+            "media",
+            "direction",
+            "rtcp",
+            "voip_metrics",
+        ] {
             let required: Vec<_> = schema["$defs"][definition]["required"].as_array().unwrap().iter().collect();
             let properties: Vec<_> = schema["$defs"][definition]["properties"].as_object().unwrap().keys().collect();
             assert_eq!(required, properties, "every field of {definition} is required");
@@ -461,6 +529,33 @@ mod tests {
     }
 
     #[test]
+    fn media_reads_as_the_record_says() {
+        let document = document();
+        let find =
+            |audio: &str| document["calls"].as_array().unwrap().iter().find(|call| call["audio"] == audio).unwrap();
+        let media = &find("both")["media"];
+        let keys: Vec<_> = media.as_object().unwrap().keys().collect();
+        assert_eq!(keys, ["from_caller", "from_callee", "streams", "talk_s", "first_audio_s", "t38"]);
+        let caller = &media["from_caller"];
+        assert_eq!((&caller["packets"], &caller["lost"], &caller["loss_pct"]), (&json!(6691), &json!(9), &json!(0.13)));
+        assert_eq!(caller["jitter_ms"].to_string(), "0.412");
+        assert_eq!(
+            (&caller["ssrc"], &caller["dtmf"], &caller["mos"]),
+            (&json!("0xdeadbeef"), &json!("15#"), &json!(4.41))
+        );
+        assert_eq!((&caller["rtcp"]["lost"], &caller["rtcp"]["round_trip_ms"]), (&json!(-2), &json!(48.0)));
+        assert_eq!((&caller["rtcp"]["xr"]["r_factor"], &caller["rtcp"]["xr"]["mos_lq"]), (&json!(89), &Value::Null));
+        assert_eq!(media["streams"].as_array().unwrap().len(), 3);
+        assert_eq!(media["streams"][0]["srtp"], true);
+        let listed = document["streams"].as_array().unwrap();
+        assert!(media["streams"].as_array().unwrap().iter().all(|stream| listed.contains(stream)), "the same record");
+        let one_way = &find("one_way_from_caller")["media"];
+        assert!(one_way["from_callee"].is_null() && one_way["first_audio_s"].is_null());
+        assert!(one_way["from_caller"]["dtmf"].is_null(), "an escape is no digit");
+        assert_eq!(document["totals"]["streams"], json!({ "of_calls": 4, "of_no_call": 2 }));
+    }
+
+    #[test]
     fn rows_are_in_order_of_start_and_records_in_order_of_closing() {
         let document = document();
         let starts = |rows: &[Value]| -> Vec<String> {
@@ -469,13 +564,18 @@ mod tests {
         assert!(starts(document["calls"].as_array().unwrap()).is_sorted());
         let records = records();
         let kinds: Vec<_> = records.iter().filter_map(|record| record["type"].as_str()).collect();
-        let (calls, registrations) = (samples::calls().len(), samples::registrations().len());
-        let transactions = vec!["transaction"; samples::transactions().len()];
-        let closing = vec!["capture", "totals"];
-        let expected = [vec!["call"; calls], vec!["registration"; registrations], transactions, closing].concat();
-        assert_eq!(kinds, expected);
+        let each = |row: &Row| {
+            let own = (row.kind() != Kind::Stream).then(|| row.kind().name());
+            own.into_iter().chain(row.streams().iter().map(|_| "stream")).collect::<Vec<_>>()
+        };
+        let rows: Vec<_> = samples::rows().iter().flat_map(each).collect();
+        assert_eq!(kinds, [rows, vec!["capture", "totals"]].concat());
+        let records: Vec<_> = records.into_iter().filter(|record| record["type"] == "call").collect();
         let first: Vec<_> = samples::calls().iter().map(|call| call.start.rfc3339(6).to_string()).collect();
-        assert_eq!(starts(&records[..calls]), first);
+        assert_eq!(starts(&records), first);
+        let calls: Vec<bool> =
+            document["streams"].as_array().unwrap().iter().map(|stream| stream["call_id"].is_null()).collect();
+        assert_eq!(calls, [false, false, false, false, true, true], "those of no known call come last");
     }
 
     #[test]
