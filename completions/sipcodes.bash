@@ -152,7 +152,7 @@ _sipcodes() {
                     return 0
                     ;;
                 --show)
-                    COMPREPLY=($(compgen -W "calls registrations transactions all" -- "${cur}"))
+                    COMPREPLY=($(compgen -W "calls registrations transactions streams all" -- "${cur}"))
                     return 0
                     ;;
                 --explain)

@@ -43,6 +43,7 @@ complete -c sipcodes -n "__fish_sipcodes_using_subcommand analyze" -l columns -d
 complete -c sipcodes -n "__fish_sipcodes_using_subcommand analyze" -l show -d 'What to list [default: calls,registrations; in CSV: calls]' -r -f -a "calls\t'One record per call'
 registrations\t'One record per address-of-record, registrar and Call-ID'
 transactions\t'One record per kind of transaction outside both (OPTIONS, SUBSCRIBE, MESSAGE, ...), with their count'
+streams\t'One record per RTP stream, those of no known call last'
 all\t'Everything there is'"
 complete -c sipcodes -n "__fish_sipcodes_using_subcommand analyze" -l explain -d 'Show this call alone, and why it has its code: each message, what it did, by which rule; repeatable' -r
 complete -c sipcodes -n "__fish_sipcodes_using_subcommand analyze" -l color -d 'When to use colour in tables and messages' -r -f -a "auto\t'On a terminal, unless `NO_COLOR` is set'

@@ -44,11 +44,12 @@ fn renewed(readme: &str) -> String {
                 new.push_str("```\n");
                 lines.find(|line| *line == "```").expect("the block ends");
             }
-            "### Calls" | "### Registrations" | "### Transactions" => {
+            "### Calls" | "### Registrations" | "### Transactions" | "### Streams" => {
                 let kind = match line {
                     "### Calls" => Kind::Call,
                     "### Registrations" => Kind::Registration,
-                    _ => Kind::Transaction,
+                    "### Transactions" => Kind::Transaction,
+                    _ => Kind::Stream,
                 };
                 new.push('\n');
                 new.push_str(&column::markdown(kind));

@@ -287,6 +287,8 @@ pub(crate) enum Show {
     Registrations,
     /// One record per kind of transaction outside both (OPTIONS, SUBSCRIBE, MESSAGE, ...), with their count
     Transactions,
+    /// One record per RTP stream, those of no known call last
+    Streams,
     /// Everything there is
     All,
 }
@@ -337,7 +339,7 @@ mod tests {
 
     #[test]
     fn what_does_not_exist_yet_is_refused() {
-        for flag in ["--sip-port=5060", "--where=code", "--show=streams", "--format=html"] {
+        for flag in ["--sip-port=5060", "--where=code", "--format=html"] {
             let typed = ["sipcodes", "analyze", "a.pcap", flag].map(OsString::from);
             assert_eq!(Cli::read(typed).unwrap_err().exit_code(), 2, "{flag}");
         }

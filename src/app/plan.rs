@@ -9,8 +9,7 @@ use std::path::{Path, PathBuf};
 use crate::capture::{Source, captures_in};
 use crate::codes::{Code, Entry};
 use crate::render::{self, Layout, shown};
-use crate::report::column::{CALLS, REGISTRATIONS};
-use crate::report::transaction::TRANSACTIONS;
+use crate::report::column::keys;
 use crate::report::{Columns, Kind};
 use crate::track::Settings;
 
@@ -25,7 +24,7 @@ pub(crate) enum Misuse {
     StdinTwice,
     #[error("standard input is a terminal; pipe a capture into it, or name a file")]
     StdinTerminal,
-    #[error("CSV is one table: choose one kind with --show calls, --show registrations or --show transactions")]
+    #[error("CSV is one table: choose one kind with --show calls, registrations, transactions or streams")]
     CsvOfTwo,
     #[error("no column is named `{}`{near}; there are: {known}", shown(.name))]
     UnknownColumn { name: String, near: String, known: String },
@@ -228,6 +227,7 @@ fn kinds(typed: &[Show], format: render::Format) -> Result<Vec<Kind>, Misuse> {
             (Show::Calls, Kind::Call),
             (Show::Registrations, Kind::Registration),
             (Show::Transactions, Kind::Transaction),
+            (Show::Streams, Kind::Stream),
         ]
         .into_iter()
         .filter_map(|(show, kind)| asks(show).then_some(kind))
@@ -240,27 +240,11 @@ fn columns(show: &[Kind], typed: &[String]) -> Result<Columns, Misuse> {
     if typed.is_empty() {
         return Ok(Columns::all(show));
     }
-    let of_kind = |kind: Kind| -> Vec<&'static str> {
-        match kind {
-            Kind::Call => CALLS.iter().map(|column| column.key).collect(),
-            Kind::Registration => REGISTRATIONS.iter().map(|column| column.key).collect(),
-            Kind::Transaction => TRANSACTIONS.iter().map(|column| column.key).collect(),
-        }
-    };
-    let known = || {
-        let mut known: Vec<&str> = Vec::new();
-        for key in show.iter().flat_map(|kind| of_kind(*kind)) {
-            if !known.contains(&key) {
-                known.push(key);
-            }
-        }
-        known
-    };
+    let known = || keys(show);
     let names = || typed.iter().map(|name| name.trim()).filter(|name| !name.is_empty());
     if let Some(name) = names().find(|name| !known().contains(name)) {
-        let kinds = [(Kind::Call, "calls"), (Kind::Registration, "registrations"), (Kind::Transaction, "transactions")];
-        if let Some((_, of)) = kinds.into_iter().find(|(kind, _)| of_kind(*kind).contains(&name)) {
-            return Err(Misuse::ColumnNotShown { name: name.to_owned(), of });
+        if let Some(kind) = Kind::ALL.into_iter().find(|kind| keys(&[*kind]).contains(&name)) {
+            return Err(Misuse::ColumnNotShown { name: name.to_owned(), of: kind.plural() });
         }
         let near = nearest(name, &known()).map(|near| format!(", perhaps `{near}` is meant")).unwrap_or_default();
         return Err(Misuse::UnknownColumn { name: name.to_owned(), near, known: known().join(", ") });
@@ -370,7 +354,9 @@ mod tests {
             (&[Show::Registrations], Print::Csv, Some(&[Kind::Registration])),
             (&[Show::Registrations, Show::Calls], Print::Json, Some(&[Kind::Call, Kind::Registration])),
             (&[Show::Calls, Show::Calls], Print::Csv, Some(&[Kind::Call])),
-            (&[Show::All], Print::Ndjson, Some(&[Kind::Call, Kind::Registration, Kind::Transaction])),
+            (&[Show::All], Print::Ndjson, Some(&Kind::ALL)),
+            (&[Show::Streams], Print::Csv, Some(&[Kind::Stream])),
+            (&[Show::Streams, Show::Calls], Print::Csv, None),
             (&[Show::Transactions], Print::Csv, Some(&[Kind::Transaction])),
             (&[Show::Transactions, Show::Calls], Print::Csv, None),
             (&[Show::All], Print::Csv, None),

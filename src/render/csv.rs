@@ -3,8 +3,8 @@
 use std::io::{self, Write};
 
 use crate::render::{Render, Waiting};
-use crate::report::column::MEDIA;
-use crate::report::{Cell, Column, Columns, Kind, Row, Shape, Summary};
+use crate::report::media::{self, SIDES, TOGETHER};
+use crate::report::{Cell, Column, Columns, MediaRow, Row, Shape, Summary};
 
 /// Collects rows, writes them sorted.
 pub(super) struct Csv<'a> {
@@ -21,34 +21,31 @@ impl<'a> Csv<'a> {
 
 impl Render for Csv<'_> {
     fn row(&mut self, row: Row) -> io::Result<()> {
-        // A CSV is one table: of several kinds it holds the first.
-        let shown = match (self.columns.calls(), self.columns.registrations()) {
-            (Some(_), _) => Kind::Call,
-            (None, Some(_)) => Kind::Registration,
-            (None, None) => Kind::Transaction,
-        };
-        if row.kind() == shown {
-            self.rows.take(row, &self.columns);
-        }
+        self.rows.take(row, &self.columns);
         Ok(())
     }
 
+    // A CSV is one table: of several kinds it holds the first.
     fn end(mut self: Box<Self>, _: &Summary) -> io::Result<()> {
         self.rows.sort();
-        let chosen = self.columns.are_chosen();
-        match (self.columns.calls(), self.columns.registrations()) {
-            (None, None) => {
-                write(self.columns.transactions().unwrap_or_default(), &self.rows.transactions, chosen, self.out)
-            }
-            (Some(columns), _) => write(columns, &self.rows.calls, chosen, self.out),
-            (None, Some(columns)) => write(columns, &self.rows.registrations, chosen, self.out),
+        let Self { columns, rows, out } = *self;
+        let chosen = columns.are_chosen();
+        if let Some(columns) = columns.calls() {
+            write(columns, &rows.calls, chosen, out)
+        } else if let Some(columns) = columns.registrations() {
+            write(columns, &rows.registrations, chosen, out)
+        } else if let Some(columns) = columns.transactions() {
+            write(columns, &rows.transactions, chosen, out)
+        } else {
+            write(columns.streams().unwrap_or_default(), &rows.streams, chosen, out)
         }
     }
 }
 
-/// Header and rows. Lists are left out unless they were asked for by name: then their text is the cell.
+/// Header and rows. Lists and objects are left out unless they were asked for by name: then their text is the cell.
 fn write<R>(columns: &[&Column<R>], rows: &[R], chosen: bool, out: &mut dyn Write) -> io::Result<()> {
-    let columns: Vec<_> = columns.iter().filter(|column| chosen || column.shape != Shape::List).collect();
+    let columns: Vec<_> =
+        columns.iter().filter(|column| chosen || !matches!(column.shape, Shape::List | Shape::Object)).collect();
     let mut csv = csv::WriterBuilder::new().buffer_capacity(1 << 16).from_writer(out);
     let mut record = csv::ByteRecord::new();
     for column in &columns {
@@ -62,6 +59,7 @@ fn write<R>(columns: &[&Column<R>], rows: &[R], chosen: bool, out: &mut dyn Writ
         record.clear();
         for column in &columns {
             match (column.shape, (column.cell)(row)) {
+                (Shape::Media, Cell::Media(media)) => push_media(&mut record, media),
                 (Shape::Media, _) => media_keys().for_each(|_| record.push_field(b"")),
                 (_, Cell::Text(text)) => push(&mut record, &text),
                 (_, cell) => push(&mut record, &cell.to_string()),
@@ -74,7 +72,18 @@ fn write<R>(columns: &[&Column<R>], rows: &[R], chosen: bool, out: &mut dyn Writ
 
 /// `media` as flat columns.
 fn media_keys() -> impl Iterator<Item = String> {
-    ["from_caller", "from_callee"].into_iter().flat_map(|side| MEDIA.iter().map(move |field| format!("{side}_{field}")))
+    let side = |side| media::flat().map(move |field| format!("{side}_{}", field.key));
+    SIDES.into_iter().flat_map(side).chain(TOGETHER.map(str::to_owned))
+}
+
+/// Their cells; those of a direction that was not heard are empty.
+fn push_media(record: &mut csv::ByteRecord, media: &MediaRow) {
+    for heard in media.directions() {
+        for column in media::flat() {
+            push(record, &heard.map_or_else(String::new, |heard| (column.cell)(heard).to_string()));
+        }
+    }
+    media.together().iter().for_each(|cell| push(record, &cell.to_string()));
 }
 
 fn push(record: &mut csv::ByteRecord, text: &str) {
@@ -113,7 +122,7 @@ mod tests {
     use crate::render::Format;
     use crate::render::tests::{BOTH, rendered};
     use crate::report::column::{CALLS, REGISTRATIONS};
-    use crate::report::samples;
+    use crate::report::{Kind, samples};
 
     fn table(columns: Columns) -> Vec<Vec<String>> {
         let text = rendered(Format::Csv, columns, None, false);
@@ -160,8 +169,11 @@ mod tests {
             header.starts_with("call_id code status category reason sip_code sip_reason reason_header warning start ")
         );
         assert!(header.contains(" ack_missing icmp from_caller_packets from_caller_lost "), "{header}");
-        assert!(header.ends_with(" from_callee_dtmf from_callee_srtp audio hold_s"), "{header}");
-        assert_eq!(table[0].len(), CALLS.len() - 3 + 2 * MEDIA.len());
+        assert!(
+            header.ends_with(" from_callee_clock_rate from_callee_bytes talk_s first_audio_s t38 audio hold_s"),
+            "{header}"
+        );
+        assert_eq!(table[0].len(), CALLS.len() - 3 + 2 * media::flat().count() + TOGETHER.len());
         assert!(table.iter().all(|row| row.len() == table[0].len()));
         assert_eq!(table.len(), samples::calls().len() + 1);
     }

@@ -7,8 +7,10 @@ use std::io::{self, Write};
 use serde_json::{Map, Value, json};
 
 use crate::render::{Render, Waiting, is_hidden};
+use crate::report::media::{self, DIRECTION, SIDES, TOGETHER};
+use crate::report::stream::STREAMS;
 use crate::report::summary::Tallied;
-use crate::report::{CaptureRow, Cell, Column, Columns, Kind, Row, SCHEMA_NAME, Summary, Totals};
+use crate::report::{CaptureRow, Cell, Column, Columns, Kind, MediaRow, Row, SCHEMA_NAME, Summary, Totals};
 
 /// Bytes gathered before they go out: rows are short and writes are dear.
 const CHUNK: usize = 1 << 16;
@@ -49,6 +51,8 @@ impl Render for Document<'_> {
         array(&mut text, self.columns.registrations().unwrap_or_default(), &self.rows.registrations, self.out)?;
         text.push_str("],\n\"transactions\":[");
         array(&mut text, self.columns.transactions().unwrap_or_default(), &self.rows.transactions, self.out)?;
+        text.push_str("],\n\"streams\":[");
+        array(&mut text, self.columns.streams().unwrap_or_default(), &self.rows.streams, self.out)?;
         text.push_str("],\n\"totals\":");
         push_value(&mut text, &totals_object(&summary.totals));
         text.push_str("}\n");
@@ -87,36 +91,45 @@ impl<'a> Lines<'a> {
         Self { columns, line: String::new(), out }
     }
 
-    fn send(&mut self) -> io::Result<()> {
-        self.line.push('\n');
-        self.out.write_all(self.line.as_bytes())?;
-        self.line.clear();
-        Ok(())
-    }
-
     fn send_object(&mut self, kind: &str, fields: Map<String, Value>) -> io::Result<()> {
         let mut object = Map::new();
         object.insert("type".to_owned(), kind.into());
         object.extend(fields);
         push_value(&mut self.line, &object);
-        self.send()
+        send(&mut self.line, self.out)
     }
+}
+
+fn send(line: &mut String, out: &mut dyn Write) -> io::Result<()> {
+    line.push('\n');
+    out.write_all(line.as_bytes())?;
+    line.clear();
+    Ok(())
+}
+
+/// A row of a kind that is shown.
+fn send_row<R>(
+    line: &mut String,
+    kind: Kind,
+    columns: Option<&[&Column<R>]>,
+    row: &R,
+    out: &mut dyn Write,
+) -> io::Result<()> {
+    let Some(columns) = columns else { return Ok(()) };
+    push_row(line, Some(kind), columns, row);
+    send(line, out)
 }
 
 impl Render for Lines<'_> {
     fn row(&mut self, row: Row) -> io::Result<()> {
-        if let (Row::Transaction(row), Some(columns)) = (&row, self.columns.transactions()) {
-            push_row(&mut self.line, Some(Kind::Transaction), columns, row);
-            return self.send();
+        let (line, out, all) = (&mut self.line, &mut *self.out, &self.columns);
+        match &row {
+            Row::Call(row) => send_row(line, Kind::Call, all.calls(), &**row, out)?,
+            Row::Registration(row) => send_row(line, Kind::Registration, all.registrations(), &**row, out)?,
+            Row::Transaction(row) => send_row(line, Kind::Transaction, all.transactions(), &**row, out)?,
+            Row::Stream(_) => (),
         }
-        match (&row, self.columns.calls(), self.columns.registrations()) {
-            (Row::Call(row), Some(columns), _) => push_row(&mut self.line, Some(Kind::Call), columns, row),
-            (Row::Registration(row), _, Some(columns)) => {
-                push_row(&mut self.line, Some(Kind::Registration), columns, row);
-            }
-            _ => return Ok(()),
-        }
-        self.send()
+        row.streams().iter().try_for_each(|row| send_row(line, Kind::Stream, all.streams(), row, out))
     }
 
     fn end(mut self: Box<Self>, summary: &Summary) -> io::Result<()> {
@@ -149,7 +162,7 @@ fn push_cell(text: &mut String, cell: &Cell<'_>) {
     // Writing to a String cannot fail.
     let _ = match cell {
         Cell::Unknown => text.write_str("null"),
-        Cell::Integer(_) | Cell::Seconds(_) | Cell::Flag(_) => write!(text, "{cell}"),
+        Cell::Integer(_) | Cell::Decimal(_) | Cell::Seconds(_) | Cell::Flag(_) => write!(text, "{cell}"),
         // None of these characters needs an escape.
         Cell::Time(_) | Cell::Address(_) => write!(text, "\"{cell}\""),
         Cell::Text(characters) => {
@@ -180,6 +193,18 @@ fn push_cell(text: &mut String, cell: &Cell<'_>) {
             }
             text.write_char(']')
         }
+        Cell::Media(media) => {
+            push_media(text, media);
+            Ok(())
+        }
+        Cell::Rtcp(rtcp) => {
+            push_fields(text, media::rtcp_fields(rtcp));
+            Ok(())
+        }
+        Cell::VoipMetrics(voip) => {
+            push_fields(text, media::voip_fields(voip));
+            Ok(())
+        }
         Cell::Timeline(timeline) => {
             text.push('[');
             for (index, step) in timeline.moments().enumerate() {
@@ -193,6 +218,42 @@ fn push_cell(text: &mut String, cell: &Cell<'_>) {
             text.write_char(']')
         }
     };
+}
+
+fn push_fields<'a>(text: &mut String, fields: impl IntoIterator<Item = (&'static str, Cell<'a>)>) {
+    text.push('{');
+    for (index, (key, cell)) in fields.into_iter().enumerate() {
+        text.push_str(if index > 0 { "," } else { "" });
+        push_text(text, key);
+        text.push(':');
+        push_cell(text, &cell);
+    }
+    text.push('}');
+}
+
+fn push_media(text: &mut String, media: &MediaRow) {
+    for (index, (side, heard)) in SIDES.into_iter().zip(media.directions()).enumerate() {
+        text.push(if index > 0 { ',' } else { '{' });
+        push_text(text, side);
+        text.push(':');
+        match heard {
+            Some(heard) => push_fields(text, DIRECTION.iter().map(|column| (column.key, (column.cell)(heard)))),
+            None => text.push_str("null"),
+        }
+    }
+    text.push_str(",\"streams\":[");
+    for (index, stream) in media.streams().iter().enumerate() {
+        text.push_str(if index > 0 { "," } else { "" });
+        push_fields(text, STREAMS.iter().map(|column| (column.key, (column.cell)(stream))));
+    }
+    text.push(']');
+    for (key, cell) in TOGETHER.into_iter().zip(media.together()) {
+        text.push(',');
+        push_text(text, key);
+        text.push(':');
+        push_cell(text, &cell);
+    }
+    text.push('}');
 }
 
 fn push_optional(text: &mut String, optional: Option<&str>) {
@@ -288,6 +349,7 @@ fn totals_object(totals: &Totals) -> Map<String, Value> {
         "calls": tallied(&totals.calls),
         "registrations": tallied(&totals.registrations),
         "transactions": tallied(&totals.transactions),
+        "streams": { "of_calls": totals.streams.of_calls, "of_no_call": totals.streams.of_no_call },
         "messages": { "by_method": methods, "by_code": codes },
     }))
 }
@@ -297,8 +359,6 @@ mod tests {
     use super::*;
     use crate::render::Format;
     use crate::render::tests::{ALL, rendered};
-    use crate::report::column::{CALLS, MEDIA, REGISTRATIONS};
-    use crate::report::transaction::TRANSACTIONS;
     use crate::report::{SCHEMA, samples};
 
     fn schema() -> Value {
@@ -364,19 +424,24 @@ mod tests {
             let words = |about: &Value| about["description"].as_str().unwrap_or_default().to_owned();
             fields.as_object().unwrap().iter().map(|(key, about)| (key.clone(), words(about))).collect()
         };
-        let calls: Vec<_> = CALLS.iter().map(|column| (column.key.to_owned(), column.about.to_owned())).collect();
-        assert_eq!(listed("call_fields"), calls);
-        let registrations: Vec<_> =
-            REGISTRATIONS.iter().map(|column| (column.key.to_owned(), column.about.to_owned())).collect();
-        assert_eq!(listed("registration_fields"), registrations);
-        let transactions: Vec<_> =
-            TRANSACTIONS.iter().map(|column| (column.key.to_owned(), column.about.to_owned())).collect();
-        assert_eq!(listed("transaction_fields"), transactions);
-        let media: Vec<_> = listed("stream").into_iter().map(|(key, _)| key).filter(|key| key != "rtcp").collect();
-        assert_eq!(media, MEDIA);
-        for definition in
-            ["call_fields", "registration_fields", "transaction_fields", "capture_fields", "totals_fields", "stream"]
-        {
+        for kind in Kind::ALL {
+            let columns = kind.columns().into_iter().map(|(key, about)| (key.to_owned(), about.to_owned()));
+            assert_eq!(listed(&format!("{}_fields", kind.name())), columns.collect::<Vec<_>>());
+        }
+        let direction = DIRECTION.iter().map(|column| (column.key.to_owned(), column.about.to_owned()));
+        assert_eq!(listed("direction"), direction.collect::<Vec<_>>());
+        for definition in [
+            "call_fields",
+            "registration_fields",
+            "transaction_fields",
+            "stream_fields",
+            "capture_fields",
+            "totals_fields",
+            "media",
+            "direction",
+            "rtcp",
+            "voip_metrics",
+        ] {
             let required: Vec<_> = schema["$defs"][definition]["required"].as_array().unwrap().iter().collect();
             let properties: Vec<_> = schema["$defs"][definition]["properties"].as_object().unwrap().keys().collect();
             assert_eq!(required, properties, "every field of {definition} is required");

@@ -11,7 +11,7 @@ use std::borrow::Cow;
 use std::fmt::Write as _;
 use std::io::{self, Write};
 
-use crate::report::{CallRow, Columns, RegistrationRow, Row, Summary, TransactionRow, legs};
+use crate::report::{CallRow, Columns, RegistrationRow, Row, StreamRow, Summary, TransactionRow, legs};
 
 /// How results are printed.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -78,6 +78,7 @@ struct Waiting {
     calls: Vec<CallRow>,
     registrations: Vec<RegistrationRow>,
     transactions: Vec<TransactionRow>,
+    streams: Vec<StreamRow>,
     group: bool,
 }
 
@@ -88,6 +89,9 @@ impl Waiting {
 
     /// Keeps a row of a kind that is shown.
     fn take(&mut self, row: Row, columns: &Columns) {
+        if columns.streams().is_some() {
+            self.streams.extend_from_slice(row.streams());
+        }
         match row {
             Row::Call(row) if columns.calls().is_some() => self.calls.push(*row),
             Row::Registration(row) if columns.registrations().is_some() => self.registrations.push(*row),
@@ -100,6 +104,7 @@ impl Waiting {
         self.calls.sort_by_key(CallRow::order);
         self.registrations.sort_by_key(RegistrationRow::order);
         self.transactions.sort_by_key(TransactionRow::order);
+        self.streams.sort_by_key(StreamRow::order);
         if self.group {
             legs::put_together(&mut self.calls);
         }
@@ -159,7 +164,7 @@ mod tests {
 
     pub(super) const BOTH: [Kind; 2] = [Kind::Call, Kind::Registration];
 
-    pub(super) const ALL: [Kind; 3] = [Kind::Call, Kind::Registration, Kind::Transaction];
+    pub(super) const ALL: [Kind; 4] = Kind::ALL;
 
     #[test]
     fn hidden_characters_are_spelled_out() {

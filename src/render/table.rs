@@ -9,9 +9,10 @@ use comfy_table::{CellAlignment, ColumnConstraint, ContentArrangement, ContentLi
 
 use crate::render::{Layout, Render, Waiting, shown};
 use crate::report::column::{CALLS_AT_A_GLANCE, LEG, REGISTRATIONS_AT_A_GLANCE};
+use crate::report::stream::STREAMS_AT_A_GLANCE;
 use crate::report::summary::Tallied;
 use crate::report::transaction::TRANSACTIONS_AT_A_GLANCE;
-use crate::report::{CallRow, Cell, Column, RegistrationRow, Row, Shape, Summary, TransactionRow};
+use crate::report::{CallRow, Cell, Column, RegistrationRow, Row, Shape, StreamRow, Summary, TransactionRow};
 
 /// Rows that are laid out at once: comfy-table holds every one of them several times over.
 const PAGE: usize = 1000;
@@ -77,6 +78,9 @@ impl Render for Table<'_> {
                 at_a_glance(TRANSACTIONS_AT_A_GLANCE, self.layout.width, several)
             };
             pen.grid(fitted, &self.rows.transactions, TransactionRow::category, self.out)?;
+        }
+        if let Some(columns) = columns.streams() {
+            pen.streams(columns, &self.rows.streams, summary, chosen, self.out)?;
         }
         pen.not_read(summary, self.out)?;
         self.out.flush()
@@ -200,6 +204,33 @@ impl Pen {
             text.clear();
         }
         Ok(())
+    }
+
+    /// The streams of calls, then apart those of no known call.
+    fn streams(
+        self,
+        columns: &[&'static Column<StreamRow>],
+        rows: &[StreamRow],
+        summary: &Summary,
+        chosen: bool,
+        out: &mut dyn Write,
+    ) -> io::Result<()> {
+        let fitted = || {
+            let several = summary.captures.len() > 1;
+            if chosen { as_chosen(columns) } else { at_a_glance(STREAMS_AT_A_GLANCE, self.width, several) }
+        };
+        let totals = summary.totals.streams;
+        let (of_calls, others) = rows.split_at(rows.partition_point(StreamRow::has_call));
+        let colon = if totals.total() > 0 { ": " } else { "" };
+        let counts = [(totals.of_calls, "of calls"), (totals.of_no_call, "of no known call")];
+        let counts: Vec<_> =
+            counts.iter().filter(|(count, _)| *count > 0).map(|(count, what)| format!("{count} {what}")).collect();
+        writeln!(out, "\n{}{colon}{}", counted(totals.total(), "RTP stream"), counts.join(", "))?;
+        self.grid(fitted(), of_calls, |_| None, out)?;
+        if !others.is_empty() && !of_calls.is_empty() {
+            writeln!(out, "\nOf no known call")?;
+        }
+        self.grid(fitted(), others, |_| None, out)
     }
 
     fn header(self, line: &str, widths: &[usize], text: &mut String) {
@@ -400,7 +431,7 @@ fn unstyled<R>(fits: &[Fit<R>], rows: &[R], clock: Clock) -> comfy_table::Table 
 /// Numbers stand at the right.
 fn aligned<R>(fit: &Fit<R>, cell: comfy_table::Cell) -> comfy_table::Cell {
     match fit.column.shape {
-        Shape::Integer | Shape::Seconds => cell.set_alignment(CellAlignment::Right),
+        Shape::Integer | Shape::Decimal | Shape::Seconds => cell.set_alignment(CellAlignment::Right),
         _ => cell,
     }
 }

@@ -1,5 +1,6 @@
-//! The one list of columns for each kind of row (that of transactions stands in `transaction`): table, CSV, JSON,
-//! `--columns`, the JSON Schema and the README read them all. Knows nothing of how a cell is drawn.
+//! The one list of columns for each kind of row (those of transactions and streams stand in `transaction`, `media` and
+//! `stream`): table, CSV, JSON, `--columns`, the JSON Schema and the README read them all. Knows nothing of how a cell is
+//! drawn.
 
 use std::borrow::Cow;
 use std::collections::BTreeSet;
@@ -7,10 +8,12 @@ use std::fmt;
 use std::net::SocketAddr;
 
 use crate::codes::Code;
+use crate::report::media::{self, MediaRow};
 use crate::report::row::{CallRow, RegistrationRow, Seconds, Timeline};
+use crate::report::stream::{STREAMS, StreamRow};
 use crate::report::transaction::{TRANSACTIONS, TransactionRow};
 use crate::time::{Rfc3339, Spoken, Timestamp};
-use crate::track::fact::{Link, Reason};
+use crate::track::fact::{Link, Reason, Reported, VoipMetrics};
 
 /// What a row can be about.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -21,9 +24,14 @@ pub enum Kind {
     Registration,
     /// Transactions outside both that are alike.
     Transaction,
+    /// An RTP stream.
+    Stream,
 }
 
 impl Kind {
+    /// All of them, in the order in which they are told.
+    pub const ALL: [Self; 4] = [Self::Call, Self::Registration, Self::Transaction, Self::Stream];
+
     /// As the NDJSON's `type` names it.
     #[must_use]
     pub const fn name(self) -> &'static str {
@@ -31,6 +39,32 @@ impl Kind {
             Self::Call => "call",
             Self::Registration => "registration",
             Self::Transaction => "transaction",
+            Self::Stream => "stream",
+        }
+    }
+
+    /// As the JSON document and `--show` name it.
+    #[must_use]
+    pub const fn plural(self) -> &'static str {
+        match self {
+            Self::Call => "calls",
+            Self::Registration => "registrations",
+            Self::Transaction => "transactions",
+            Self::Stream => "streams",
+        }
+    }
+
+    /// Its columns: the name of each and what it says.
+    #[must_use]
+    pub fn columns(self) -> Vec<(&'static str, &'static str)> {
+        fn told<R>(columns: &[Column<R>]) -> Vec<(&'static str, &'static str)> {
+            columns.iter().map(|column| (column.key, column.about)).collect()
+        }
+        match self {
+            Self::Call => told(CALLS),
+            Self::Registration => told(REGISTRATIONS),
+            Self::Transaction => told(TRANSACTIONS),
+            Self::Stream => told(STREAMS),
         }
     }
 }
@@ -42,6 +76,8 @@ pub enum Shape {
     Text,
     /// A whole number.
     Integer,
+    /// A number with a fraction.
+    Decimal,
     /// A span in seconds.
     Seconds,
     /// An instant.
@@ -52,6 +88,8 @@ pub enum Shape {
     Reasons,
     /// A list that does not fit in a cell.
     List,
+    /// An object that does not fit in one either.
+    Object,
     /// Both directions' media, an object.
     Media,
 }
@@ -65,6 +103,8 @@ pub enum Cell<'a> {
     Text(Cow<'a, str>),
     /// A whole number.
     Integer(u64),
+    /// A number with a fraction.
+    Decimal(Decimal),
     /// A span in seconds.
     Seconds(Seconds),
     /// An instant.
@@ -79,6 +119,25 @@ pub enum Cell<'a> {
     Timeline(Timeline<'a>),
     /// Other legs of the same call, each with what shows it.
     Links(&'a [Link]),
+    /// Both directions' media.
+    Media(&'a MediaRow),
+    /// What RTCP said of a stream.
+    Rtcp(&'a Reported),
+    /// A VoIP metrics block (RFC 3611 4.7).
+    VoipMetrics(&'a VoipMetrics),
+}
+
+/// A finite number that is printed with a certain number of digits behind the point: `0.20`, `4.41`.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Decimal {
+    value: f64,
+    digits: u8,
+}
+
+impl fmt::Display for Decimal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:.*}", usize::from(self.digits), self.value)
+    }
 }
 
 impl<'a> Cell<'a> {
@@ -98,6 +157,12 @@ impl<'a> Cell<'a> {
         Self::Integer(number.into())
     }
 
+    /// No number that JSON could not hold leaves here.
+    pub(super) fn decimal(value: Option<f64>, digits: u8) -> Self {
+        let finite = value.filter(|value| value.is_finite());
+        finite.map_or(Self::Unknown, |value| Self::Decimal(Decimal { value, digits }))
+    }
+
     pub(super) fn seconds(seconds: Option<Seconds>) -> Self {
         seconds.map_or(Self::Unknown, Self::Seconds)
     }
@@ -114,6 +179,10 @@ impl fmt::Display for Cell<'_> {
             Self::Unknown => Ok(()),
             Self::Text(text) => f.write_str(text),
             Self::Integer(number) => number.fmt(f),
+            Self::Decimal(number) => number.fmt(f),
+            Self::Media(media) => media.fmt(f),
+            Self::Rtcp(rtcp) => media::write_fields(&media::rtcp_fields(rtcp), f),
+            Self::VoipMetrics(voip) => media::write_fields(&media::voip_fields(voip), f),
             Self::Seconds(seconds) => seconds.fmt(f),
             Self::Time(time) => time.fmt(f),
             Self::Flag(flag) => flag.fmt(f),
@@ -169,6 +238,15 @@ pub struct Column<R: 'static> {
     /// The cell of a row.
     pub cell: for<'a> fn(&'a R) -> Cell<'a>,
 }
+
+// Not derived: a column is small, whatever its rows are.
+impl<R> Clone for Column<R> {
+    fn clone(&self) -> Self {
+        *self
+    }
+}
+
+impl<R> Copy for Column<R> {}
 
 pub(super) const fn column<R>(
     key: &'static str,
@@ -261,10 +339,10 @@ pub static CALLS: &[Column<CallRow>] = &[
         |r| Cell::text(r.icmp)),
     column("linked", "Linked", Shape::List, "Other legs of the same call through a B2BUA or a transfer: the `call_id` of each and the `evidence`, which is `session-id`, `x-call-id`, `replaces`, `refer` or `numbers+time+sdp`.",
         |r| Cell::Links(r.linked())),
-    column("media", "Media", Shape::Media, "RTP of both directions, `from_caller` and `from_callee`; not determined by this version.",
-        |_| Cell::Unknown),
-    column("audio", "Audio", Shape::Text, "`both`, `one_way_from_caller`, `one_way_from_callee` or `none`; not determined by this version.",
-        |_| Cell::Unknown),
+    column("media", "Media", Shape::Media, "RTP of both directions, `from_caller` and `from_callee`, each with the fields below; none where no RTP of it was captured.",
+        |r| r.media().map_or(Cell::Unknown, Cell::Media)),
+    column("audio", "Audio", Shape::Text, "Who was heard of those who were expected to be: `both`, `one_way_from_caller`, `one_way_from_callee` or `none`; unknown where it was not answered, or the captures hold no RTP at all.",
+        |r| Cell::text(r.audio())),
     column("hold_s", "Hold (s)", Shape::Seconds, "Seconds on hold by SDP: nobody, or one side no longer, was to be heard (RFC 3264 8.4).",
         |r| Cell::seconds(r.hold())),
     column("timeline", "Timeline", Shape::List, "Every code the call took on: its time, its name, and the file and frame that caused it.",
@@ -379,14 +457,6 @@ pub static REGISTRATIONS_AT_A_GLANCE: &[Column<RegistrationRow>] = &[
         |r| Cell::text(Some(r.evidence().0))),
 ];
 
-/// The fields of one direction of `media`, each a CSV column after `from_caller_` or `from_callee_`. RTCP's reports are
-/// an object and stay out of the CSV.
-#[rustfmt::skip]
-pub const MEDIA: [&str; 18] = [
-    "packets", "lost", "loss_pct", "duplicates", "out_of_order", "jitter_ms", "jitter_max_ms", "max_gap_ms", "codec",
-    "payload_type", "ssrc", "first", "last", "mos", "r_factor", "mos_basis", "dtmf", "srtp",
-];
-
 fn without_scheme(uri: &str) -> &str {
     ["sip:", "sips:", "tel:"].into_iter().find_map(|scheme| strip_prefix(uri, scheme)).unwrap_or(uri)
 }
@@ -423,6 +493,7 @@ pub struct Columns {
     calls: Option<Vec<&'static Column<CallRow>>>,
     registrations: Option<Vec<&'static Column<RegistrationRow>>>,
     transactions: Option<Vec<&'static Column<TransactionRow>>>,
+    streams: Option<Vec<&'static Column<StreamRow>>>,
     chosen: bool,
 }
 
@@ -443,6 +514,7 @@ impl Columns {
             calls: show.contains(&Kind::Call).then(|| CALLS.iter().collect()),
             registrations: show.contains(&Kind::Registration).then(|| REGISTRATIONS.iter().collect()),
             transactions: show.contains(&Kind::Transaction).then(|| TRANSACTIONS.iter().collect()),
+            streams: show.contains(&Kind::Stream).then(|| STREAMS.iter().collect()),
             chosen: false,
         }
     }
@@ -452,33 +524,27 @@ impl Columns {
     /// # Errors
     /// Where a name belongs to no kind that is shown.
     pub fn choose<'a>(show: &[Kind], names: impl IntoIterator<Item = &'a str>) -> Result<Self, UnknownColumn> {
-        let all = Self::all(show);
-        let (mut calls, mut registrations, mut transactions) = (Vec::new(), Vec::new(), Vec::new());
+        let known = keys(show);
+        let unknown = |name: &str| UnknownColumn { name: name.to_owned(), known: known.join(", ") };
+        let mut chosen: Vec<&str> = Vec::new();
         for name in names.into_iter().map(str::trim).filter(|name| !name.is_empty()) {
-            let call = all.calls.iter().flatten().copied().find(|column| column.key == name);
-            let registration = all.registrations.iter().flatten().copied().find(|column| column.key == name);
-            let transaction = all.transactions.iter().flatten().copied().find(|column| column.key == name);
-            if call.is_none() && registration.is_none() && transaction.is_none() {
-                return Err(UnknownColumn { name: name.to_owned(), known: all.names() });
+            if !known.contains(&name) {
+                return Err(unknown(name));
             }
-            calls.extend(call);
-            registrations.extend(registration);
-            transactions.extend(transaction);
+            // A column named twice would make a JSON object with one key twice.
+            if !chosen.contains(&name) {
+                chosen.push(name);
+            }
         }
-        if calls.is_empty() && registrations.is_empty() && transactions.is_empty() {
-            return Err(UnknownColumn { name: String::new(), known: all.names() });
+        if chosen.is_empty() {
+            return Err(unknown(""));
         }
-        // A column named twice would make a JSON object with one key twice.
-        let mut seen = BTreeSet::new();
-        calls.retain(|column| seen.insert(column.key));
-        seen.clear();
-        registrations.retain(|column| seen.insert(column.key));
-        seen.clear();
-        transactions.retain(|column| seen.insert(column.key));
+        let all = Self::all(show);
         Ok(Self {
-            calls: (!calls.is_empty()).then_some(calls),
-            registrations: (!registrations.is_empty()).then_some(registrations),
-            transactions: (!transactions.is_empty()).then_some(transactions),
+            calls: named(all.calls, &chosen),
+            registrations: named(all.registrations, &chosen),
+            transactions: named(all.transactions, &chosen),
+            streams: named(all.streams, &chosen),
             chosen: true,
         })
     }
@@ -501,31 +567,39 @@ impl Columns {
         self.transactions.as_deref()
     }
 
+    /// The columns of streams, where streams are shown.
+    #[must_use]
+    pub fn streams(&self) -> Option<&[&'static Column<StreamRow>]> {
+        self.streams.as_deref()
+    }
+
     /// Whether the user named columns.
     #[must_use]
     pub const fn are_chosen(&self) -> bool {
         self.chosen
     }
+}
 
-    fn names(&self) -> String {
-        let calls = self.calls.iter().flatten().map(|column| column.key);
-        let registrations = self.registrations.iter().flatten().map(|column| column.key);
-        let transactions = self.transactions.iter().flatten().map(|column| column.key);
-        let mut seen = BTreeSet::new();
-        calls.chain(registrations).chain(transactions).filter(|key| seen.insert(*key)).collect::<Vec<_>>().join(", ")
-    }
+/// Of the columns of a kind those that are named; `None` where none is.
+fn named<R>(shown: Option<Vec<&'static Column<R>>>, names: &[&str]) -> Option<Vec<&'static Column<R>>> {
+    let shown = shown?;
+    let find = |name: &&str| shown.iter().copied().find(|column| column.key == *name);
+    let named: Vec<_> = names.iter().filter_map(find).collect();
+    (!named.is_empty()).then_some(named)
+}
+
+/// The names of the columns that these kinds have, each once.
+#[must_use]
+pub fn keys(show: &[Kind]) -> Vec<&'static str> {
+    let mut seen = BTreeSet::new();
+    show.iter().flat_map(|kind| kind.columns()).map(|(key, _)| key).filter(|key| seen.insert(*key)).collect()
 }
 
 /// The columns of a kind as a Markdown table, as the README shows it.
 #[must_use]
 pub fn markdown(kind: Kind) -> String {
     let mut table = "| Column | What it says |\n|---|---|\n".to_owned();
-    let mut line = |key: &str, about: &str| table.push_str(&format!("| `{key}` | {about} |\n"));
-    match kind {
-        Kind::Call => CALLS.iter().for_each(|column| line(column.key, column.about)),
-        Kind::Registration => REGISTRATIONS.iter().for_each(|column| line(column.key, column.about)),
-        Kind::Transaction => TRANSACTIONS.iter().for_each(|column| line(column.key, column.about)),
-    }
+    kind.columns().iter().for_each(|(key, about)| table.push_str(&format!("| `{key}` | {about} |\n")));
     table
 }
 
@@ -550,6 +624,13 @@ mod tests {
             "aor contact registrar call_id code status category cause sip_code sip_reason start registered last \
              expires_s refreshes challenged src dst transport user_agent messages timeline"
         );
+        let streams: Vec<_> = STREAMS.iter().map(|column| column.key).collect();
+        assert_eq!(
+            streams.join(" "),
+            "call_id from bound_by kind src dst packets lost loss_pct duplicates out_of_order jitter_ms jitter_max_ms \
+             max_gap_ms codec payload_type ssrc first last mos r_factor mos_basis rtcp dtmf srtp loss_bursts \
+             longest_burst dscp silence_suppression clock_rate bytes file frame"
+        );
         let transactions: Vec<_> = TRANSACTIONS.iter().map(|column| column.key).collect();
         assert_eq!(
             transactions.join(" "),
@@ -560,12 +641,16 @@ mod tests {
 
     #[test]
     fn every_column_says_what_it_is_in_a_sentence_without_a_pipe() {
-        let calls = CALLS.iter().map(|column| (column.key, column.title, column.about));
-        let registrations = REGISTRATIONS.iter().map(|column| (column.key, column.title, column.about));
-        let transactions = TRANSACTIONS.iter().map(|column| (column.key, column.title, column.about));
-        for (key, title, about) in calls.chain(registrations).chain(transactions) {
+        fn titled<R>(columns: &[Column<R>]) -> impl Iterator<Item = (&'static str, &'static str, &'static str)> {
+            columns.iter().map(|column| (column.key, column.title, column.about))
+        }
+        let columns = titled(CALLS).chain(titled(REGISTRATIONS)).chain(titled(TRANSACTIONS)).chain(titled(STREAMS));
+        for (key, title, about) in columns {
             assert!(about.ends_with('.') && !about.contains('|') && !title.is_empty(), "{key}: {about}");
-            assert_eq!(key.ends_with("_s"), about.to_lowercase().contains("seconds"), "{key} names its unit");
+            let words: Vec<_> = about.split(|c: char| !c.is_alphabetic()).map(str::to_lowercase).collect();
+            for (unit, name) in [("_s", "seconds"), ("_ms", "milliseconds"), ("_pct", "cent")] {
+                assert_eq!(key.ends_with(unit), words.iter().any(|word| word == name), "{key} names its unit");
+            }
         }
     }
 
@@ -577,6 +662,9 @@ mod tests {
                 Cell::Text(text) => shape == Shape::Text && !text.is_empty(),
                 Cell::Address(_) => shape == Shape::Text,
                 Cell::Integer(_) => shape == Shape::Integer,
+                Cell::Decimal(_) => shape == Shape::Decimal,
+                Cell::Media(_) => shape == Shape::Media,
+                Cell::Rtcp(_) | Cell::VoipMetrics(_) => shape == Shape::Object,
                 Cell::Seconds(_) => shape == Shape::Seconds,
                 Cell::Time(_) => shape == Shape::Time,
                 Cell::Flag(_) => shape == Shape::Flag,

@@ -42,7 +42,7 @@ pub fn lines(explanation: &Explanation, rows: &[Row], sources: &[Source]) -> Vec
         let (steps, timeout) = match row {
             Row::Call(row) => (row.steps(), timeout_of_call(row)),
             Row::Registration(row) => (row.steps(), timeout_of_registration(row)),
-            Row::Transaction(_) => continue,
+            Row::Transaction(_) | Row::Stream(_) => continue,
         };
         for (index, step) in steps.iter().enumerate().filter(|(_, step)| !noted(step)) {
             if until.is_some_and(|until| step.at > until) && step.code.category() != Category::Unmonitored {
@@ -69,7 +69,7 @@ pub fn ending(row: &Row) -> Option<String> {
     let code = match row {
         Row::Call(row) => row.code()?,
         Row::Registration(row) => row.code()?,
-        Row::Transaction(_) => return None,
+        Row::Transaction(_) | Row::Stream(_) => return None,
     };
     Some(match Code::new(code).entry() {
         Some(entry) => format!("{code} {}: {} ({})", entry.name, entry.meaning, entry.reference),
@@ -83,7 +83,7 @@ pub fn is_of(row: &Row, call_id: &str) -> bool {
     match row {
         Row::Call(row) => row.call_id() == call_id,
         Row::Registration(row) => row.call_id() == call_id,
-        Row::Transaction(_) => false,
+        Row::Transaction(_) | Row::Stream(_) => false,
     }
 }
 

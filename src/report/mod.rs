@@ -4,8 +4,10 @@
 pub mod column;
 pub mod explain;
 pub mod legs;
+pub mod media;
 pub mod reason;
 pub mod row;
+pub mod stream;
 pub mod summary;
 pub mod transaction;
 
@@ -13,7 +15,9 @@ pub mod transaction;
 pub(crate) mod samples;
 
 pub use column::{Cell, Column, Columns, Kind, Shape};
+pub use media::{HeardRow, MediaRow};
 pub use row::{CallRow, RegistrationRow, Row, Source, Sources};
+pub use stream::StreamRow;
 pub use summary::{CaptureRow, Skipped, Summary, Totals, Traffic};
 pub use transaction::TransactionRow;
 

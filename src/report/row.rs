@@ -10,10 +10,12 @@ use crate::codes::{Category, Code};
 use crate::packet::Place;
 use crate::report::column::Kind;
 use crate::report::legs::Leg;
+use crate::report::media::MediaRow;
 use crate::report::reason;
+use crate::report::stream::StreamRow;
 use crate::report::transaction::TransactionRow;
 use crate::time::{Rfc3339, Timestamp};
-use crate::track::fact::{CallFact, Fact, Link, Reason, RegistrationCause, RegistrationFact, Side, Step};
+use crate::track::fact::{Audio, CallFact, Fact, Link, Reason, RegistrationCause, RegistrationFact, Side, Step};
 
 /// A capture as the rows speak of it.
 #[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
@@ -36,6 +38,8 @@ pub enum Row {
     Registration(Box<RegistrationRow>),
     /// Transactions outside both that are alike.
     Transaction(Box<TransactionRow>),
+    /// One RTP stream of no known call; those of a call come with it.
+    Stream(Box<StreamRow>),
 }
 
 impl Row {
@@ -46,6 +50,7 @@ impl Row {
             Fact::Call(fact) => Self::Call(Box::new(CallRow::new(*fact, sources))),
             Fact::Registration(fact) => Self::Registration(Box::new(RegistrationRow::new(*fact, sources))),
             Fact::Transaction(fact) => Self::Transaction(Box::new(TransactionRow::new(*fact, sources))),
+            Fact::Stream(fact) => Self::Stream(Box::new(StreamRow::new(*fact, sources))),
         }
     }
 
@@ -56,6 +61,17 @@ impl Row {
             Self::Call(_) => Kind::Call,
             Self::Registration(_) => Kind::Registration,
             Self::Transaction(_) => Kind::Transaction,
+            Self::Stream(_) => Kind::Stream,
+        }
+    }
+
+    /// The RTP streams that it is or tells of.
+    #[must_use]
+    pub fn streams(&self) -> &[StreamRow] {
+        match self {
+            Self::Call(row) => row.media().map_or(&[], MediaRow::streams),
+            Self::Stream(row) => std::slice::from_ref(&**row),
+            Self::Registration(_) | Self::Transaction(_) => &[],
         }
     }
 }
@@ -185,6 +201,7 @@ pub struct CallRow {
     texts: Texts<10>,
     reasons: Box<[Reason]>,
     linked: Box<[Link]>,
+    media: Option<Box<MediaRow>>,
     /// Where it stands among the legs of its call, once they were [put together](super::legs::put_together).
     pub(super) leg: Option<Leg>,
     timeline: Box<[Step]>,
@@ -215,6 +232,7 @@ pub struct CallRow {
     pub(super) ack_missing: bool,
     pub(super) icmp: Option<&'static str>,
     hold: Option<Duration>,
+    audio: Option<Audio>,
 }
 
 impl CallRow {
@@ -222,6 +240,7 @@ impl CallRow {
     #[must_use]
     pub fn new(fact: CallFact, sources: &Sources) -> Self {
         let line = reason::of_call(&fact);
+        let precision = digits_of(source_of(sources, fact.place));
         // The deciding attempt's INVITE to its first 180-183, else to its final response (RFC 6076 4.3 times the same).
         let pdd = fact.attempt_start.zip(fact.ringing.or(fact.final_at)).map(|(from, to)| to.since(from));
         let texts = Texts::pack([
@@ -241,6 +260,7 @@ impl CallRow {
             texts,
             reasons: fact.reasons.into_boxed_slice(),
             linked: fact.linked.into_boxed_slice(),
+            media: fact.media.map(|media| Box::new(MediaRow::new(*media, sources, precision))),
             leg: None,
             timeline: fact.timeline.into_boxed_slice(),
             start: fact.start,
@@ -270,6 +290,7 @@ impl CallRow {
             ack_missing: fact.ack_missing,
             icmp: fact.icmp.map(|icmp| icmp.name),
             hold: fact.hold,
+            audio: fact.audio,
         }
     }
 
@@ -343,6 +364,15 @@ impl CallRow {
         &self.linked
     }
 
+    /// Its RTP, where some was captured.
+    pub(super) fn media(&self) -> Option<&MediaRow> {
+        self.media.as_deref()
+    }
+
+    pub(super) fn audio(&self) -> Option<&'static str> {
+        self.audio.map(Audio::name)
+    }
+
     /// `1`, `├ 2`, `└ 3`; nothing for the only leg of a call.
     pub(super) fn leg(&self) -> Option<String> {
         self.leg.map(|leg| match (leg.number, leg.last) {
@@ -364,8 +394,7 @@ impl CallRow {
 
     pub(super) const fn ended_by(&self) -> Option<&'static str> {
         match self.ended_by {
-            Some(Side::Caller) => Some("caller"),
-            Some(Side::Callee) => Some("callee"),
+            Some(side) => Some(side_name(side)),
             None => None,
         }
     }
@@ -521,6 +550,14 @@ impl RegistrationRow {
 
     pub(super) fn printed(&self, at: Timestamp) -> Rfc3339 {
         at.rfc3339(digits_of(source_of(&self.sources, self.place)))
+    }
+}
+
+/// As the record names it.
+pub(super) const fn side_name(side: Side) -> &'static str {
+    match side {
+        Side::Caller => "caller",
+        Side::Callee => "callee",
     }
 }
 

@@ -104,8 +104,27 @@ pub struct Totals {
     pub registrations: Tallied,
     /// The transactions outside both: each of a row's, not the row as one.
     pub transactions: Tallied,
+    /// The RTP streams.
+    pub streams: Streams,
     /// The SIP messages.
     pub messages: Traffic,
+}
+
+/// RTP streams, counted.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Streams {
+    /// Those that belong to a call.
+    pub of_calls: u64,
+    /// Those that nothing ties to one.
+    pub of_no_call: u64,
+}
+
+impl Streams {
+    /// All of them.
+    #[must_use]
+    pub const fn total(self) -> u64 {
+        self.of_calls.saturating_add(self.of_no_call)
+    }
 }
 
 impl Totals {
@@ -115,6 +134,11 @@ impl Totals {
             Row::Call(row) => self.calls.count(row.category(), row.code()),
             Row::Registration(row) => self.registrations.count(row.category(), row.code()),
             Row::Transaction(row) => self.transactions.add(row.category(), row.code(), row.count()),
+            Row::Stream(_) => (),
+        }
+        for stream in row.streams() {
+            let count = if stream.has_call() { &mut self.streams.of_calls } else { &mut self.streams.of_no_call };
+            *count += 1;
         }
     }
 }

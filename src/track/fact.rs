@@ -21,6 +21,9 @@ pub enum Fact {
     Registration(Box<RegistrationFact>),
     /// Transactions outside calls and registrations that are alike, as counted when the captures end.
     Transaction(Box<TransactionFact>),
+    /// An RTP stream that no call tells of: one of no known call. Those of a call come with it, as
+    /// [`MediaFact::streams`], and not once more as a fact of their own.
+    Stream(Box<StreamFact>),
 }
 
 /// Who did something in a call.

@@ -219,6 +219,7 @@ fn live_with(settings: Settings, name: &str, end: f64, life: &str, expected: &st
         Fact::Call(call) => (call.start, call.place),
         Fact::Registration(registration) => (registration.start, registration.place),
         Fact::Transaction(transaction) => (transaction.first, transaction.place),
+        Fact::Stream(stream) => (stream.heard.first, stream.place),
     });
     let rows: Vec<String> = facts
         .iter()
@@ -226,6 +227,7 @@ fn live_with(settings: Settings, name: &str, end: f64, life: &str, expected: &st
             Fact::Call(call) => words_of_call(call),
             Fact::Registration(registration) => words_of_registration(registration),
             Fact::Transaction(transaction) => words_of_transaction(transaction),
+            Fact::Stream(stream) => format!("stream from={} to={}", stream.src, stream.dst),
         })
         .collect();
     let expected: Vec<&str> = expected.lines().map(str::trim).filter(|line| !line.is_empty()).collect();
@@ -1971,6 +1973,7 @@ proptest::proptest! {
                     proptest::prop_assert_eq!(registration.timeline.last().map(|step| step.code), registration.code);
                 }
                 Fact::Transaction(row) => counted += u32::try_from(row.messages).unwrap_or(u32::MAX),
+                Fact::Stream(_) => {}
             }
         }
         proptest::prop_assert!(counted as usize <= lines.len());
@@ -1980,6 +1983,7 @@ proptest::proptest! {
                 Fact::Call(call) => call.place,
                 Fact::Registration(registration) => registration.place,
                 Fact::Transaction(row) => row.place,
+                Fact::Stream(stream) => stream.place,
             })
             .collect();
         proptest::prop_assert_eq!(starts.len(), facts.len());

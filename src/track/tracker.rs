@@ -360,6 +360,7 @@ impl Tracker {
             Fact::Call(call) => (call.start, call.place),
             Fact::Registration(registration) => (registration.start, registration.place),
             Fact::Transaction(transaction) => (transaction.first, transaction.place),
+            Fact::Stream(stream) => (stream.heard.first, stream.place),
         });
         self.facts.extend(facts);
         self.groups.clear();
