@@ -215,6 +215,7 @@ fn sources(earlier: &[Source], infos: &[CaptureInfo]) -> Vec<Source> {
 }
 
 /// Hands an event on, its capture counted on from those of earlier runs.
+#[inline]
 fn feed(tracker: &mut Tracker, mut event: Event<'_>, offset: u32) {
     event.place.file = event.place.file.saturating_add(offset);
     tracker.feed(&event);
@@ -222,6 +223,7 @@ fn feed(tracker: &mut Tracker, mut event: Event<'_>, offset: u32) {
 
 fn capture_row(info: &CaptureInfo, file: u32, offset: u32, issues: &Issues, tracker: &Tracker) -> CaptureRow {
     let of_file = tracker.traffic().of_file(file.saturating_add(offset));
+    let media = tracker.media_of_file(file.saturating_add(offset));
     CaptureRow {
         file: info.name.clone(),
         format: info.format.to_owned(),
@@ -232,8 +234,8 @@ fn capture_row(info: &CaptureInfo, file: u32, offset: u32, issues: &Issues, trac
         last: info.last,
         digits: info.digits,
         sip_messages: of_file.sip_messages,
-        rtp_packets: None,
-        rtcp_packets: None,
+        rtp_packets: Some(media.rtp),
+        rtcp_packets: Some(media.rtcp),
         duplicates: of_file.duplicates,
         cut_short: info.cut_short,
         skipped: Skipped::of_file(issues, file),

@@ -18,6 +18,7 @@ use crate::wire::icmp;
 use crate::wire::ip::{self, Carried, Udp};
 use crate::wire::keylog::Secrets;
 use crate::wire::link::{self, Layer, Link};
+use crate::wire::rtp::Rtp;
 use crate::wire::sctp::Sctp;
 use crate::wire::sip::{Frame, Message, frame, looks_like_sip};
 use crate::wire::tunnel::{self, Content, Inside};
@@ -45,6 +46,7 @@ struct Around {
     src: IpAddr,
     dst: IpAddr,
     id: Option<u32>,
+    dscp: u8,
     missing: usize,
     stamp: Stamp,
     within: Within,
@@ -148,10 +150,11 @@ impl Assembler {
         if let Carried::Udp(udp @ Udp { to_ip_end: [0x80..=0xbf, ..], .. }) = ip.carried
             && !tunnel::may_begin_like_media(&udp)
         {
-            return;
+            return media(packet.at, packet.place, (ip.src(), ip.dst()), ip.dscp, &udp, sink);
         }
         let stamp = Stamp { at: packet.at, place: packet.place };
-        let around = Around { src: ip.src(), dst: ip.dst(), id: ip.id, missing: ip.missing, stamp, within };
+        let (src, dst) = (ip.src(), ip.dst());
+        let around = Around { src, dst, id: ip.id, dscp: ip.dscp, missing: ip.missing, stamp, within };
         let inside = match ip.carried {
             Carried::Udp(udp) => self.transports.udp(packet, &around, &udp, issues, sink),
             Carried::Fragment(fragment) => {
@@ -290,10 +293,14 @@ impl Transports {
         } else if let Some(name) = ip::tunnel_of_ports(udp) {
             issues.add(around.stamp.place, Cause::NotDecoded(name), udp.to_ip_end.len() as u64);
         } else {
-            return tunnel::of_udp(udp, around.missing > 0).unwrap_or_else(|cause| {
-                unread(packet, cause, issues);
-                None
-            });
+            match tunnel::of_udp(udp, around.missing > 0) {
+                Ok(None) if matches!(udp.payload, [0x80..=0xbf, ..]) => {
+                    let Around { src, dst, dscp, stamp, .. } = *around;
+                    media(stamp.at, stamp.place, (src, dst), dscp, udp, sink);
+                }
+                Ok(inside) => return inside,
+                Err(cause) => unread(packet, cause, issues),
+            }
         }
         None
     }
@@ -346,6 +353,27 @@ impl Transports {
             issues.add(place, Cause::NotDecoded(BROKEN_HEP), bytes);
         }
     }
+}
+
+/// A datagram that begins like media (RFC 7983 7): its second byte tells RTCP from RTP (RFC 5761 4).
+#[inline(always)] // Nearly all packets there are: the event is to be made where it is taken.
+fn media(
+    at: Timestamp,
+    place: Place,
+    (src, dst): (IpAddr, IpAddr),
+    dscp: u8,
+    udp: &Udp<'_>,
+    sink: &mut impl FnMut(Event<'_>),
+) {
+    let what = match *udp.payload {
+        [_, 192..=223, ..] => What::Rtcp(udp.payload),
+        _ => match Rtp::parse(udp.payload) {
+            Some(rtp) => What::Rtp(rtp, dscp),
+            None => return,
+        },
+    };
+    let (src, dst) = (SocketAddr::new(src, udp.src_port), SocketAddr::new(dst, udp.dst_port));
+    sink(Event { at, place, path: Path { src, dst, transport: Transport::Udp }, duplicate: false, what });
 }
 
 /// SCTP in UDP (RFC 6951).

@@ -652,6 +652,11 @@ impl Stream {
         self.ssrc
     }
 
+    /// The sequence number that would come next.
+    pub(super) const fn next_sequence(&self) -> u16 {
+        self.next
+    }
+
     /// Where its first packet is.
     pub(super) const fn place(&self) -> Place {
         self.place
