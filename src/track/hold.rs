@@ -27,16 +27,10 @@ impl Flow {
         let live = || session.media().filter(|media| media.port != 0);
         let has_audio = live().any(|media| media.kind.eq_ignore_ascii_case(b"audio"));
         let counted = live().filter(|media| !has_audio || media.kind.eq_ignore_ascii_case(b"audio"));
-        let with_ice = |name: &[u8]| name.eq_ignore_ascii_case(b"ice-ufrag");
-        let session_with_ice = session.attributes().any(|(name, _)| with_ice(name));
         let mut flow = Self { sends: false, receives: false };
         for media in counted {
-            // The older way to hold is an address of zeros (RFC 3264 8.4). With ICE that merely says "not known yet" (RFC 8840).
-            let nowhere = media.ip().is_some_and(|ip| ip.is_unspecified())
-                && !session_with_ice
-                && !media.attributes().any(|(name, _)| with_ice(name));
-            flow.sends |= media.direction.sends() && !nowhere;
-            flow.receives |= media.direction.receives() && !nowhere;
+            flow.sends |= media.sends();
+            flow.receives |= media.receives();
         }
         flow
     }

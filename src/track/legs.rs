@@ -13,7 +13,7 @@ use super::fact::{Evidence, Link};
 use super::transaction::Digest;
 use crate::event::Path;
 use crate::time::Timestamp;
-use crate::wire::offer::Identity;
+use crate::wire::sdp::{self, Identity, Session};
 use crate::wire::sip::{
     Message, Method, NameAddr, ReferTo, Replaces, StartLine, address_key, call_ids, long_name, session_ids, subscriber,
     text,
@@ -111,7 +111,9 @@ impl Sdp {
         if message.body().is_empty() {
             return None;
         }
-        let Identity { origin, media } = Identity::of(message.body());
+        // A body that does not say what it is may be a description all the same.
+        let body = sdp::find(message.content_type(), message.body()).unwrap_or_else(|| message.body());
+        let Identity { origin, media } = Session::parse(body)?.identity();
         let sdp = Self { origin: origin.map(|words| digest.of(words)), media: media.map(|place| digest.of(place)) };
         (sdp.origin.is_some() || sdp.media.is_some()).then_some(sdp)
     }

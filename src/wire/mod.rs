@@ -4,14 +4,16 @@
 //! cannot fail; no slice handed out leaves the bytes that were handed in.
 #![deny(clippy::indexing_slicing, clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
+pub mod codec;
+pub mod dtmf;
 pub mod hep;
 pub mod icmp;
 pub mod ip;
 pub mod keylog;
 pub mod link;
 mod mpls;
-pub mod offer;
 mod ppp;
+pub mod rtcp;
 pub mod rtp;
 pub mod sctp;
 pub mod sdp;
