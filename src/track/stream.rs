@@ -903,3 +903,165 @@ pub(super) fn judge_both(from_caller: Option<&mut Heard>, from_callee: Option<&m
         heard.quality = quality::judge(heard, round_trip);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use proptest::prelude::*;
+
+    use super::*;
+
+    /// A packet as the tables name it: when in ms, sequence number, timestamp.
+    type Sent = (i64, u16, u32);
+
+    const VOICE: [u8; 160] = [0; 160];
+
+    fn rtp(sequence: u16, timestamp: u32) -> Rtp<'static> {
+        Rtp { marker: false, payload_type: 0, sequence, timestamp, ssrc: 7, payload: &VOICE }
+    }
+
+    fn at(millis: i64) -> Timestamp {
+        Timestamp::from_millis(1_700_000_000_000 + millis)
+    }
+
+    /// A stream of these packets, in order of capture; DSCP 46.
+    fn stream<'a>(packets: impl IntoIterator<Item = (i64, Rtp<'a>)>) -> Stream {
+        let mut packets = packets.into_iter();
+        let (millis, first) = packets.next().unwrap();
+        let mut stream = Stream::new(at(millis), Place::default(), &first, 46);
+        for (millis, rtp) in packets {
+            stream.on_rtp(at(millis), &rtp, 46);
+        }
+        stream
+    }
+
+    /// Twenty milliseconds apart, of these sequence numbers.
+    fn numbered(sequences: impl IntoIterator<Item = u16>) -> Heard {
+        let mut first = None;
+        stream(sequences.into_iter().zip(0_i64..).map(|(sequence, index)| {
+            let timestamp = sequence.wrapping_sub(*first.get_or_insert(sequence));
+            (index * 20, rtp(sequence, u32::from(timestamp) * 160))
+        }))
+        .heard()
+    }
+
+    /// Packets, lost, bursts, longest burst, out of order, duplicates.
+    fn counts(heard: &Heard) -> [u64; 6] {
+        let Heard { packets, lost, loss_bursts, longest_burst, out_of_order, duplicates, .. } = heard;
+        [*packets, *lost, *loss_bursts, *longest_burst, *out_of_order, *duplicates]
+    }
+
+    #[test]
+    fn sequence_numbers() {
+        let long = |range: std::ops::Range<u16>| range.collect::<Vec<_>>();
+        let cases: &[(&str, Vec<u16>, [u64; 6])] = &[
+            ("one", vec![9], [1, 0, 0, 0, 0, 0]),
+            ("in order", vec![1, 2, 3], [3, 0, 0, 0, 0, 0]),
+            ("over the top", vec![65534, 65535, 0, 1], [4, 0, 0, 0, 0, 0]),
+            ("one lost", vec![1, 3], [2, 1, 1, 1, 0, 0]),
+            ("lost over the top", vec![65534, 2], [2, 3, 1, 3, 0, 0]),
+            ("two bursts", vec![1, 3, 6, 7], [4, 3, 2, 2, 0, 0]),
+            ("late", vec![1, 3, 2, 4], [4, 0, 0, 0, 1, 0]),
+            ("late in the middle of a burst", vec![1, 5, 3, 6], [4, 2, 2, 1, 1, 0]),
+            ("twice", vec![1, 2, 2, 3], [3, 0, 0, 0, 0, 1]),
+            ("late and twice", vec![1, 3, 2, 2, 1], [3, 0, 0, 0, 1, 2]),
+            ("before the first", vec![5, 4, 6], [3, 0, 0, 0, 1, 0]),
+            ("long before the first", vec![5, 2, 6], [3, 2, 1, 2, 1, 0]),
+            ("before the first, over the top", vec![0, 65535, 1], [3, 0, 0, 0, 1, 0]),
+            ("wider than the window", [long(0..10), long(1000..1300)].concat(), [310, 990, 1, 990, 0, 0]),
+            ("the widest loss", vec![0, 3000, 3001], [3, 2999, 1, 2999, 0, 0]),
+            ("counts anew", [long(0..10), long(9000..9010)].concat(), [20, 0, 0, 0, 0, 0]),
+            ("counts anew lower", [long(9000..9010), long(0..10)].concat(), [20, 0, 0, 0, 0, 0]),
+            ("anew, its first twice", vec![1, 2, 9000, 9000, 9001], [4, 0, 0, 0, 0, 1]),
+            ("lost in the new count", vec![1, 2, 9000, 9001, 9003], [5, 1, 1, 1, 0, 0]),
+            ("lost in the old count", vec![1, 3, 9000, 9001, 9002], [5, 1, 1, 1, 0, 0]),
+            ("one from elsewhere", vec![1, 2, 9000, 3, 4], [5, 0, 0, 0, 0, 0]),
+            ("later than is remembered", [long(0..5), long(6..400), vec![5]].concat(), [400, 1, 1, 1, 0, 0]),
+        ];
+        for (name, sequences, expected) in cases {
+            assert_eq!(counts(&numbered(sequences.iter().copied())), *expected, "{name}");
+        }
+    }
+
+    /// What a set of numbers says of packets that came in this order.
+    fn by_set(numbers: &[i64]) -> [u64; 6] {
+        let (mut seen, mut late, mut again) = (BTreeSet::new(), 0, 0);
+        for number in numbers {
+            let behind = seen.last().is_some_and(|highest| number < highest);
+            match seen.insert(*number) {
+                false => again += 1,
+                true => late += u64::from(behind),
+            }
+        }
+        let gaps: Vec<u64> = seen
+            .iter()
+            .zip(seen.iter().skip(1))
+            .map(|(one, next)| (next - one - 1) as u64)
+            .filter(|gap| *gap > 0)
+            .collect();
+        let longest = gaps.iter().max().copied().unwrap_or(0);
+        [seen.len() as u64, gaps.iter().sum(), gaps.len() as u64, longest, late, again]
+    }
+
+    proptest! {
+        #[test]
+        fn counts_like_a_set_of_numbers(
+            start in any::<u16>(),
+            // Of each packet: how many before it are lost, how many pass it, and after how many it comes again.
+            packets in prop::collection::vec(
+                (
+                    prop_oneof![12 => Just(0_i64), 2 => 1..4_i64, 1 => 4..400_i64],
+                    prop_oneof![8 => Just(0_i64), 2 => 1..8_i64, 1 => 8..120_i64],
+                    prop_oneof![12 => Just(None), 1 => (0..120_i64).prop_map(Some)],
+                ),
+                1..600,
+            ),
+        ) {
+            let mut number = i64::from(start);
+            let mut sent = Vec::new();
+            for (lost, passed, again) in packets {
+                number += 1 + lost;
+                sent.push((number + passed, number));
+                if let Some(after) = again {
+                    sent.push((number + after, number));
+                }
+            }
+            sent.sort_by_key(|(key, _)| *key);
+            let numbers: Vec<i64> = sent.into_iter().map(|(_, number)| number).collect();
+            let heard = numbered(numbers.iter().map(|number| *number as u16));
+            prop_assert_eq!(counts(&heard), by_set(&numbers));
+        }
+
+        #[test]
+        fn bears_anything(
+            packets in prop::collection::vec(
+                (any::<i64>(), any::<[u16; 2]>(), any::<u32>(), any::<bool>(), any::<[u8; 4]>(), 0..128_u8),
+                1..200,
+            ),
+            rates in prop::collection::vec((0..128_u8, any::<u32>(), any::<bool>()), 0..4),
+        ) {
+            let mut stream = None;
+            let described = rates.into_iter().map(|(payload_type, clock_rate, event)| {
+                Codec { payload_type, name: if event { "telephone-event" } else { "x" }.into(), clock_rate }
+            });
+            let codecs = Arc::new(Codecs { described: described.collect(), srtp: false });
+            let count = packets.len();
+            for (nanos, [sequence, near], timestamp, marker, payload, payload_type) in packets {
+                let sequence = if marker { sequence } else { near % 512 };
+                let rtp = Rtp { marker, payload_type, sequence, timestamp, ssrc: 0, payload: &payload };
+                let at = Timestamp::from_nanos(nanos);
+                let stream = stream.get_or_insert_with(|| Stream::new(at, Place::default(), &rtp, 0));
+                stream.on_rtp(at, &rtp, payload[0] & 63);
+                stream.on_sender_report(at, timestamp, 1);
+                stream.on_report(at, &ReceptionReport { last_sr: timestamp, delay: near.into(), ..Default::default() });
+                if near % 16 == 0 {
+                    stream.set_codecs(codecs.clone());
+                }
+            }
+            let heard = stream.unwrap().heard();
+            prop_assert!(heard.packets + heard.duplicates == count as u64 + 1);
+            prop_assert!(heard.longest_burst <= heard.lost && heard.loss_bursts <= heard.lost);
+        }
+    }
+}
