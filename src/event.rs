@@ -4,6 +4,7 @@ use std::net::SocketAddr;
 
 use crate::packet::Place;
 use crate::time::Timestamp;
+use crate::wire::rtcp::Rtcp;
 use crate::wire::rtp::Rtp;
 use crate::wire::sip::Message;
 
@@ -77,7 +78,7 @@ pub enum What<'a> {
     /// A datagram that has the shape of RTP, and the differentiated services code point (RFC 2474 3) that it came with.
     Rtp(Rtp<'a>, u8),
     /// A datagram that has the shape of RTCP.
-    Rtcp(&'a [u8]),
+    Rtcp(Rtcp<'a>),
 }
 
 /// What an ICMP error says of the packet that it quotes.

@@ -13,6 +13,7 @@ use crate::assemble::Assembler;
 use crate::capture::{CaptureInfo, Captures, TroubleKind};
 use crate::event::Event;
 use crate::issue::{Cause, Issues, Tally};
+use crate::packet::Place;
 use crate::render::{self, shown};
 use crate::report::{CaptureRow, Report, Skipped, Source, Traffic};
 use crate::track::Tracker;
@@ -119,6 +120,9 @@ fn flow(
         renderer.row(report.take(fact))?;
     }
 
+    let left_out = tracker.media_left_out();
+    let first = Place { file: left_out.first.file.saturating_sub(offset), ..left_out.first };
+    issues.add_several(first, Cause::Bound("RTP streams"), left_out.packets);
     progress.clear();
     troubles.tell(&mut captures, messages);
     let outcome = troubles.outcome(captures.infos(), &issues, messages)?;
@@ -251,7 +255,6 @@ fn traffic(tracker: &Tracker) -> Traffic {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::packet::Place;
 
     fn capture(name: &str, packets: u64) -> CaptureInfo {
         CaptureInfo { name: name.to_owned(), packets, ..CaptureInfo::default() }

@@ -18,6 +18,7 @@ use crate::wire::icmp;
 use crate::wire::ip::{self, Carried, Udp};
 use crate::wire::keylog::Secrets;
 use crate::wire::link::{self, Layer, Link};
+use crate::wire::rtcp::Rtcp;
 use crate::wire::rtp::Rtp;
 use crate::wire::sctp::Sctp;
 use crate::wire::sip::{Frame, Message, frame, looks_like_sip};
@@ -365,15 +366,20 @@ fn media(
     udp: &Udp<'_>,
     sink: &mut impl FnMut(Event<'_>),
 ) {
-    let what = match *udp.payload {
-        [_, 192..=223, ..] => What::Rtcp(udp.payload),
-        _ => match Rtp::parse(udp.payload) {
-            Some(rtp) => What::Rtp(rtp, dscp),
-            None => return,
-        },
-    };
     let (src, dst) = (SocketAddr::new(src, udp.src_port), SocketAddr::new(dst, udp.dst_port));
-    sink(Event { at, place, path: Path { src, dst, transport: Transport::Udp }, duplicate: false, what });
+    let path = Path { src, dst, transport: Transport::Udp };
+    if let Some(rtp) = Rtp::parse(udp.payload) {
+        sink(Event { at, place, path, duplicate: false, what: What::Rtp(rtp, dscp) });
+    } else {
+        reports(at, place, path, udp.payload, sink);
+    }
+}
+
+#[cold]
+fn reports(at: Timestamp, place: Place, path: Path, payload: &[u8], sink: &mut impl FnMut(Event<'_>)) {
+    if let Some(rtcp) = Rtcp::parse(payload) {
+        sink(Event { at, place, path, duplicate: false, what: What::Rtcp(rtcp) });
+    }
 }
 
 /// SCTP in UDP (RFC 6951).

@@ -91,7 +91,7 @@ pub(super) struct Arrival<'e, 'a> {
 }
 
 impl Arrival<'_, '_> {
-    fn cseq(&self) -> u32 {
+    pub(super) fn cseq(&self) -> u32 {
         self.message.cseq().map_or(0, |cseq| cseq.number)
     }
 

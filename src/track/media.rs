@@ -5,6 +5,7 @@
 //! Never guessed: a stream that nothing ties to a call stays without one, however well it would fit.
 
 mod announce;
+mod report;
 mod verdict;
 
 use std::collections::{HashMap, VecDeque};
@@ -130,6 +131,8 @@ struct Live {
     contested: bool,
     from: Side,
     bound_by: BoundBy,
+    /// Of its first packet.
+    payload_type: u8,
     /// Which of the media descriptions of its receiver's description it goes by.
     section: u8,
     /// Index of its receiver's description among those of the call, where it is known.
@@ -258,6 +261,7 @@ impl Media {
                 return self.on_stray(index, event, rtp, dscp, is_over);
             }
         }
+        self.wake();
         let Some(index) = self.open(key, event, rtp, dscp) else {
             if self.left_out.packets == 0 {
                 self.left_out.first = place;
@@ -293,7 +297,6 @@ impl Media {
             self.count(place.file, 1);
             if trial {
                 self.enlist(index);
-                self.wake(is_over);
             }
         }
         let Some(live) = self.live(index) else { return };
@@ -303,18 +306,13 @@ impl Media {
     }
 
     /// The first media of all: from here on descriptions are read.
-    fn wake(&mut self, is_over: IsOver<'_>) {
+    fn wake(&mut self) {
         if self.awake {
             return;
         }
         self.awake = true;
         for slot in 0..self.calls.len() {
             self.announce_all(u32::try_from(slot).unwrap_or(NONE));
-        }
-        for (index, _) in self.trials.clone() {
-            if let Some(last) = self.live(index).filter(|live| !live.settled).map(|live| live.stream.last()) {
-                self.bind(index, last, is_over);
-            }
         }
     }
 
@@ -336,6 +334,7 @@ impl Media {
             contested: false,
             from: Side::Caller,
             bound_by: BoundBy::Announced,
+            payload_type: rtp.payload_type,
             section: 0,
             description: None,
             hop: None,
@@ -403,6 +402,7 @@ impl Media {
             self.count(first.file, 1);
             self.enlist(index);
         }
+        self.refine(index);
         self.describe(index);
         self.epoch = self.epoch.wrapping_add(1);
         true
@@ -507,6 +507,20 @@ impl Media {
         })
     }
 
+    /// Of several media on one address and port (RFC 9143) it is one that has its payload type.
+    fn refine(&mut self, index: u32) {
+        let Some(live) = self.live(index) else { return };
+        let Some(call) = self.of_call(live.call) else { return };
+        let of = match live.description.or(live.hop) {
+            Some(description) => call.descriptions.get(usize::from(description)),
+            None => call.latest(live.from.other()),
+        };
+        let Some(section) = of.and_then(|of| of.section_for(live.section, live.payload_type)) else { return };
+        if let Some(live) = self.live_mut(index) {
+            live.section = section;
+        }
+    }
+
     /// Tells a stream what its payload types stand for: what its receiver said (RFC 3264 5.1), else its sender.
     fn describe(&mut self, index: u32) {
         let Some(codecs) = self.live(index).and_then(|live| self.codecs(live)) else { return };
@@ -573,7 +587,6 @@ impl Media {
         if self.index.is_empty() {
             return;
         }
-        self.wake(is_over);
         for index in 0..self.streams.len() {
             let index = u32::try_from(index).unwrap_or(NONE);
             if let Some(last) = self.live(index).filter(|live| !live.settled).map(|live| live.stream.last()) {

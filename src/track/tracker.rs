@@ -18,6 +18,7 @@ use super::transaction::{Digest, Moment, TIMER_B, belongs_to_calls};
 use crate::codes::Code;
 use crate::event::{Event, Path, Undelivered, What};
 use crate::time::Timestamp;
+use crate::wire::dtmf;
 use crate::wire::rtp::Rtp;
 use crate::wire::sip::{Message, Method, text};
 
@@ -255,7 +256,11 @@ impl Tracker {
         let message = match &event.what {
             What::Sip(message) => message,
             What::Icmp(undelivered) => return self.feed_icmp(event, undelivered),
-            What::Rtp(..) | What::Rtcp(_) => return,
+            What::Rtcp(rtcp) => {
+                let Self { media, calls, .. } = self;
+                return media.on_rtcp(event, rtcp, &|slot| is_over(calls, slot));
+            }
+            What::Rtp(..) => return,
         };
         self.traffic.count(event, message);
         let Some(method) = message.method() else { return };
@@ -550,6 +555,10 @@ impl Tracker {
         open.call.feed(&self.digest, arrival);
         if let Some(said) = open.call.description(arrival) {
             self.media.on_description(slot, &said, arrival.event.at);
+        } else if arrival.message.is_request() && arrival.message.method() == Some(Method::Info) {
+            let (side, message) = (open.call.sender(arrival.tags), arrival.message);
+            let signals = dtmf::signals(message.content_type(), message.body()).map(|signal| signal.digit);
+            self.media.on_digits(slot, side, arrival.cseq(), signals, arrival.event.at);
         }
         if arrival.is_initial_invite() && open.call.awaits(arrival.event.path) {
             self.senders.insert(arrival.event.path, slot);

@@ -7,16 +7,19 @@ use std::sync::Arc;
 use super::{Media, NONE};
 use crate::time::Timestamp;
 use crate::track::fact::{Digit, Side};
-use crate::track::stream::{Codec, Codecs};
-use crate::wire::sdp::{self, Session};
+use crate::track::stream::{self, Codecs};
+use crate::wire::codec::Codec;
+use crate::wire::sdp::{MediaType, Session};
 
 /// Descriptions of one call that are kept; the oldest is overwritten.
 const MOST_DESCRIPTIONS: usize = 64;
 /// Bytes of a description that are kept until it is read.
 const LONGEST: usize = 8192;
-/// Media descriptions of one description, and addresses of one of them.
+/// Media descriptions of one description.
 const MOST_SECTIONS: usize = 16;
-const MOST_PLACES: usize = 16;
+/// Pairs of ports of one media description, and candidates of it.
+const MOST_PAIRS: u16 = 8;
+const MOST_CANDIDATES: usize = 32;
 /// Announcements of one address; the oldest makes room.
 const MOST_OF_ADDRESS: usize = 16;
 /// Digits of one call that came in SIP.
@@ -80,6 +83,8 @@ pub(super) struct Section {
     /// It carries RTP, and has a port.
     pub(super) rtp: bool,
     pub(super) t38: bool,
+    /// The address and port that it has, or shares.
+    place: Option<SocketAddr>,
     /// A bit for each payload type.
     payload_types: u128,
     pub(super) codecs: Arc<Codecs>,
@@ -97,22 +102,27 @@ pub(super) enum Kind {
 }
 
 impl Kind {
-    const NAMES: [(Self, &'static str); 6] = [
-        (Self::Audio, "audio"),
-        (Self::Video, "video"),
-        (Self::Image, "image"),
-        (Self::Text, "text"),
-        (Self::Application, "application"),
-        (Self::Other, "other"),
-    ];
-
-    fn of(name: &[u8]) -> Self {
-        let known = Self::NAMES.iter().find(|(_, known)| name.eq_ignore_ascii_case(known.as_bytes()));
-        known.map_or(Self::Other, |(kind, _)| *kind)
+    const fn of(media: MediaType) -> Self {
+        match media {
+            MediaType::Audio => Self::Audio,
+            MediaType::Video => Self::Video,
+            MediaType::Image => Self::Image,
+            MediaType::Text => Self::Text,
+            MediaType::Application => Self::Application,
+            MediaType::Message | MediaType::Other => Self::Other,
+        }
     }
 
-    pub(super) fn name(self) -> &'static str {
-        Self::NAMES.iter().find(|(kind, _)| *kind == self).map_or("other", |(_, name)| name)
+    /// As a session description names it.
+    pub(super) const fn name(self) -> &'static str {
+        match self {
+            Self::Audio => "audio",
+            Self::Video => "video",
+            Self::Image => "image",
+            Self::Text => "text",
+            Self::Application => "application",
+            Self::Other => "other",
+        }
     }
 }
 
@@ -141,6 +151,17 @@ impl Description {
             Body::Text(_) => &[],
             Body::Read(sections) => sections,
         }
+    }
+
+    /// The media description for a payload type, among those that share the address of this one.
+    pub(super) fn section_for(&self, section: u8, payload_type: u8) -> Option<u8> {
+        let has = |of: &Section| of.payload_types & (1 << (payload_type & 0x7f)) != 0;
+        let announced = self.sections().get(usize::from(section))?;
+        if has(announced) {
+            return Some(section);
+        }
+        let shares = |(_, of): &(u8, &Section)| of.rtp && of.place == announced.place && has(of);
+        (0..).zip(self.sections()).find(shares).map(|(index, _)| index)
     }
 }
 
@@ -206,13 +227,24 @@ impl Media {
         }
     }
 
-    /// A digit that came in an INFO of this call.
-    pub(in crate::track) fn on_digit(&mut self, slot: usize, side: Side, cseq: u32, digit: Digit) {
+    /// Digits that came in an INFO of this call.
+    pub(in crate::track) fn on_digits(
+        &mut self,
+        slot: usize,
+        side: Side,
+        cseq: u32,
+        digits: impl Iterator<Item = char>,
+        at: Timestamp,
+    ) {
+        let mut digits = digits.peekable();
+        if digits.peek().is_none() {
+            return;
+        }
         let call = self.of_call_mut(slot);
-        let last = &mut call.last_info[side as usize];
         // The same on another hop, or sent again.
-        if last.replace(cseq) != Some(cseq) && call.pressed.len() < MOST_DIGITS {
-            call.pressed.push((side, digit));
+        if call.last_info[side as usize].replace(cseq) != Some(cseq) {
+            let room = MOST_DIGITS.saturating_sub(call.pressed.len());
+            call.pressed.extend(digits.take(room).map(|digit| (side, Digit { at, digit })));
         }
     }
 
@@ -309,37 +341,34 @@ fn read(text: &[u8]) -> (Vec<Section>, Vec<Place>) {
     let (mut sections, mut places) = (Vec::new(), Vec::new());
     let Some(session) = Session::parse(text) else { return (sections, places) };
     for (index, media) in (0..).zip(session.media().take(MOST_SECTIONS)) {
-        let has = |part: &[u8]| media.proto.split(|byte| *byte == b'/').any(|of| of.eq_ignore_ascii_case(part));
-        let rtp = has(b"RTP") && !has(b"TCP") && media.port != 0;
-        let number = |text: &[u8]| std::str::from_utf8(text).ok()?.parse::<u8>().ok().filter(|number| *number < 128);
-        let described = media.attributes().filter_map(|(name, value)| {
-            let value = std::str::from_utf8(value.filter(|_| name.eq_ignore_ascii_case(b"rtpmap"))?).ok()?;
-            let (payload_type, encoding) = value.split_once(' ')?;
-            let mut parts = encoding.trim().split('/');
-            Some(Codec {
-                payload_type: payload_type.parse().ok()?,
-                name: parts.next()?.into(),
-                clock_rate: parts.next()?.parse().ok()?,
-            })
+        let over_tcp = media.proto.get(..3).is_some_and(|proto| proto.eq_ignore_ascii_case(b"TCP"));
+        let carrier = session.carrier(&media).filter(|_| media.is_rtp() && !over_tcp && media.is_wanted());
+        let codecs = media.codecs().filter_map(|codec| {
+            let Codec { payload_type, name, clock_rate, .. } = codec;
+            Some(stream::Codec { payload_type, name: name.into(), clock_rate: clock_rate? })
         });
-        let srtp = has(b"SAVP") || has(b"SAVPF");
+        let payload_type = |format: &[u8]| std::str::from_utf8(format).ok()?.parse::<u8>().ok().filter(|of| *of < 128);
         sections.push(Section {
-            kind: Kind::of(media.kind),
-            rtp,
-            t38: media.port != 0 && media.formats().any(|format| format.eq_ignore_ascii_case(b"t38")),
-            payload_types: media.formats().filter_map(number).fold(0, |types, number| types | 1 << number),
-            codecs: Arc::new(Codecs { described: described.take(128).collect(), srtp }),
+            kind: Kind::of(media.media_type()),
+            rtp: carrier.is_some(),
+            t38: media.is_wanted() && media.is_t38(),
+            place: carrier.and_then(|carrier| carrier.place()),
+            payload_types: media.formats().filter_map(payload_type).fold(0, |types, of| types | 1 << of),
+            codecs: Arc::new(Codecs { described: codecs.collect(), srtp: media.is_secured() }),
         });
-        if rtp && let Some(ip) = media.ip().filter(|ip| !ip.is_unspecified()) {
-            places.push((index, SocketAddr::new(ip, media.port), false));
-            if let Some(port) = media.port.checked_add(1) {
-                places.push((index, SocketAddr::new(ip, port), true));
-            }
-        }
+        let Some(carrier) = carrier else { continue };
+        let pairs = (0..carrier.ports.clamp(1, MOST_PAIRS)).filter_map(|pair| {
+            let first = carrier.place()?;
+            Some((index, SocketAddr::new(first.ip(), first.port().checked_add(pair * 2)?), false))
+        });
+        places.extend(pairs);
+        places.extend(carrier.rtcp_apart().map(|place| (index, place, true)));
+        let candidates = carrier.candidates().filter(|candidate| candidate.is_udp()).take(MOST_CANDIDATES);
+        let of_candidates = candidates.filter_map(|candidate| {
+            let place = candidate.place().filter(|place| !place.ip().is_unspecified() && place.port() != 0)?;
+            Some((index, place, candidate.component != 1))
+        });
+        places.extend(of_candidates);
     }
-    places.truncate(MOST_SECTIONS * MOST_PLACES);
     (sections, places)
 }
-
-#[allow(unused_imports)]
-use sdp as _;
