@@ -6,6 +6,8 @@
 
 mod announce;
 mod report;
+#[cfg(test)]
+mod tests;
 mod verdict;
 
 use std::collections::{HashMap, VecDeque};

@@ -553,13 +553,6 @@ impl Tracker {
         };
         let Some(Some(open)) = self.calls.get_mut(slot) else { return };
         open.call.feed(&self.digest, arrival);
-        if let Some(said) = open.call.description(arrival) {
-            self.media.on_description(slot, &said, arrival.event.at);
-        } else if arrival.message.is_request() && arrival.message.method() == Some(Method::Info) {
-            let (side, message) = (open.call.sender(arrival.tags), arrival.message);
-            let signals = dtmf::signals(message.content_type(), message.body()).map(|signal| signal.digit);
-            self.media.on_digits(slot, side, arrival.cseq(), signals, arrival.event.at);
-        }
         if arrival.is_initial_invite() && open.call.awaits(arrival.event.path) {
             self.senders.insert(arrival.event.path, slot);
         }
@@ -571,6 +564,20 @@ impl Tracker {
         self.count(slot, now);
         let known = Known { groups: &self.groups, calls: &self.calls };
         self.legs.feed(slot, arrival, &self.digest, &known);
+        self.feed_media(slot, arrival);
+    }
+
+    /// What a message of a call says of its media: where they are expected, or which keys were pressed.
+    fn feed_media(&mut self, slot: usize, arrival: &Arrival<'_, '_>) {
+        let Self { media, calls, .. } = self;
+        let Some(Some(open)) = calls.get(slot) else { return };
+        let (message, at) = (arrival.message, arrival.event.at);
+        if let Some(said) = open.call.description(arrival) {
+            media.on_description(slot, &said, at, &|slot| is_over(calls, slot));
+        } else if message.is_request() && message.method() == Some(Method::Info) {
+            let signals = dtmf::signals(message.content_type(), message.body()).map(|signal| signal.digit);
+            media.on_digits(slot, open.call.sender(arrival.tags), arrival.cseq(), signals, at);
+        }
     }
 
     /// An ICMP error is evidence on the call whose packet it quotes. It opens no call and is no message of one.

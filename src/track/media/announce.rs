@@ -4,7 +4,7 @@
 use std::net::SocketAddr;
 use std::sync::Arc;
 
-use super::{Media, NONE};
+use super::{EARLY, IsOver, Media, NONE};
 use crate::time::Timestamp;
 use crate::track::fact::{Digit, Side};
 use crate::track::stream::{self, Codecs};
@@ -84,7 +84,7 @@ pub(super) struct Section {
     pub(super) rtp: bool,
     pub(super) t38: bool,
     /// The address and port that it has, or shares.
-    place: Option<SocketAddr>,
+    pub(super) place: Option<SocketAddr>,
     /// A bit for each payload type.
     payload_types: u128,
     pub(super) codecs: Arc<Codecs>,
@@ -199,7 +199,13 @@ impl Media {
     }
 
     /// A message of a call carries a session description.
-    pub(in crate::track) fn on_description(&mut self, slot: usize, said: &Said<'_>, at: Timestamp) {
+    pub(in crate::track) fn on_description(
+        &mut self,
+        slot: usize,
+        said: &Said<'_>,
+        at: Timestamp,
+        is_over: IsOver<'_>,
+    ) {
         let digest = self.digest.of(said.text);
         let call = self.of_call_mut(slot);
         // The same again: on another hop, in the answer after the 183, or retransmitted.
@@ -223,7 +229,26 @@ impl Media {
         if let Ok(slot) = u32::try_from(slot)
             && self.awake
         {
-            self.announce(slot, index);
+            let places = self.announce(slot, index);
+            self.bind_early(&places, at, is_over);
+        }
+    }
+
+    /// Media that were captured before the description that announces them, and may have ended by now.
+    fn bind_early(&mut self, places: &[Place], at: Timestamp, is_over: IsOver<'_>) {
+        let mut early = Vec::new();
+        for (index, _) in self.trials.iter().rev() {
+            let Some(live) = self.live(*index) else { continue };
+            if at.since(live.stream.first()) > EARLY {
+                break;
+            }
+            let fits = |(_, place, _): &Place| live.dst == *place || live.src == *place;
+            if live.call == NONE && places.iter().any(fits) {
+                early.push(*index);
+            }
+        }
+        for index in early.into_iter().rev() {
+            self.bind(index, at, is_over);
         }
     }
 
@@ -256,21 +281,22 @@ impl Media {
     }
 
     /// Reads a description, and takes note of the addresses in it.
-    fn announce(&mut self, slot: u32, index: usize) {
-        let Some(Some(call)) = self.calls.get_mut(slot as usize) else { return };
-        let Some(description) = call.descriptions.get_mut(index) else { return };
-        let Body::Text(text) = &description.body else { return };
+    fn announce(&mut self, slot: u32, index: usize) -> Vec<Place> {
+        let Some(Some(call)) = self.calls.get_mut(slot as usize) else { return Vec::new() };
+        let Some(description) = call.descriptions.get_mut(index) else { return Vec::new() };
+        let Body::Text(text) = &description.body else { return Vec::new() };
         let (sections, places) = read(text);
         description.body = Body::Read(sections);
         let (side, late, first) = (description.side, description.late, description.at);
         let description = u16::try_from(index).unwrap_or(u16::MAX);
-        for (section, place, rtcp) in places {
+        for &(section, place, rtcp) in &places {
             let announcement = Announcement { call: slot, side, description, section, rtcp, late, first };
             self.announce_at(place, announcement);
         }
         self.epoch = self.epoch.wrapping_add(1);
         let streams = self.of_call(slot).map(|call| call.streams.clone()).unwrap_or_default();
         streams.into_iter().for_each(|index| self.describe(index));
+        places
     }
 
     fn announce_at(&mut self, place: SocketAddr, announcement: Announcement) {

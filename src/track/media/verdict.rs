@@ -3,13 +3,14 @@
 
 use std::time::Duration;
 
-use super::announce::{Kind, OfCall};
+use super::announce::{Description, Kind, OfCall, Section};
 use super::{Live, Media, NONE};
 use crate::time::Timestamp;
 use crate::track::fact::{Audio, CallFact, Digit, Heard, MediaFact, Side, StreamFact};
 use crate::track::stream::{fold, judge_both};
 
-/// Streams of one direction that overlap for longer run side by side, not one after the other.
+/// Streams of one direction that overlap for longer, or for most of one of them, run side by side, not one after the
+/// other.
 const OVERLAP: Duration = Duration::from_secs(1);
 /// Packets of early media may still be on their way when the call is answered.
 const SETTLES: Duration = Duration::from_millis(200);
@@ -87,6 +88,11 @@ impl Part {
     fn of(live: &Live, call: &OfCall, fact: &CallFact) -> Self {
         let description = live.description.and_then(|index| call.descriptions.get(usize::from(index)));
         let hop = live.hop.and_then(|index| call.descriptions.get(usize::from(index)));
+        // Of several callees the one who announced the address that it comes from.
+        let from_there = |(of, section): &(&Description, &Section)| {
+            of.side == live.from && of.side == Side::Callee && section.place == Some(live.src)
+        };
+        let sender = || call.sections().find(from_there).map(|(of, _)| of);
         let receiver = description.or_else(|| call.latest(live.from.other()));
         let kind =
             receiver.or_else(|| call.latest(live.from)).and_then(|of| of.sections().get(usize::from(live.section)));
@@ -96,7 +102,7 @@ impl Part {
             from: live.from,
             kind,
             near: hop.is_none_or(|of| of.near),
-            leg: hop.filter(|of| of.side == Side::Callee).and_then(|of| of.leg),
+            leg: hop.filter(|of| of.side == Side::Callee).or_else(sender).and_then(|of| of.leg),
         }
     }
 
@@ -126,7 +132,8 @@ fn direction<'p>(parts: &'p [Part], from: Side, told: &Told) -> Vec<&'p Part> {
     for part in candidates {
         let beside = |of: &&Part| {
             let (one, two) = (of.heard(), part.heard());
-            one.last.min(two.last).since(one.first.max(two.first)) > OVERLAP
+            let overlap = one.last.min(two.last).since(one.first.max(two.first));
+            overlap > OVERLAP || overlap * 2 > one.last.since(one.first).min(two.last.since(two.first))
         };
         if !chosen.iter().any(beside) {
             chosen.push(part);
