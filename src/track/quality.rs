@@ -379,7 +379,10 @@ impl Transmission {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
+    use crate::time::Timestamp;
 
     #[test]
     fn the_default_connection_of_the_standard() {
@@ -410,6 +413,173 @@ mod tests {
         for (name, codec, largest, [loss, burst_ratio, delay], expected, close) in cases {
             let r = rating(codec, *largest).unwrap().r_factor(*loss, *burst_ratio, *delay);
             assert!((r - expected).abs() < *close, "{name}: {r} is not {expected}");
+        }
+    }
+
+    fn heard(codec: Option<&str>, packets: u64, lost: u64, bursts: u64) -> Heard {
+        let at = Timestamp::from_millis(0);
+        Heard {
+            ssrc: 0,
+            payload_type: 0,
+            codec: codec.map(Into::into),
+            clock_rate: Some(8000),
+            largest_payload: 160,
+            packets,
+            bytes: 0,
+            lost,
+            loss_bursts: bursts,
+            longest_burst: lost,
+            out_of_order: 0,
+            duplicates: 0,
+            jitter: None,
+            jitter_max: None,
+            max_gap: Duration::ZERO,
+            first: at,
+            last: at,
+            digits: Vec::new(),
+            silence_suppressed: false,
+            srtp: false,
+            dscp: 0,
+            rtcp: None,
+            quality: None,
+        }
+    }
+
+    #[test]
+    fn opinions() {
+        /// Codec, packets, lost, runs of lost packets; round trip in ms; R, MOS, basis.
+        type Case<'a> = (Option<&'a str>, [u64; 3], Option<u64>, Option<(f64, f64, &'a str)>);
+        let cases: &[Case<'_>] = &[
+            (
+                Some("PCMU"),
+                [1000, 0, 0],
+                None,
+                Some((
+                    93.2,
+                    4.41,
+                    "G.107, G.711 with concealment (Ie 0, Bpl 25.1: G.113), loss 0.00 %, burst ratio 1.00, \
+                     delay not known and taken as 0, jitter buffer not known",
+                )),
+            ),
+            (
+                Some("G729"),
+                [980, 20, 5],
+                Some(100),
+                Some((
+                    // 82.2 - 84 * 2 / (2 / 3.92 + 19) for the loss, and 1.4 for the delay.
+                    72.1,
+                    3.70,
+                    "G.107, G.729A (Ie 11, Bpl 19: G.113), loss 2.00 %, burst ratio 3.92, \
+                     one-way delay 50 ms by RTCP without that of the terminals, jitter buffer not known",
+                )),
+            ),
+            (
+                Some("opus"),
+                [1000, 0, 0],
+                None,
+                Some((
+                    93.2,
+                    4.41,
+                    "G.107, Opus (Ie 0, Bpl 20: an estimate, no ITU value), loss 0.00 %, burst ratio 1.00, \
+                     delay not known and taken as 0, jitter buffer not known",
+                )),
+            ),
+            (
+                Some("G722"),
+                [1000, 0, 0],
+                None,
+                Some((
+                    116.0,
+                    4.34,
+                    "G.107.1, R to 129, G.722 64 kbit/s (Ie 13, Bpl 4.3: Bpl an estimate), loss 0.00 %, burst ratio 1.00, \
+                     delay not known and taken as 0, jitter buffer not known",
+                )),
+            ),
+            // Too little to judge, silence, what nothing is known of.
+            (Some("PCMU"), [99, 0, 0], None, None),
+            (Some("PCMU"), [0, 0, 0], None, None),
+            (Some("H264"), [1000, 0, 0], None, None),
+            (Some("CN"), [1000, 0, 0], None, None),
+            (Some("telephone-event"), [1000, 0, 0], None, None),
+            (Some("AMR-WB"), [1000, 0, 0], None, None),
+            (None, [1000, 0, 0], None, None),
+        ];
+        for (codec, [packets, lost, bursts], trip, expected) in cases {
+            let quality = judge(&heard(*codec, *packets, *lost, *bursts), trip.map(Duration::from_millis));
+            let Some((r, mos, basis)) = expected else {
+                assert_eq!(quality, None, "{codec:?} {packets}");
+                continue;
+            };
+            let quality = quality.unwrap();
+            assert!((quality.r_factor - r).abs() < 0.06 && (quality.mos - mos).abs() < 0.006, "{codec:?}: {quality:?}");
+            assert_eq!(&*quality.basis, *basis);
+        }
+    }
+
+    #[test]
+    fn opinion_scores() {
+        // G.107 Annex B: the limits of the categories of user satisfaction.
+        let cases = [
+            (-5.0, 1.0),
+            (0.0, 1.0),
+            (3.0, 1.0),
+            (50.0, 2.58),
+            (60.0, 3.10),
+            (70.0, 3.60),
+            (80.0, 4.03),
+            (90.0, 4.34),
+            (100.0, 4.5),
+            (120.0, 4.5),
+        ];
+        for (r, expected) in cases {
+            assert!((mos(r) - expected).abs() < 0.01, "{r}: {}", mos(r));
+        }
+    }
+
+    const CODECS: &[(&str, u16)] = &[
+        ("PCMU", 160),
+        ("G729", 20),
+        ("G723", 24),
+        ("GSM", 33),
+        ("iLBC", 50),
+        ("opus", 90),
+        ("G722", 160),
+        ("AMR-WB", 33),
+        ("EVS", 33),
+    ];
+
+    proptest! {
+        #[test]
+        fn worse_is_never_better(
+            (codec, largest) in prop::sample::select(CODECS),
+            [loss, delay, burst] in [0.0..100.0_f64, 0.0..3000.0_f64, 1.0..8.0_f64],
+            [more_loss, more_delay, more_burst] in [0.0..50.0_f64, 0.0..1000.0_f64, 0.0..4.0_f64],
+        ) {
+            let rating = rating(codec, largest).unwrap();
+            let before = rating.r_factor(loss, burst, delay);
+            let worse = [
+                rating.r_factor(loss + more_loss, burst, delay),
+                rating.r_factor(loss, burst + more_burst, delay),
+                rating.r_factor(loss, burst, delay + more_delay),
+            ];
+            let stretch = rating.scale.stretch();
+            for after in worse {
+                prop_assert!(after <= before + 1e-6, "{} after {}", after, before);
+                prop_assert!(mos(after / stretch) <= mos(before / stretch) + 1e-6);
+            }
+        }
+
+        #[test]
+        fn every_opinion_is_within_its_scale(
+            (codec, largest) in prop::sample::select(CODECS),
+            [packets, lost, bursts, trip] in any::<[u64; 4]>(),
+        ) {
+            let bursts = bursts.min(lost);
+            let heard = Heard { largest_payload: largest, ..heard(Some(codec), packets, lost, bursts) };
+            if let Some(quality) = judge(&heard, Some(Duration::from_nanos(trip))) {
+                prop_assert!((0.0..=148.0).contains(&quality.r_factor), "{}", quality.r_factor);
+                prop_assert!((1.0..=4.5).contains(&quality.mos), "{}", quality.mos);
+            }
         }
     }
 }

@@ -134,9 +134,10 @@ enum Came {
 }
 
 /// A stream so far.
+// In this order, so that what every packet touches lies in two cache lines.
+#[repr(C, align(64))]
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub(super) struct Stream {
-    // What every packet touches comes first.
     /// The sequence number after the highest.
     next: u16,
     /// The latest packet's; [`NO_KIND`] where each one needs a closer look.
@@ -162,6 +163,8 @@ pub(super) struct Stream {
     jitter_sum: u64,
     jitter_max: u64,
     max_gap: i64,
+    /// Sequence numbers from the lowest to the highest of this count.
+    spanned: u64,
 
     /// Clock in Hz, 0 where not known.
     clock_rate: u32,
@@ -172,13 +175,11 @@ pub(super) struct Stream {
     mark: u64,
     lost: u64,
     bursts: u64,
-    longest_burst: u64,
+    longest_burst: u32,
     /// Lost packets in a row that have just left the window.
-    run: u64,
-    /// Sequence numbers from the lowest to the highest of this count.
-    spanned: u64,
-    out_of_order: u64,
-    duplicates: u64,
+    run: u32,
+    out_of_order: u32,
+    duplicates: u32,
     /// A bit for each number of the window, at its remainder; all of them stand for ones while there are no holes.
     window: [u64; 4],
     /// After a leap, the number that would confirm it.
@@ -287,8 +288,12 @@ impl Stream {
     pub(super) fn on_rtp(&mut self, at: Timestamp, rtp: &Rtp<'_>, dscp: u8) {
         let step = rtp.timestamp.wrapping_sub(self.timestamp);
         let same = (rtp.sequence == self.next) & (kind(rtp.payload_type, dscp) == self.kind) & (step == self.step);
-        if !same | rtp.marker | (self.holes != 0) {
+        let transit = at.nanos().wrapping_sub(self.timed).abs_diff(self.span);
+        if !same | rtp.marker | (transit > MAX_TRANSIT) {
             return self.on_other(at, rtp, dscp);
+        }
+        if self.holes != 0 {
+            self.slip();
         }
         let at = at.nanos();
         self.next = self.next.wrapping_add(1);
@@ -296,7 +301,7 @@ impl Stream {
         self.count(rtp);
         self.note_gap(at);
         self.timestamp = rtp.timestamp;
-        self.note_transit(at);
+        self.note_transit(at, transit);
     }
 
     /// A packet that is not just one more of the same.
@@ -304,15 +309,16 @@ impl Stream {
     #[inline(never)]
     fn on_other(&mut self, at: Timestamp, rtp: &Rtp<'_>, dscp: u8) {
         let at = at.nanos();
+        let missing = rtp.sequence.wrapping_sub(self.next);
         let came = self.place_sequence(rtp.sequence);
-        let gap = at.saturating_sub(self.last);
+        let gap = at.wrapping_sub(self.last);
         self.note_gap(at);
         match came {
             Came::Again => {
-                self.duplicates += 1;
+                self.duplicates = self.duplicates.saturating_add(1);
                 return;
             }
-            Came::Late => self.out_of_order += 1,
+            Came::Late => self.out_of_order = self.out_of_order.saturating_add(1),
             Came::Next | Came::Astray | Came::Restarted => {}
         }
         let kind = kind(rtp.payload_type, dscp);
@@ -346,18 +352,22 @@ impl Stream {
                     && span > self.span.saturating_mul(2)
                     && gap > span / 2
                     && self.span > 0;
-                // The step after a silence or a loss is none that comes again.
-                (self.step, self.span) = (step, span);
+                // The step over a silence or a loss is none that comes again.
+                if came == Came::Next && missing == 0 && !rtp.marker {
+                    (self.step, self.span) = (step, span);
+                }
                 self.timestamp = rtp.timestamp;
-                if at.saturating_sub(self.timed).abs_diff(span) <= MAX_TRANSIT {
-                    self.note_transit(at);
+                let transit = at.wrapping_sub(self.timed).abs_diff(span);
+                if transit <= MAX_TRANSIT {
+                    self.note_transit(at, transit);
                 } else {
                     self.untimed += 1;
                     self.timed = at;
                 }
             }
             _ => {
-                self.untimed += 1;
+                // The first has a part in it: jitter begins at zero.
+                self.untimed += u64::from(!began || span.is_none());
                 self.timestamp = rtp.timestamp;
                 self.timed = at;
             }
@@ -377,18 +387,17 @@ impl Stream {
     /// Merged captures step back: the gaps between do not.
     #[inline]
     fn note_gap(&mut self, at: i64) {
-        self.max_gap = self.max_gap.max(at.saturating_sub(self.last));
+        self.max_gap = self.max_gap.max(at.wrapping_sub(self.last));
         self.last = self.last.max(at);
     }
 
-    /// The difference in transit time of this packet and the one before, `span` later by its timestamp (RFC 3550 A.8).
+    /// Takes in how much the transit time differed from that of the packet before, in nanoseconds (RFC 3550 A.8).
     #[inline]
-    fn note_transit(&mut self, at: i64) {
-        let difference = at.saturating_sub(self.timed).abs_diff(self.span).min(MAX_TRANSIT);
+    fn note_transit(&mut self, at: i64, difference: u64) {
         self.timed = at;
         self.jitter = self.jitter + difference - ((self.jitter + 8) >> 4);
         let jitter = self.jitter >> 4;
-        self.jitter_sum = self.jitter_sum.saturating_add(jitter);
+        self.jitter_sum = self.jitter_sum.wrapping_add(jitter);
         self.jitter_max = self.jitter_max.max(jitter);
     }
 
@@ -439,26 +448,33 @@ impl Stream {
     }
 
     /// Says what the payload types stand for, as soon as that is known. Jitter that was measured by another clock is
-    /// measured anew from here.
+    /// measured anew from the latest packet.
     pub(super) fn set_codecs(&mut self, codecs: Arc<Codecs>) {
         if self.codecs.as_ref() == Some(&codecs) {
             return;
         }
         self.codecs = Some(codecs);
-        let mut wrong = false;
+        let mut anew = false;
         for index in 0..self.slots.len() {
             let Some(kind) = self.slots.get(index).map(|slot| slot.kind) else { continue };
             let (role, clock_rate) = self.meaning((kind >> 8) as u8);
             let Some(slot) = self.slots.get_mut(index) else { continue };
-            wrong |= slot.role != Role::Events && (slot.clock_rate, slot.role) != (clock_rate, role);
+            anew |= (slot.clock_rate, slot.role == Role::Events) != (clock_rate, role == Role::Events);
             (slot.role, slot.clock_rate) = (role, clock_rate);
         }
-        if let Some(kind) = self.slots.get(usize::from(self.slot)).map(|slot| slot.kind) {
-            self.switch(kind);
+        if !anew {
+            return;
         }
-        if wrong {
-            self.timed = i64::MIN;
-            (self.jitter, self.jitter_sum, self.jitter_max, self.untimed) = (0, 0, 0, self.packets);
+        self.kind = NO_KIND;
+        (self.jitter, self.jitter_sum, self.jitter_max) = (0, 0, 0);
+        (self.step, self.span) = (0, 0);
+        self.untimed = self.packets;
+        match self.slots.get(usize::from(self.slot)) {
+            Some(slot) if slot.role != Role::Events => {
+                self.clock_rate = slot.clock_rate;
+                self.untimed -= u64::from(self.clock_rate > 0);
+            }
+            _ => (self.clock_rate, self.timed) = (0, i64::MIN),
         }
     }
 
@@ -500,10 +516,17 @@ impl Stream {
                 self.write(first.wrapping_add(ahead), false);
             }
             // Beyond its width the window holds nothing but holes, and those just pass through.
-            self.run += u64::from(missing.saturating_sub(WINDOW));
+            self.run += u32::from(missing.saturating_sub(WINDOW));
             self.write(sequence, true);
         }
         self.next = sequence.wrapping_add(1);
+    }
+
+    /// The next number comes while some of the window are missing.
+    #[cold]
+    #[inline(never)]
+    fn slip(&mut self) {
+        self.write(self.next, true);
     }
 
     /// Puts a number into the window, whose place one leaves that is [`WINDOW`] lower.
@@ -709,11 +732,11 @@ impl Stream {
             bytes: self.bytes,
             lost: self.lost,
             loss_bursts: self.bursts,
-            longest_burst: self.longest_burst,
-            out_of_order: self.out_of_order,
-            duplicates: self.duplicates,
-            jitter: (timed > 0).then(|| Duration::from_nanos(self.jitter_sum / timed.max(1))),
-            jitter_max: (timed > 0).then(|| Duration::from_nanos(self.jitter_max)),
+            longest_burst: self.longest_burst.into(),
+            out_of_order: self.out_of_order.into(),
+            duplicates: self.duplicates.into(),
+            jitter: (timed > 1).then(|| Duration::from_nanos(self.jitter_sum / timed.max(1))),
+            jitter_max: (timed > 1).then(|| Duration::from_nanos(self.jitter_max)),
             max_gap: Duration::from_nanos(self.max_gap.unsigned_abs()),
             first: Timestamp::from_nanos(self.first),
             last: Timestamp::from_nanos(self.last),
@@ -982,6 +1005,259 @@ mod tests {
         for (name, sequences, expected) in cases {
             assert_eq!(counts(&numbered(sequences.iter().copied())), *expected, "{name}");
         }
+    }
+
+    #[test]
+    fn jitter() {
+        let spoken = |range: std::ops::Range<u16>, late: fn(u16) -> i64| -> Vec<Sent> {
+            range.map(|n| (i64::from(n) * 20 + late(n), n, u32::from(n) * 160)).collect()
+        };
+        let joined = |one: Vec<Sent>, other: Vec<Sent>| [one, other].concat();
+        /// Mean and maximum in microseconds.
+        type Case<'a> = (&'a str, Vec<Sent>, Option<[u128; 2]>);
+        let cases: &[Case<'_>] = &[
+            ("one packet tells nothing", spoken(0..1, |_| 0), None),
+            ("like clockwork", spoken(0..50, |_| 0), Some([0, 0])),
+            // |D| of 16 ms once: a sixteenth of it, then 15/16 of that.
+            ("one late from here on", spoken(0..3, |n| if n > 0 { 16 } else { 0 }), Some([645, 1000])),
+            ("late and early in turn", spoken(0..4, |n| i64::from(n % 2) * 16), Some([1438, 2816])),
+            ("a lost packet is no jitter", joined(spoken(0..5, |_| 0), spoken(6..9, |_| 0)), Some([0, 0])),
+            ("nor is silence", joined(spoken(0..5, |_| 0), spoken(500..509, |_| 0)), Some([0, 0])),
+            (
+                "nor is another count of timestamps",
+                joined(spoken(0..5, |_| 0), vec![(100, 5, 3_000_000_000), (120, 6, 3_000_000_160)]),
+                Some([0, 0]),
+            ),
+            ("timestamps over the top", vec![(0, 0, u32::MAX - 159), (20, 1, 0), (40, 2, 160)], Some([0, 0])),
+            ("another count of numbers", vec![(0, 0, 0), (20, 1, 160), (40, 9000, 9), (60, 9001, 169)], Some([0, 0])),
+        ];
+        for (name, packets, expected) in cases {
+            let heard = stream(packets.iter().map(|(millis, n, timestamp)| (*millis, rtp(*n, *timestamp)))).heard();
+            let micros = heard.jitter.zip(heard.jitter_max).map(|(mean, max)| [mean.as_micros(), max.as_micros()]);
+            assert_eq!(micros, *expected, "{name}");
+        }
+    }
+
+    fn codecs(described: &[(u8, &str, u32)]) -> Arc<Codecs> {
+        let described = described.iter().map(|(payload_type, name, clock_rate)| Codec {
+            payload_type: *payload_type,
+            name: (*name).into(),
+            clock_rate: *clock_rate,
+        });
+        Arc::new(Codecs { described: described.collect(), srtp: false })
+    }
+
+    #[test]
+    fn the_clock_comes_with_the_description() {
+        let opus = |n: u16| (i64::from(n) * 20, Rtp { payload_type: 96, ..rtp(n, u32::from(n) * 960) });
+        let mut stream = stream((0..10).map(opus));
+        assert_eq!(stream.heard().jitter, None, "no clock is known");
+        stream.set_codecs(codecs(&[(96, "opus", 48_000)]));
+        assert_eq!(stream.heard().jitter, None, "nothing was measured by it");
+        for n in 10..20 {
+            let (millis, rtp) = opus(n);
+            stream.on_rtp(at(millis + i64::from(n == 19)), &rtp, 46);
+        }
+        let heard = stream.heard();
+        assert_eq!((heard.codec.as_deref(), heard.clock_rate), (Some("opus"), Some(48_000)));
+        assert_eq!(heard.jitter_max, Some(Duration::from_nanos(62_500)));
+        // Ten of the new packets, and the one before as the first of all.
+        assert_eq!(heard.jitter, Some(Duration::from_nanos(62_500 / 11)));
+        assert_eq!((heard.packets, heard.bytes, heard.dscp), (20, 3200, 46));
+    }
+
+    #[test]
+    fn what_it_was_like() {
+        let mut stream = stream((0..60).map(|n| (i64::from(n) * 20, rtp(n, u32::from(n) * 160))));
+        for n in 60..70 {
+            stream.on_rtp(at(i64::from(n) * 20), &Rtp { payload_type: 8, ..rtp(n, u32::from(n) * 160) }, 0);
+        }
+        // A clock that steps back, and three seconds without anything.
+        stream.on_rtp(at(1350), &rtp(70, 70 * 160), 0);
+        stream.on_rtp(at(4380), &rtp(71, 71 * 160), 0);
+        let heard = stream.heard();
+        assert_eq!((heard.payload_type, heard.codec.as_deref(), heard.dscp), (0, Some("PCMU"), 46));
+        assert_eq!((heard.packets, heard.bytes, heard.largest_payload), (72, 72 * 160, 160));
+        assert_eq!((heard.first, heard.last, heard.max_gap), (at(0), at(4380), Duration::from_secs(3)));
+        assert!(!heard.silence_suppressed);
+        assert_eq!(heard.quality, None, "too short to judge");
+    }
+
+    #[test]
+    fn silence_that_the_sender_keeps() {
+        let spoken = |range: std::ops::Range<u16>| range.map(|n| (i64::from(n) * 20, rtp(n, u32::from(n) * 160)));
+        let after = |millis, timestamp, marker, payload_type| {
+            spoken(0..5).chain([(millis, Rtp { marker, payload_type, ..rtp(5, timestamp) })])
+        };
+        let cases: &[(&str, Stream, bool)] = &[
+            ("it speaks", stream(spoken(0..5)), false),
+            ("a marker after a silence", stream(after(1100, 55 * 160, true, 0)), true),
+            ("a marker without one", stream(after(100, 5 * 160, true, 0)), false),
+            ("a marker and a leap of the timestamp", stream(after(100, 55 * 160, true, 0)), false),
+            ("a stall", stream(after(1100, 5 * 160, false, 0)), false),
+            ("comfort noise", stream(after(100, 5 * 160, false, 13)), true),
+        ];
+        for (name, stream, expected) in cases {
+            assert_eq!(stream.heard().silence_suppressed, *expected, "{name}");
+        }
+    }
+
+    #[test]
+    fn digits() {
+        /// Sequence number, timestamp, event, end bit and volume, duration.
+        type Press = (u16, u32, u8, u8, u16);
+        let one: &[Press] = &[(1, 160, 1, 10, 160), (2, 160, 1, 10, 320), (3, 160, 1, 0x8a, 480)];
+        let again: &[Press] = &[(4, 160, 1, 0x8a, 480), (5, 160, 1, 0x8a, 480)];
+        let same_key: &[Press] = &[(6, 4000, 1, 10, 160), (7, 4000, 1, 0x8a, 320)];
+        let other: &[Press] = &[(8, 8000, 11, 10, 160), (9, 8000, 11, 0x8a, 320)];
+        let long: &[Press] =
+            &[(1, 160, 5, 10, 65_000), (2, 160, 5, 10, 65_535), (3, 65_695, 5, 10, 100), (4, 65_695, 5, 0x8a, 200)];
+        let known = Some((101, "telephone-event", 8000));
+        /// What the description says, what is pressed, the digits.
+        type Case<'a> = (&'a str, Option<(u8, &'a str, u32)>, Vec<Press>, &'a str);
+        let cases: &[Case<'_>] = &[
+            ("once", known, one.to_vec(), "1"),
+            ("its end three times", known, [one, again].concat(), "1"),
+            ("twice and another", known, [one, again, same_key, other].concat(), "11#"),
+            ("its end is lost", known, [&one[..2], other].concat(), "1#"),
+            ("its beginning is lost", known, [&one[2..], other].concat(), "1#"),
+            ("an end comes late", known, [&one[..2], &same_key[..1], &one[2..], &same_key[1..]].concat(), "11"),
+            ("longer than a duration can say", known, long.to_vec(), "5"),
+            (
+                "star, letters, flash",
+                known,
+                vec![(1, 1, 10, 0, 1), (2, 9, 12, 0, 1), (3, 20, 15, 0, 1), (4, 40, 16, 0, 1)],
+                "*AD!",
+            ),
+            ("no digit", known, vec![(1, 1, 36, 0, 1), (2, 1, 36, 0x80, 9)], ""),
+            ("not described", None, [one, again, same_key, other].concat(), "11#"),
+            ("not described and said once", None, one[..1].to_vec(), ""),
+            ("not described and no event", None, vec![(1, 1, 40, 0, 1), (2, 1, 40, 0, 9)], ""),
+            ("described as something else", Some((101, "opus", 48_000)), one.to_vec(), ""),
+        ];
+        for (name, described, presses, expected) in cases {
+            let mut stream = stream([(0, rtp(0, 0))]);
+            if let Some(described) = described {
+                stream.set_codecs(codecs(&[*described]));
+            }
+            for (sequence, timestamp, event, flags, duration) in presses {
+                let [high, low] = duration.to_be_bytes();
+                let payload = [*event, *flags, high, low];
+                let rtp = Rtp { payload_type: 101, payload: &payload, ..rtp(*sequence, *timestamp) };
+                stream.on_rtp(at(i64::from(*sequence) * 20), &rtp, 46);
+            }
+            let heard = stream.heard();
+            assert_eq!(heard.digits.iter().map(|digit| digit.digit).collect::<String>(), *expected, "{name}");
+            if let Some(first) = heard.digits.first() {
+                assert_eq!(first.at, at(i64::from(presses[0].0) * 20), "{name}: when it began");
+            }
+        }
+    }
+
+    #[test]
+    fn events_are_no_jitter() {
+        let mut stream = stream((0..10).map(|n| (i64::from(n) * 20, rtp(n, u32::from(n) * 160))));
+        stream.set_codecs(codecs(&[(0, "PCMU", 8000), (101, "telephone-event", 8000)]));
+        for n in 10..15 {
+            let rtp = Rtp { payload_type: 101, payload: &[5, 10, 0, 160], ..rtp(n, 1600) };
+            stream.on_rtp(at(i64::from(n) * 20), &rtp, 46);
+        }
+        for n in 15..25 {
+            stream.on_rtp(at(i64::from(n) * 20), &rtp(n, u32::from(n) * 160), 46);
+        }
+        let heard = stream.heard();
+        assert_eq!((heard.jitter, heard.jitter_max), (Some(Duration::ZERO), Some(Duration::ZERO)));
+        assert_eq!((heard.packets, heard.payload_type, heard.lost), (25, 0, 0));
+    }
+
+    #[test]
+    fn what_is_encrypted_is_not_read() {
+        let mut stream = stream([(0, rtp(0, 0))]);
+        let events = codecs(&[(101, "telephone-event", 8000)]);
+        stream.set_codecs(Arc::new(Codecs { srtp: true, ..(*events).clone() }));
+        for n in 1..5 {
+            stream.on_rtp(at(20), &Rtp { payload_type: 101, payload: &[5, 10, 0, 160], ..rtp(n, 160) }, 46);
+        }
+        let heard = stream.heard();
+        assert_eq!((heard.digits.len(), heard.srtp, heard.largest_payload), (0, true, 0));
+    }
+
+    #[test]
+    fn round_trips_by_two_passings() {
+        let report = |last_sr, delay| ReceptionReport { fraction_lost: 64, lost: 5, jitter: 80, last_sr, delay };
+        let mut stream = stream((0..10).map(|n| (i64::from(n) * 20, rtp(n, u32::from(n) * 160))));
+        stream.on_sender_report(at(0), 0xaaaa_0000, 1);
+        stream.on_report(at(10), &report(0, 0));
+        stream.on_report(at(540), &report(0xaaaa_0000, 0x8000));
+        stream.on_report(at(550), &report(0xbbbb_0000, 0x8000));
+        stream.on_sender_report(at(1000), 0xbbbb_0000, 50);
+        stream.on_report(at(1560), &ReceptionReport { fraction_lost: 0, lost: 7, ..report(0xbbbb_0000, 0x8000) });
+        stream.on_report(at(1600), &report(0xbbbb_0000, 0x1_0000));
+        let rtcp = stream.heard().rtcp.unwrap();
+        assert_eq!((rtcp.reports, rtcp.lost, rtcp.sent), (5, Some(5), Some(50)));
+        assert_eq!(rtcp.worst_loss_percent, Some(25.0));
+        assert_eq!((rtcp.jitter, rtcp.jitter_max), (Some(Duration::from_millis(10)), Some(Duration::from_millis(10))));
+        assert_eq!(
+            (rtcp.round_trip, rtcp.round_trip_max),
+            (Some(Duration::from_millis(50)), Some(Duration::from_millis(60)))
+        );
+    }
+
+    #[test]
+    fn a_direction_in_two_streams() {
+        let spoken = |from: i64, range: std::ops::Range<u16>, payload_type| {
+            let packets = range
+                .filter(|n| n % 10 != 5)
+                .map(move |n| (from + i64::from(n) * 20, Rtp { payload_type, ..rtp(n, u32::from(n) * 160) }));
+            stream(packets).heard()
+        };
+        let (one, other) = (spoken(0, 0..100, 0), spoken(5000, 0..200, 8));
+        let whole = fold([&other, &one].into_iter()).unwrap();
+        assert_eq!(counts(&whole), [270, 30, 30, 1, 0, 0]);
+        assert_eq!((whole.payload_type, whole.codec.as_deref()), (8, Some("PCMA")));
+        assert_eq!((whole.first, whole.last), (at(0), at(8980)));
+        assert_eq!(whole.max_gap, Duration::from_millis(5000 - 1980));
+        assert_eq!(whole.jitter, Some(Duration::ZERO));
+        let quality = whole.quality.unwrap();
+        // A tenth is lost, one by one: not as random loss would, but no worse.
+        assert!((quality.r_factor - (93.2 - 95.0 * 10.0 / 35.1)).abs() < 0.05, "{quality:?}");
+        assert!(fold([].into_iter()).is_none());
+    }
+
+    #[test]
+    fn the_delay_takes_both_directions() {
+        let spoken = || stream((0..200).map(|n| (i64::from(n) * 20, rtp(n, u32::from(n) * 160)))).heard();
+        let with = |millis: Option<u64>| Heard {
+            rtcp: millis
+                .map(|millis| Reported { round_trip: Some(Duration::from_millis(millis)), ..Reported::default() }),
+            ..spoken()
+        };
+        let voip = |millis| Heard {
+            rtcp: Some(Reported {
+                voip: Some(VoipMetrics { round_trip: Duration::from_millis(millis), ..VoipMetrics::default() }),
+                ..Reported::default()
+            }),
+            ..spoken()
+        };
+        let cases: &[(&str, Heard, Heard, &str)] = &[
+            ("neither", with(None), with(None), "delay not known and taken as 0"),
+            ("one half is no whole", with(Some(300)), with(None), "delay not known and taken as 0"),
+            ("both", with(Some(300)), with(Some(100)), "one-way delay 200 ms by RTCP"),
+            ("the terminals say it", with(None), voip(500), "one-way delay 250 ms by RTCP"),
+            ("the terminals do not know", with(None), voip(0), "delay not known and taken as 0"),
+        ];
+        for (name, one, other, basis) in cases {
+            let (mut one, mut other) = (one.clone(), other.clone());
+            judge_both(Some(&mut one), Some(&mut other));
+            let (one, other) = (one.quality.unwrap(), other.quality.unwrap());
+            assert!(one.basis.contains(basis) && one == other, "{name}: {}", one.basis);
+        }
+        judge_both(None, None);
+    }
+
+    #[test]
+    fn a_stream_is_small() {
+        assert!(size_of::<Stream>() <= 256, "{}", size_of::<Stream>());
     }
 
     /// What a set of numbers says of packets that came in this order.
