@@ -639,7 +639,7 @@ fn what_cannot_be_understood_is_status_two() {
         &["analyse"],
         &["analyze"],
         &["analyze", "a.pcap", "--format", "xml"],
-        &["analyze", "a.pcap", "--show", "streams"],
+        &["analyze", "a.pcap", "--show", "packets"],
         &["analyze", "a.pcap", "--columns", ""],
         &["codes", "busy"],
         &["completions", "cmd"],

@@ -43,6 +43,7 @@ Examples:
   sipcodes analyze --recursive /var/captures
   sipcodes analyze trace.pcap --columns start,from_uri,to_uri,code,status,reason
   sipcodes analyze trace.pcap --format csv -o calls.csv
+  sipcodes analyze trace.pcap --show streams
   sipcodes analyze *.pcap --format json | jq '.calls[] | select(.code >= 400)'
   tcpdump -i any -w - port 5060 | sipcodes analyze -";
 

@@ -15,7 +15,7 @@ pub(super) struct Csv<'a> {
 
 impl<'a> Csv<'a> {
     pub(super) fn new(columns: Columns, group: bool, out: &'a mut dyn Write) -> Self {
-        Self { columns, rows: Waiting::new(group), out }
+        Self { rows: Waiting::new(group, columns.have_media()), columns, out }
     }
 }
 
@@ -186,7 +186,16 @@ mod tests {
         assert_eq!(cell(1, "reason_header"), r#"Q.850;cause=16;text="Normal call clearing""#);
         assert_eq!((cell(1, "code"), cell(1, "pdd_s"), cell(1, "duration_s")), ("1000", "0.3", "134.0"));
         assert_eq!((cell(1, "start"), cell(1, "src")), ("2026-03-02T09:15:00.000000Z", "192.0.2.10:5060"));
-        assert_eq!((cell(1, "partial"), cell(1, "audio"), cell(1, "from_caller_packets")), ("false", "", ""));
+        assert_eq!((cell(1, "partial"), cell(1, "audio"), cell(1, "from_caller_packets")), ("false", "both", "6691"));
+        let fields =
+            ["loss_pct", "jitter_ms", "jitter_max_ms", "max_gap_ms", "codec", "ssrc", "mos", "r_factor", "dtmf"];
+        let caller = fields.map(|field| cell(1, &format!("from_caller_{field}")));
+        assert_eq!(caller, ["0.13", "0.412", "3.250", "41.000", "PCMU", "0xdeadbeef", "4.41", "93.2", "15#"]);
+        assert_eq!((cell(1, "talk_s"), cell(1, "first_audio_s"), cell(1, "t38")), ("133.88", "0.1", "false"));
+        assert_eq!((cell(2, "audio"), cell(2, "from_callee_packets"), cell(2, "t38")), ("", "", ""));
+        let one_way = table.iter().position(|row| row[column("audio")] == "one_way_from_caller").unwrap();
+        assert_eq!(cell(one_way, "from_caller_codec"), "'=x\x1b[31m\u{202e}\"\n");
+        assert_eq!((cell(one_way, "from_callee_packets"), cell(one_way, "from_caller_mos")), ("", ""));
         let hostile = table.iter().position(|row| row[column("code")] == "503").unwrap();
         assert_eq!(cell(hostile, "from_display"), "'=cmd|' /C calc'!A0");
         assert_eq!(cell(hostile, "user_agent"), "'@SUM(1+1)*cmd");
@@ -208,6 +217,17 @@ mod tests {
         let columns = Columns::choose(&[Kind::Call], ["code", "reason"]).unwrap();
         Box::new(Csv::new(columns, false, &mut out)).end(&Summary::default()).unwrap();
         assert_eq!(out, b"code,reason\n");
+    }
+
+    #[test]
+    fn streams_are_a_table_of_their_own_with_those_of_no_known_call_last() {
+        let streams = table(Columns::all(&[Kind::Stream]));
+        assert_eq!(streams[0].len(), Kind::Stream.columns().len() - 1, "what RTCP said is an object");
+        let call_ids: Vec<_> = streams[1..].iter().map(|row| row[0].as_str()).collect();
+        let [both, one] = ["call-1@192.0.2.10", "call-220@192.0.2.10"];
+        assert_eq!(call_ids, [both, both, both, one, "", ""]);
+        let rtcp = table(Columns::choose(&[Kind::Stream], ["rtcp"]).unwrap());
+        assert!(rtcp[3][0].starts_with("reports 26, lost -2, worst_loss_pct 3.12, jitter_ms 2.000"), "{rtcp:?}");
     }
 
     #[test]

@@ -58,7 +58,10 @@ impl Render for Explained<'_> {
             if own.is_empty() {
                 writeln!(out, "no call and no registration came of it")?;
             }
-            own.iter().filter_map(explain::ending).try_for_each(|ending| writeln!(out, "{ending}"))?;
+            for row in &own {
+                let told = [explain::ending(row), explain::heard(row)];
+                told.into_iter().flatten().try_for_each(|line| writeln!(out, "{}", shown(&line)))?;
+            }
         }
         out.flush()
     }

@@ -24,7 +24,7 @@ pub(super) struct Document<'a> {
 
 impl<'a> Document<'a> {
     pub(super) fn new(columns: Columns, group: bool, out: &'a mut dyn Write) -> Self {
-        Self { columns, rows: Waiting::new(group), out }
+        Self { rows: Waiting::new(group, columns.have_media()), columns, out }
     }
 }
 
@@ -397,6 +397,12 @@ mod tests {
             "/calls/0/timeline/0",
             "/registrations/0",
             "/transactions/0",
+            "/streams/0",
+            "/streams/2/rtcp",
+            "/streams/2/rtcp/xr",
+            "/calls/0/media",
+            "/calls/0/media/from_caller",
+            "/calls/0/media/streams/0",
         ] {
             let mut more = document.clone();
             let fields = more.pointer_mut(path).unwrap().as_object_mut().unwrap();
@@ -502,6 +508,33 @@ mod tests {
     }
 
     #[test]
+    fn media_reads_as_the_record_says() {
+        let document = document();
+        let find =
+            |audio: &str| document["calls"].as_array().unwrap().iter().find(|call| call["audio"] == audio).unwrap();
+        let media = &find("both")["media"];
+        let keys: Vec<_> = media.as_object().unwrap().keys().collect();
+        assert_eq!(keys, ["from_caller", "from_callee", "streams", "talk_s", "first_audio_s", "t38"]);
+        let caller = &media["from_caller"];
+        assert_eq!((&caller["packets"], &caller["lost"], &caller["loss_pct"]), (&json!(6691), &json!(9), &json!(0.13)));
+        assert_eq!(caller["jitter_ms"].to_string(), "0.412");
+        assert_eq!(
+            (&caller["ssrc"], &caller["dtmf"], &caller["mos"]),
+            (&json!("0xdeadbeef"), &json!("15#"), &json!(4.41))
+        );
+        assert_eq!((&caller["rtcp"]["lost"], &caller["rtcp"]["round_trip_ms"]), (&json!(-2), &json!(48.0)));
+        assert_eq!((&caller["rtcp"]["xr"]["r_factor"], &caller["rtcp"]["xr"]["mos_lq"]), (&json!(89), &Value::Null));
+        assert_eq!(media["streams"].as_array().unwrap().len(), 3);
+        assert_eq!(media["streams"][0]["srtp"], true);
+        let listed = document["streams"].as_array().unwrap();
+        assert!(media["streams"].as_array().unwrap().iter().all(|stream| listed.contains(stream)), "the same record");
+        let one_way = &find("one_way_from_caller")["media"];
+        assert!(one_way["from_callee"].is_null() && one_way["first_audio_s"].is_null());
+        assert!(one_way["from_caller"]["dtmf"].is_null(), "an escape is no digit");
+        assert_eq!(document["totals"]["streams"], json!({ "of_calls": 4, "of_no_call": 2 }));
+    }
+
+    #[test]
     fn rows_are_in_order_of_start_and_records_in_order_of_closing() {
         let document = document();
         let starts = |rows: &[Value]| -> Vec<String> {
@@ -510,13 +543,18 @@ mod tests {
         assert!(starts(document["calls"].as_array().unwrap()).is_sorted());
         let records = records();
         let kinds: Vec<_> = records.iter().filter_map(|record| record["type"].as_str()).collect();
-        let (calls, registrations) = (samples::calls().len(), samples::registrations().len());
-        let transactions = vec!["transaction"; samples::transactions().len()];
-        let closing = vec!["capture", "totals"];
-        let expected = [vec!["call"; calls], vec!["registration"; registrations], transactions, closing].concat();
-        assert_eq!(kinds, expected);
+        let each = |row: &Row| {
+            let own = (row.kind() != Kind::Stream).then(|| row.kind().name());
+            own.into_iter().chain(row.streams().iter().map(|_| "stream")).collect::<Vec<_>>()
+        };
+        let rows: Vec<_> = samples::rows().iter().flat_map(each).collect();
+        assert_eq!(kinds, [rows, vec!["capture", "totals"]].concat());
+        let records: Vec<_> = records.into_iter().filter(|record| record["type"] == "call").collect();
         let first: Vec<_> = samples::calls().iter().map(|call| call.start.rfc3339(6).to_string()).collect();
-        assert_eq!(starts(&records[..calls]), first);
+        assert_eq!(starts(&records), first);
+        let calls: Vec<bool> =
+            document["streams"].as_array().unwrap().iter().map(|stream| stream["call_id"].is_null()).collect();
+        assert_eq!(calls, [false, false, false, false, true, true], "those of no known call come last");
     }
 
     #[test]

@@ -80,11 +80,13 @@ struct Waiting {
     transactions: Vec<TransactionRow>,
     streams: Vec<StreamRow>,
     group: bool,
+    /// Whether somebody will ask for the `media` of a call.
+    media: bool,
 }
 
 impl Waiting {
-    fn new(group: bool) -> Self {
-        Self { group, ..Self::default() }
+    fn new(group: bool, media: bool) -> Self {
+        Self { group, media, ..Self::default() }
     }
 
     /// Keeps a row of a kind that is shown.
@@ -93,7 +95,12 @@ impl Waiting {
             self.streams.extend_from_slice(row.streams());
         }
         match row {
-            Row::Call(row) if columns.calls().is_some() => self.calls.push(*row),
+            Row::Call(mut row) if columns.calls().is_some() => {
+                if !self.media {
+                    row.forget_media();
+                }
+                self.calls.push(*row);
+            }
             Row::Registration(row) if columns.registrations().is_some() => self.registrations.push(*row),
             Row::Transaction(row) if columns.transactions().is_some() => self.transactions.push(*row),
             _ => (),
@@ -149,6 +156,7 @@ pub fn shown(text: &str) -> Cow<'_, str> {
 mod tests {
     use super::*;
     use crate::report::{Kind, samples};
+    use crate::track::fact::{Digit, Fact, MediaFact, Quality, Reported};
     use proptest::prelude::*;
 
     /// What a format makes of the samples.
@@ -182,6 +190,18 @@ mod tests {
     }
 
     #[test]
+    fn media_waits_only_where_it_is_asked_for() {
+        for (wanted, streams) in [(true, true), (true, false), (false, true)] {
+            let columns = Columns::all(if streams { &ALL } else { &BOTH });
+            let mut waiting = Waiting::new(false, wanted);
+            samples::rows().into_iter().for_each(|row| waiting.take(row, &columns));
+            let told = waiting.calls.into_iter().map(|row| Row::Call(Box::new(row))).map(|row| row.streams().len());
+            assert_eq!(told.sum::<usize>(), if wanted { 4 } else { 0 });
+            assert_eq!(waiting.streams.len(), if streams { 6 } else { 0 });
+        }
+    }
+
+    #[test]
     fn a_writer_that_refuses_is_heard_in_every_format() {
         struct Closed;
         impl Write for Closed {
@@ -202,7 +222,62 @@ mod tests {
         }
     }
 
+    /// A call and a stream with these words in everything that a stranger may name.
+    fn heard_rows(words: &str, number: f64) -> Vec<Row> {
+        let mut heard = samples::heard(1, 0, 200);
+        heard.codec = Some(words.into());
+        heard.digits = words.chars().map(|digit| Digit { at: samples::at(0), digit }).collect();
+        heard.quality = Some(Quality { r_factor: number, mos: number, basis: words.into() });
+        heard.rtcp = Some(Reported { worst_loss_percent: Some(number), ..Reported::default() });
+        let mut stream = samples::stream(Some(words), None, 1, heard.clone());
+        stream.kind = Some(words.into());
+        let mut call = samples::invite(0, 1);
+        call.media = Some(Box::new(MediaFact {
+            from_caller: Some(heard),
+            from_callee: None,
+            streams: vec![stream.clone()],
+            talk: None,
+            first_audio: None,
+            t38: false,
+        }));
+        let facts = [Fact::Call(Box::new(call)), Fact::Stream(Box::new(stream))];
+        facts.into_iter().map(|fact| Row::new(fact, &samples::sources())).collect()
+    }
+
     proptest! {
+        #[test]
+        fn strangers_words_in_media_do_no_harm(words in any::<String>(), number in any::<f64>()) {
+            for (format, kinds) in [
+                (Format::Table, &Kind::ALL[..]),
+                (Format::Json, &Kind::ALL),
+                (Format::Ndjson, &Kind::ALL),
+                (Format::Csv, &[Kind::Call]),
+                (Format::Csv, &[Kind::Stream]),
+            ] {
+                let columns = if format == Format::Table {
+                    let names = ["codec", "kind", "mos_basis", "dtmf", "call_id", "mos", "media", "rtcp"];
+                    Columns::choose(kinds, names).unwrap()
+                } else {
+                    Columns::all(kinds)
+                };
+                let mut out = Vec::new();
+                let mut render = renderer(format, Layout { columns, width: None, color: false, group: false }, &mut out);
+                heard_rows(&words, number).into_iter().try_for_each(|row| render.row(row)).unwrap();
+                render.end(&Summary::default()).unwrap();
+                let text = String::from_utf8(out).unwrap();
+                let hidden = text.chars().any(|c| c != '\n' && is_hidden(c));
+                match format {
+                    Format::Json => prop_assert!(serde_json::from_str::<serde_json::Value>(&text).is_ok(), "{}", text),
+                    Format::Ndjson => {
+                        let parsed = |line| serde_json::from_str::<serde_json::Value>(line).is_ok();
+                        prop_assert!(text.lines().all(parsed), "{}", text);
+                    }
+                    Format::Table | Format::Csv => {}
+                }
+                prop_assert!(format == Format::Csv || !hidden, "{}", text);
+            }
+        }
+
         #[test]
         fn what_is_shown_hides_nothing(text in any::<String>()) {
             prop_assert!(!shown(&text).chars().any(is_hidden));

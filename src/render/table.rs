@@ -10,9 +10,11 @@ use comfy_table::{CellAlignment, ColumnConstraint, ContentArrangement, ContentLi
 use crate::render::{Layout, Render, Waiting, shown};
 use crate::report::column::{CALLS_AT_A_GLANCE, LEG, REGISTRATIONS_AT_A_GLANCE};
 use crate::report::stream::STREAMS_AT_A_GLANCE;
-use crate::report::summary::Tallied;
+use crate::report::summary::{Streams, Tallied};
 use crate::report::transaction::TRANSACTIONS_AT_A_GLANCE;
-use crate::report::{CallRow, Cell, Column, RegistrationRow, Row, Shape, StreamRow, Summary, TransactionRow};
+use crate::report::{
+    CallRow, CaptureRow, Cell, Column, RegistrationRow, Row, Shape, StreamRow, Summary, TransactionRow,
+};
 
 /// Rows that are laid out at once: comfy-table holds every one of them several times over.
 const PAGE: usize = 1000;
@@ -36,7 +38,9 @@ pub(super) struct Table<'a> {
 
 impl<'a> Table<'a> {
     pub(super) fn new(layout: Layout, out: &'a mut dyn Write) -> Self {
-        Self { rows: Waiting::new(layout.group), layout, out }
+        // At a glance nobody sees it.
+        let media = layout.columns.are_chosen() && layout.columns.have_media();
+        Self { rows: Waiting::new(layout.group, media), layout, out }
     }
 }
 
@@ -48,39 +52,35 @@ impl Render for Table<'_> {
 
     fn end(mut self: Box<Self>, summary: &Summary) -> io::Result<()> {
         self.rows.sort();
-        let (columns, pen) = (&self.layout.columns, Pen { width: self.layout.width, color: self.layout.color });
-        let chosen = columns.are_chosen();
+        let (layout, pen) = (&self.layout, Pen { width: self.layout.width, color: self.layout.color });
+        let columns = &layout.columns;
         let several = summary.captures.len() > 1;
         self.out.write_all(captures_lines(summary).as_bytes())?;
         if let Some(columns) = columns.calls() {
             pen.tally("call", &summary.totals.calls, self.out)?;
-            let mut fitted =
-                if chosen { as_chosen(columns) } else { at_a_glance(CALLS_AT_A_GLANCE, self.layout.width, several) };
-            if self.layout.group {
-                fitted.insert(0, Fit { column: &LEG, rank: 0, at_least: 4, at_first: 4, brief: true });
+            let mut fits = fits(columns, CALLS_AT_A_GLANCE, layout, several);
+            if layout.group {
+                fits.insert(0, Fit { column: &LEG, rank: 0, at_least: 4, at_first: 4, brief: true });
             }
-            pen.grid(fitted, &self.rows.calls, CallRow::category, self.out)?;
+            pen.grid(fits, &self.rows.calls, CallRow::category, self.out)?;
         }
         if let Some(columns) = columns.registrations() {
             pen.tally("registration", &summary.totals.registrations, self.out)?;
-            let fitted = if chosen {
-                as_chosen(columns)
-            } else {
-                at_a_glance(REGISTRATIONS_AT_A_GLANCE, self.layout.width, several)
-            };
-            pen.grid(fitted, &self.rows.registrations, RegistrationRow::category, self.out)?;
+            let fits = fits(columns, REGISTRATIONS_AT_A_GLANCE, layout, several);
+            pen.grid(fits, &self.rows.registrations, RegistrationRow::category, self.out)?;
         }
         if let Some(columns) = columns.transactions() {
             pen.tally("transaction", &summary.totals.transactions, self.out)?;
-            let fitted = if chosen {
-                as_chosen(columns)
-            } else {
-                at_a_glance(TRANSACTIONS_AT_A_GLANCE, self.layout.width, several)
-            };
-            pen.grid(fitted, &self.rows.transactions, TransactionRow::category, self.out)?;
+            let fits = fits(columns, TRANSACTIONS_AT_A_GLANCE, layout, several);
+            pen.grid(fits, &self.rows.transactions, TransactionRow::category, self.out)?;
         }
+        let streams = summary.totals.streams;
         if let Some(columns) = columns.streams() {
-            pen.streams(columns, &self.rows.streams, summary, chosen, self.out)?;
+            let fits = || fits(columns, STREAMS_AT_A_GLANCE, layout, several);
+            pen.streams(streams, &self.rows.streams, fits, self.out)?;
+        } else if streams.of_no_call > 0 {
+            let streams = counted(streams.of_no_call, "RTP stream");
+            writeln!(self.out, "\n{streams} of no known call: --show streams lists them")?;
         }
         pen.not_read(summary, self.out)?;
         self.out.flush()
@@ -113,6 +113,13 @@ fn at_a_glance<R>(columns: &'static [Column<R>], width: Option<usize>, several_c
             "from" | "to" => (4, 6, name),
             "talk" | "response" => (1, 8, 8),
             "expires" => (1, 8, 10),
+            "codec" | "mos" => (1, 5, 12),
+            "lost" => (1, 6, 16),
+            "jitter" => (2, 8, 8),
+            "length" => (3, 7, 8),
+            "sender" => (3, 6, 6),
+            "ssrc" => (4, 10, 10),
+            "call_id" => (5, 12, 40),
             "frame" => (2, 10, 10),
             "status" => (3, 8, 24),
             "pdd" => (4, 8, 8),
@@ -125,6 +132,16 @@ fn at_a_glance<R>(columns: &'static [Column<R>], width: Option<usize>, several_c
         Fit { column, rank, at_least, at_first, brief: true }
     };
     columns.iter().filter(|column| several_captures || column.key != "file").map(fit).collect()
+}
+
+/// The columns that are drawn: those named, else those to be read first.
+fn fits<R>(
+    columns: &[&'static Column<R>],
+    at_first: &'static [Column<R>],
+    layout: &Layout,
+    several_captures: bool,
+) -> Vec<Fit<R>> {
+    if layout.columns.are_chosen() { as_chosen(columns) } else { at_a_glance(at_first, layout.width, several_captures) }
 }
 
 /// The columns that the user named: all of them, whole where they fit.
@@ -209,28 +226,24 @@ impl Pen {
     /// The streams of calls, then apart those of no known call.
     fn streams(
         self,
-        columns: &[&'static Column<StreamRow>],
+        totals: Streams,
         rows: &[StreamRow],
-        summary: &Summary,
-        chosen: bool,
+        fits: impl Fn() -> Vec<Fit<StreamRow>>,
         out: &mut dyn Write,
     ) -> io::Result<()> {
-        let fitted = || {
-            let several = summary.captures.len() > 1;
-            if chosen { as_chosen(columns) } else { at_a_glance(STREAMS_AT_A_GLANCE, self.width, several) }
-        };
-        let totals = summary.totals.streams;
-        let (of_calls, others) = rows.split_at(rows.partition_point(StreamRow::has_call));
-        let colon = if totals.total() > 0 { ": " } else { "" };
         let counts = [(totals.of_calls, "of calls"), (totals.of_no_call, "of no known call")];
         let counts: Vec<_> =
             counts.iter().filter(|(count, _)| *count > 0).map(|(count, what)| format!("{count} {what}")).collect();
+        let colon = if counts.is_empty() { "" } else { ": " };
         writeln!(out, "\n{}{colon}{}", counted(totals.total(), "RTP stream"), counts.join(", "))?;
-        self.grid(fitted(), of_calls, |_| None, out)?;
+        let (of_calls, others) = rows.split_at(rows.partition_point(StreamRow::has_call));
+        self.grid(fits(), of_calls, |_| None, out)?;
         if !others.is_empty() && !of_calls.is_empty() {
             writeln!(out, "\nOf no known call")?;
         }
-        self.grid(fitted(), others, |_| None, out)
+        // What only a call could tell is no column here, unless it was asked for.
+        let told = |fit: &Fit<StreamRow>| !fit.brief || !matches!(fit.column.key, "sender" | "call_id");
+        self.grid(fits().into_iter().filter(told).collect(), others, |_| None, out)
     }
 
     fn header(self, line: &str, widths: &[usize], text: &mut String) {
@@ -335,7 +348,13 @@ fn captures_lines(summary: &Summary) -> String {
     };
     let packets = counted(captures.iter().map(|capture| capture.packets).sum(), "packet");
     let messages = counted(captures.iter().map(|capture| capture.sip_messages).sum(), "SIP message");
-    let mut lines = format!("{name}: {packets}, {messages}\n");
+    let sum = |of: fn(&CaptureRow) -> Option<u64>| captures.iter().filter_map(of).sum::<u64>();
+    let media = match (sum(|capture| capture.rtp_packets), sum(|capture| capture.rtcp_packets)) {
+        (0, 0) => String::new(),
+        (rtp, 0) => format!(", {}", counted(rtp, "RTP packet")),
+        (rtp, rtcp) => format!(", {rtp} RTP and {}", counted(rtcp, "RTCP packet")),
+    };
+    let mut lines = format!("{name}: {packets}, {messages}{media}\n");
     if let Some((first, last, length)) = summary.span() {
         let (first, last) = (second_of(&first.to_string()), second_of(&last.to_string()));
         let same_day = first.get(..11) == last.get(..11);
@@ -485,7 +504,7 @@ mod tests {
     #[test]
     fn eighty_columns_show_who_called_whom_and_how_it_went() {
         let expected = r#"
-office.pcap: 5120 packets, 60 SIP messages
+office.pcap: 5120 packets, 60 SIP messages, 4870 RTP and 26 RTCP packets
 2026-03-02 09:15:00 to 10:19:20 UTC (1:04:20)
 
 13 calls: 1 attempting, 1 active, 3 completed, 7 unsuccessful, 1 unknown
@@ -513,6 +532,8 @@ Start     Address of record     Code  Reason
 09:15:06  1001@pbx.example.com  1013  granted for 60 s, refreshed 2 times, then…
 09:15:07  1001@pbx.example.com  1010  asked to register: no response in 32 s
 
+2 RTP streams of no known call: --show streams lists them
+
 Not read
  41x  GRE is not decoded (office.pcap, first in frame 17):
       capture inside the tunnel, or strip the encapsulation first
@@ -538,6 +559,42 @@ Start     Count  Method     Source           Destination         Code  Response
         let drawn = rendered(Format::Table, Columns::all(&[Kind::Transaction]), None, false);
         assert!(drawn.contains("no answer in 32 s") && drawn.contains("not answered yet"), "{drawn}");
         assert!(drawn.lines().all(|line| !line.contains('\x1b')), "{drawn}");
+    }
+
+    #[test]
+    fn streams_stand_with_their_hosts_and_those_of_no_known_call_apart() {
+        let expected = r#"
+6 RTP streams: 4 of calls, 2 of no known call
+Start         From    Source               Destination          Codec           Packets        Lost  Jitter   MOS  Frame
+────────────  ──────  ───────────────────  ───────────────────  ──────────────  ───────  ──────────  ──────  ────  ─────
+09:15:02.000  callee  198.51.100.20:30000  192.0.2.10:40000     opus                101           0  0.4 ms  4.41      4
+09:15:04.280  callee  198.51.100.20:30000  192.0.2.10:40000     PCMU               6696           0  0.4 ms  4.41      6
+09:15:04.300  caller  192.0.2.10:40000     198.51.100.20:30000  PCMU               6691  9 (0.13 %)  0.4 ms  4.41      8
+09:16:43.100  caller  192.0.2.10:40000     198.51.100.20:30000  =x\x1b[31m\u{…    15596           0       -     -    225
+
+Of no known call
+Start         Source               Destination          Codec    Length  Packets            Lost  Jitter   MOS  Frame
+────────────  ───────────────────  ───────────────────  ───────  ──────  ───────  ──────────────  ──────  ────  ─────
+09:15:01.000  192.0.2.10:40000     198.51.100.20:30000  PCMU       3:19     9000  1000 (10.00 %)  0.4 ms  2.13      9
+09:15:30.000  [2001:db8::10]:6000  [2001:db8::20]:7000  type 96   0.5 s       26               0       -     -    500"#;
+        let drawn = rendered(Format::Table, Columns::all(&[Kind::Stream]), Some(120), false);
+        let streams = drawn.split_once("\n\n").unwrap().1.split_once("\n\nNot read").unwrap().0;
+        assert_eq!(streams, expected.trim());
+        let narrow = rendered(Format::Table, Columns::all(&[Kind::Stream]), Some(80), false);
+        assert!(narrow.lines().all(|line| width_of(line) <= 80), "{narrow}");
+    }
+
+    #[test]
+    fn media_is_one_cell() {
+        let drawn = calls_drawn(&["media", "audio"], samples::call_rows(), None);
+        let cells: Vec<_> = drawn.lines().skip(5).filter(|line| !line.starts_with("-")).collect();
+        assert_eq!(
+            cells,
+            [
+                "6691/6797 PCMU, lost 9/0, MOS 4.41/4.41  both",
+                "15596/- =x\\x1b[31m\\u{202e}\"\\n            one_way_from_caller"
+            ]
+        );
     }
 
     #[test]
@@ -688,7 +745,7 @@ Start         Caller            Callee            Code     Talk  Reason         
         let lines = captures_lines(&summary);
         assert_eq!(
             lines,
-            "2 captures: 10240 packets, 120 SIP messages\n2026-03-02 09:15:00 to 2026-03-03 09:15:00 UTC (24:00:00)\n"
+            "2 captures: 10240 packets, 120 SIP messages, 9740 RTP and 52 RTCP packets\n2026-03-02 09:15:00 to 2026-03-03 09:15:00 UTC (24:00:00)\n"
         );
         let mut out = Vec::new();
         let layout = Layout { columns: Columns::all(&[Kind::Call]), width: None, color: false, group: false };

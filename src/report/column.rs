@@ -339,7 +339,7 @@ pub static CALLS: &[Column<CallRow>] = &[
         |r| Cell::text(r.icmp)),
     column("linked", "Linked", Shape::List, "Other legs of the same call through a B2BUA or a transfer: the `call_id` of each and the `evidence`, which is `session-id`, `x-call-id`, `replaces`, `refer` or `numbers+time+sdp`.",
         |r| Cell::Links(r.linked())),
-    column("media", "Media", Shape::Media, "RTP of both directions, `from_caller` and `from_callee`, each with the fields below; none where no RTP of it was captured.",
+    column("media", "Media", Shape::Media, "RTP of both directions, `from_caller` and `from_callee`, each told as a stream is (`packets` to `bytes`); none where no RTP of it was captured.",
         |r| r.media().map_or(Cell::Unknown, Cell::Media)),
     column("audio", "Audio", Shape::Text, "Who was heard of those who were expected to be: `both`, `one_way_from_caller`, `one_way_from_callee` or `none`; unknown where it was not answered, or the captures hold no RTP at all.",
         |r| Cell::text(r.audio())),
@@ -573,6 +573,12 @@ impl Columns {
         self.streams.as_deref()
     }
 
+    /// Whether the `media` of calls is among them.
+    #[must_use]
+    pub fn have_media(&self) -> bool {
+        self.calls.iter().flatten().any(|column| column.shape == Shape::Media)
+    }
+
     /// Whether the user named columns.
     #[must_use]
     pub const fn are_chosen(&self) -> bool {
@@ -686,6 +692,12 @@ mod tests {
         }
         for row in samples::transaction_rows() {
             for column in TRANSACTIONS {
+                let cell = (column.cell)(&row);
+                assert!(fits(column.shape, &cell), "{}: {cell:?}", column.key);
+            }
+        }
+        for row in samples::stream_rows() {
+            for column in STREAMS {
                 let cell = (column.cell)(&row);
                 assert!(fits(column.shape, &cell), "{}: {cell:?}", column.key);
             }

@@ -3,6 +3,7 @@
 
 use crate::codes::{Category, Code};
 use crate::packet::Place;
+use crate::report::reason::unheard;
 use crate::report::row::{CallRow, RegistrationRow, Row, Source, digits_of, source_of};
 use crate::time::{Rfc3339, Timestamp};
 use crate::track::explain::{Explanation, Note, Rule};
@@ -75,6 +76,16 @@ pub fn ending(row: &Row) -> Option<String> {
         Some(entry) => format!("{code} {}: {} ({})", entry.name, entry.meaning, entry.reference),
         None => format!("{code}: not in the catalogue; it counts as the x00 of its class (RFC 3261 8.1.3.2)"),
     })
+}
+
+/// What was heard of a call, where anything was or should have been: the caller's figures before the callee's.
+#[must_use]
+pub fn heard(row: &Row) -> Option<String> {
+    let Row::Call(row) = row else { return None };
+    let media = row.media().map(|media| format!("RTP from caller/callee: {media}"));
+    let unheard = row.audio.and_then(unheard).map(str::to_owned);
+    let told: Vec<_> = media.into_iter().chain(unheard).collect();
+    (!told.is_empty()).then(|| told.join("; "))
 }
 
 /// Whether a row has this Call-ID.
@@ -235,5 +246,18 @@ const fn words(rule: Rule) -> (&'static str, &'static str) {
         Rule::RegisterRefused => ("the final response refuses it", "RFC 3261 10.3"),
         Rule::RegisterProvisional => ("ignored: a provisional response grants nothing", "RFC 3261 10.3"),
         Rule::RegisterElsewhere => ("ignored: it changes nothing on the hop that decides", "RFC 3261 10.3"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::report::samples;
+
+    #[test]
+    fn what_was_heard_is_told_where_there_is_something_to_tell() {
+        let told: Vec<_> = samples::rows().iter().filter_map(heard).collect();
+        let one_way = "RTP from caller/callee: 15596/- =x\x1b[31m\u{202e}\"\n; no audio from the callee";
+        assert_eq!(told, ["RTP from caller/callee: 6691/6797 PCMU, lost 9/0, MOS 4.41/4.41", one_way]);
     }
 }

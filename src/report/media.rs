@@ -42,7 +42,9 @@ pub struct HeardRow {
 
 impl HeardRow {
     pub(super) fn new(heard: Heard, precision: u8) -> Self {
-        let dtmf: String = heard.digits.iter().map(|digit| digit.digit).collect();
+        // The body of an INFO is a stranger's.
+        let is_digit = |c: &char| matches!(c, '0'..='9' | '*' | '#' | 'A'..='D' | '!');
+        let dtmf: String = heard.digits.iter().map(|digit| digit.digit).filter(is_digit).collect();
         Self {
             codec: heard.codec.filter(|codec| !codec.is_empty()),
             dtmf: (!dtmf.is_empty()).then(|| dtmf.into()),
@@ -257,7 +259,7 @@ heard_columns! {
         |r| r.time(r.last);
     "mos" "MOS" Decimal "Mean opinion score, 1 to 4.5, of what was heard where it was captured (ITU-T G.107)."
         |r| Cell::decimal(r.mos(), 2);
-    "r_factor" "R" Decimal "Transmission rating factor, 0 to 93.2 with a narrowband codec (ITU-T G.107)."
+    "r_factor" "R" Decimal "Transmission rating factor: 0 to 93.2 with a narrowband codec (ITU-T G.107), to 129 with a wideband one (G.107.1), to 148 with a fullband one (G.107.2)."
         |r| Cell::decimal(r.quality.as_ref().map(|quality| quality.r_factor), 1);
     "mos_basis" "MOS basis" Text "What the score was computed from and what was assumed."
         |r| Cell::text(r.quality.as_ref().map(|quality| &*quality.basis).filter(|basis| !basis.is_empty()));
@@ -329,4 +331,86 @@ pub(super) fn write_fields(fields: &[(&str, Cell<'_>)], f: &mut fmt::Formatter<'
         }
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::report::samples::{self, heard, sources, stream};
+    use crate::track::fact::Side;
+
+    fn row(from_caller: Option<Heard>, from_callee: Option<Heard>, streams: Vec<Heard>) -> MediaRow {
+        let streams = streams.into_iter().map(|heard| stream(Some("a"), Some(Side::Caller), 1, heard)).collect();
+        let fact = MediaFact { from_caller, from_callee, streams, talk: None, first_audio: None, t38: false };
+        MediaRow::new(fact, &sources(), 6)
+    }
+
+    #[test]
+    fn media_in_one_line() {
+        let pcmu = heard(1, 0, 200);
+        let with = |change: fn(&mut Heard)| {
+            let mut heard = pcmu.clone();
+            change(&mut heard);
+            Some(heard)
+        };
+        let same = || with(|_| ());
+        let unrated = || with(|heard| heard.quality = None);
+        let cases = [
+            (same(), same(), "11/11 PCMU, MOS 4.41/4.41"),
+            (same(), None, "11/- PCMU, MOS 4.41/-"),
+            (None, unrated(), "-/11 PCMU"),
+            (same(), with(|heard| heard.codec = Some("G729".into())), "11/11 PCMU/G729, MOS 4.41/4.41"),
+            (same(), with(|heard| heard.codec = None), "11/11 PCMU/-, MOS 4.41/4.41"),
+            (unrated(), with(|heard| (heard.codec, heard.quality) = (None, None)), "11/11 PCMU/-"),
+            (unrated(), with(|heard| heard.lost = 2), "11/11 PCMU, lost 0/2, MOS -/4.41"),
+            (None, None, "-/-"),
+        ];
+        for (caller, callee, expected) in cases {
+            assert_eq!(row(caller, callee, Vec::new()).to_string(), expected);
+        }
+    }
+
+    #[test]
+    fn loss_is_that_of_the_packets_sent_and_none_of_none() {
+        let percent = |packets, lost| {
+            let heard = Heard { packets, lost, ..heard(1, 0, 0) };
+            HeardRow::new(heard, 6).loss_percent().map(|percent| format!("{percent:.2}"))
+        };
+        assert_eq!(percent(99, 1).as_deref(), Some("1.00"));
+        assert_eq!(percent(0, 7).as_deref(), Some("100.00"));
+        assert_eq!(percent(5, 0).as_deref(), Some("0.00"));
+        assert_eq!(percent(u64::MAX, u64::MAX).as_deref(), Some("100.00"));
+        assert_eq!(percent(0, 0), None);
+    }
+
+    #[test]
+    fn a_number_that_is_none_is_unknown() {
+        for (value, expected) in
+            [(f64::NAN, ""), (f64::INFINITY, ""), (4.409, "4.41"), (0.0, "0.00"), (99.999, "100.00")]
+        {
+            assert_eq!(Cell::decimal(Some(value), 2).to_string(), expected);
+        }
+        assert!(matches!(Cell::decimal(Some(f64::NAN), 2), Cell::Unknown));
+    }
+
+    #[test]
+    fn a_direction_of_one_stream_is_kept_once_and_rows_stay_small() {
+        let one = row(Some(heard(1, 0, 200)), Some(heard(2, 0, 200)), vec![heard(2, 0, 200), heard(1, 0, 200)]);
+        for (direction, stream) in one.directions.iter().zip([1, 0]) {
+            assert!(Arc::ptr_eq(direction.as_ref().unwrap(), one.streams[stream].heard()));
+        }
+        let two = row(Some(heard(1, 0, 400)), None, vec![heard(1, 0, 200), heard(1, 220, 400)]);
+        assert!(two.streams.iter().all(|stream| !Arc::ptr_eq(two.directions[0].as_ref().unwrap(), stream.heard())));
+        assert!(size_of::<HeardRow>() <= 232, "{} bytes", size_of::<HeardRow>());
+        assert!(size_of::<StreamRow>() <= 160, "{} bytes", size_of::<StreamRow>());
+        assert!(size_of::<MediaRow>() <= 72, "{} bytes", size_of::<MediaRow>());
+    }
+
+    #[test]
+    fn only_digits_are_digits() {
+        let mut heard = heard(1, 0, 200);
+        let digit = |digit| crate::track::fact::Digit { at: samples::at(0), digit };
+        heard.digits = "0x9*#\x1bAD!E\u{202e}".chars().map(digit).collect();
+        assert_eq!(HeardRow::new(heard, 6).dtmf.as_deref(), Some("09*#AD!"));
+    }
 }

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use crate::codes::{Category, Code};
 use crate::time::{Spoken, Timestamp};
-use crate::track::fact::{CallFact, Proof, Reason, RegistrationCause, RegistrationFact, Side};
+use crate::track::fact::{Audio, CallFact, Proof, Reason, RegistrationCause, RegistrationFact, Side};
 
 /// Characters of a stranger's text that a line quotes; the record holds the whole of it elsewhere.
 const QUOTED: usize = 100;
@@ -16,7 +16,22 @@ pub fn of_call(call: &CallFact) -> String {
     let mut line = if call.partial { "joined after the INVITE: ".to_owned() } else { String::new() };
     line.push_str(&told(call, call.code));
     append_reasons(&mut line, call);
+    // That there never was any media is what this code says.
+    let silence = call.audio.filter(|_| call.code != Some(Code::UNMONITORED_NO_MEDIA)).and_then(unheard);
+    if let Some(silence) = silence {
+        line.push_str(&format!("; {silence}"));
+    }
     line
+}
+
+/// Who was not heard although somebody should have been; nothing where all was well.
+pub(super) const fn unheard(audio: Audio) -> Option<&'static str> {
+    match audio {
+        Audio::Both => None,
+        Audio::OneWayFromCaller => Some("no audio from the callee"),
+        Audio::OneWayFromCallee => Some("no audio from the caller"),
+        Audio::None => Some("no audio from either side"),
+    }
 }
 
 fn told(call: &CallFact, code: Option<Code>) -> String {
@@ -417,6 +432,24 @@ mod tests {
                 "answered after 4.2 s, callee hung up after 2:14, BYE refused with 481 Call/Transaction Does Not Exist",
             ),
             (
+                changed(done(Side::Callee), |c| c.audio = Some(Audio::OneWayFromCaller)),
+                "answered after 4.2 s, callee hung up after 2:14; no audio from the callee",
+            ),
+            (
+                changed(done(Side::Callee), |c| {
+                    (c.reasons, c.audio) = (vec![reason("Q.850", 38, "")], Some(Audio::None));
+                }),
+                "answered after 4.2 s, callee hung up after 2:14 (Q.850 38 Network out of order); no audio from either side",
+            ),
+            (
+                changed(up(), |c| c.audio = Some(Audio::OneWayFromCallee)),
+                "answered after 4.2 s, still up at the end of the capture; no audio from the caller",
+            ),
+            (
+                changed(done(Side::Caller), |c| c.audio = Some(Audio::Both)),
+                "answered after 4.2 s, caller hung up after 2:14",
+            ),
+            (
                 changed(done(Side::Callee), |c| c.ack_missing = true),
                 "answered after 4.2 s, never acknowledged, callee hung up after 2:14",
             ),
@@ -437,7 +470,7 @@ mod tests {
             (
                 changed(up(), |c| {
                     let place = c.place;
-                    c.code = Some(Code::UNMONITORED_NO_MEDIA);
+                    (c.code, c.audio) = (Some(Code::UNMONITORED_NO_MEDIA), Some(Audio::None));
                     c.timeline.push(Step { at: c.last.after(Duration::from_secs(3600)), code: Code::new(8003), place });
                 }),
                 "answered after 4.2 s, never any media, no signalling for 1:00:00",

@@ -232,7 +232,7 @@ pub struct CallRow {
     pub(super) ack_missing: bool,
     pub(super) icmp: Option<&'static str>,
     hold: Option<Duration>,
-    audio: Option<Audio>,
+    pub(super) audio: Option<Audio>,
 }
 
 impl CallRow {
@@ -367,6 +367,11 @@ impl CallRow {
     /// Its RTP, where some was captured.
     pub(super) fn media(&self) -> Option<&MediaRow> {
         self.media.as_deref()
+    }
+
+    /// Leaves out its media, where nobody asks for it any more: most of what a row may weigh.
+    pub fn forget_media(&mut self) {
+        self.media = None;
     }
 
     pub(super) fn audio(&self) -> Option<&'static str> {

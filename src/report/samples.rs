@@ -1,17 +1,20 @@
 //! Hand-made facts of every kind, hostile ones included, for the tests of this room and of the renderers.
 
+use std::net::SocketAddr;
 use std::sync::Arc;
+use std::time::Duration;
 
 use crate::codes::{Category, Code};
 use crate::event::{Path, Transport};
 use crate::packet::{LinkType, Place};
 use crate::report::row::{CallRow, RegistrationRow, Row, Source, Sources};
+use crate::report::stream::StreamRow;
 use crate::report::summary::{CaptureRow, Skipped, Summary, Totals, Traffic};
 use crate::report::transaction::TransactionRow;
 use crate::time::Timestamp;
 use crate::track::fact::{
-    Answer, CallFact, Evidence, Fact, Link, Party, Reason, RegistrationCause, RegistrationFact, ResponseTimes, Side,
-    Step, TransactionFact,
+    Answer, Audio, BoundBy, CallFact, Digit, Evidence, Fact, Heard, Link, MediaFact, Party, Quality, Reason,
+    RegistrationCause, RegistrationFact, Reported, ResponseTimes, Side, Step, StreamFact, TransactionFact, VoipMetrics,
 };
 
 /// 2026-03-02T09:15:00Z.
@@ -164,6 +167,8 @@ pub(crate) fn calls() -> Vec<CallFact> {
         with(invite(0, 1).ringing_from(300).answered_at(4_200).hung_up_at(138_200, Side::Callee), |call| {
             call.reasons = vec![reason("Q.850", 16, "Normal call clearing")];
             call.linked = vec![Link { call_id: "leg\u{1b}[1m\"@b".into(), evidence: Evidence::XCallId }];
+            call.audio = Some(Audio::Both);
+            call.media = Some(Box::new(heard_both_ways(&call.call_id)));
         }),
         with(invite(61_000, 120).ringing_from(61_450).refused_at(64_550, 486, "Busy now"), |call| {
             call.reasons = vec![reason("Q.850", 17, "User busy")];
@@ -192,6 +197,8 @@ pub(crate) fn calls() -> Vec<CallFact> {
         with(invite(100_000, 220).ringing_from(100_250).answered_at(103_000), |call| {
             call.last = at(415_000);
             call.ack_missing = true;
+            call.audio = Some(Audio::OneWayFromCaller);
+            call.media = Some(Box::new(heard_one_way(&call.call_id)));
             call.path.src = "[2001:db8::10]:5060".parse().unwrap();
             call.path.dst = "[2001:db8::20]:5060".parse().unwrap();
             call.path.transport = Transport::Tcp;
@@ -316,7 +323,7 @@ pub(crate) fn registrations() -> Vec<RegistrationFact> {
 
 /// Transactions of each kind: keep-alives, one that nobody answers, one that is refused, what was too much to list.
 pub(crate) fn transactions() -> Vec<TransactionFact> {
-    let ms = std::time::Duration::from_millis;
+    let ms = Duration::from_millis;
     let options = TransactionFact {
         method: "OPTIONS".into(),
         code: Some(Code::new(200)),
@@ -366,6 +373,116 @@ pub(crate) fn transactions() -> Vec<TransactionFact> {
     ]
 }
 
+/// What was heard from `ms` to `until` at 50 packets a second.
+pub(crate) fn heard(ssrc: u32, ms: i64, until: i64) -> Heard {
+    let packets = u64::try_from((until - ms) / 20 + 1).unwrap();
+    Heard {
+        ssrc,
+        payload_type: 0,
+        codec: Some("PCMU".into()),
+        clock_rate: Some(8000),
+        largest_payload: 160,
+        packets,
+        bytes: packets * 160,
+        lost: 0,
+        loss_bursts: 0,
+        longest_burst: 0,
+        out_of_order: 0,
+        duplicates: 0,
+        jitter: Some(Duration::from_micros(412)),
+        jitter_max: Some(Duration::from_nanos(3_250_499)),
+        max_gap: Duration::from_millis(41),
+        first: at(ms),
+        last: at(until),
+        digits: Vec::new(),
+        silence_suppressed: false,
+        srtp: false,
+        dscp: 46,
+        rtcp: None,
+        quality: Some(Quality { r_factor: 93.2, mos: 4.409, basis: "PCMU, no loss, delay not known".into() }),
+    }
+}
+
+/// A stream of a call, or of none.
+pub(crate) fn stream(call_id: Option<&str>, from: Option<Side>, frame: u64, heard: Heard) -> StreamFact {
+    let (one, other): (SocketAddr, SocketAddr) =
+        ("192.0.2.10:40000".parse().unwrap(), "198.51.100.20:30000".parse().unwrap());
+    let (src, dst) = if from == Some(Side::Callee) { (other, one) } else { (one, other) };
+    StreamFact {
+        call_id: call_id.map(Into::into),
+        from,
+        bound_by: call_id.map(|_| if from == Some(Side::Callee) { BoundBy::Symmetric } else { BoundBy::Announced }),
+        kind: call_id.map(|_| "audio".into()),
+        src,
+        dst,
+        place: Place { file: 0, frame },
+        heard,
+    }
+}
+
+fn heard_both_ways(call_id: &str) -> MediaFact {
+    let ms = Duration::from_millis;
+    let mut from_caller = heard(0xdead_beef, 4_300, 138_100);
+    from_caller.digits = "15#".chars().map(|digit| Digit { at: at(9_000), digit }).collect();
+    (from_caller.lost, from_caller.loss_bursts, from_caller.longest_burst) = (9, 3, 5);
+    from_caller.rtcp = Some(Reported {
+        reports: 26,
+        lost: Some(-2),
+        worst_loss_percent: Some(3.125),
+        jitter: Some(ms(2)),
+        jitter_max: Some(ms(7)),
+        round_trip: Some(ms(48)),
+        round_trip_max: Some(ms(61)),
+        sent: Some(6_700),
+        voip: Some(VoipMetrics { loss_percent: 0.39, r_factor: Some(89), mos_cq: Some(4.2), ..VoipMetrics::default() }),
+    });
+    let mut early = heard(7, 2_000, 4_000);
+    (early.codec, early.payload_type, early.srtp) = (Some("opus".into()), 111, true);
+    let late = heard(0x00c0_ffee, 4_280, 138_180);
+    let mut from_callee = late.clone();
+    (from_callee.packets, from_callee.first) = (late.packets + early.packets, early.first);
+    MediaFact {
+        streams: vec![
+            stream(Some(call_id), Some(Side::Callee), 4, early),
+            stream(Some(call_id), Some(Side::Callee), 6, late),
+            stream(Some(call_id), Some(Side::Caller), 8, from_caller.clone()),
+        ],
+        from_caller: Some(from_caller),
+        from_callee: Some(from_callee),
+        talk: Some(ms(133_880)),
+        first_audio: Some(ms(100)),
+        t38: false,
+    }
+}
+
+/// One direction, in a codec that nobody knows, named by a stranger.
+fn heard_one_way(call_id: &str) -> MediaFact {
+    let mut heard = heard(1, 103_100, 415_000);
+    (heard.codec, heard.payload_type) = (Some("=x\x1b[31m\u{202e}\"\n".into()), 98);
+    (heard.clock_rate, heard.jitter, heard.jitter_max, heard.quality) = (None, None, None, None);
+    heard.digits = vec![Digit { at: at(110_000), digit: '\x1b' }];
+    MediaFact {
+        streams: vec![stream(Some(call_id), Some(Side::Caller), 225, heard.clone())],
+        from_caller: Some(heard),
+        from_callee: None,
+        talk: Some(Duration::from_millis(311_900)),
+        first_audio: None,
+        t38: true,
+    }
+}
+
+/// Streams of no known call.
+pub(crate) fn streams() -> Vec<StreamFact> {
+    let mut video = stream(None, None, 500, heard(u32::MAX, 30_000, 30_500));
+    (video.src, video.dst) = ("[2001:db8::10]:6000".parse().unwrap(), "[2001:db8::20]:7000".parse().unwrap());
+    (video.heard.codec, video.heard.clock_rate, video.heard.payload_type) = (None, None, 96);
+    (video.heard.jitter, video.heard.jitter_max, video.heard.quality) = (None, None, None);
+    let mut lossy = heard(3, 1_000, 200_000);
+    (lossy.packets, lossy.lost, lossy.loss_bursts, lossy.longest_burst) = (9_000, 1_000, 400, 12);
+    lossy.quality = Some(Quality { r_factor: 41.26, mos: 2.134, basis: "PCMU, 10 % lost".into() });
+    vec![video, stream(None, None, 9, lossy)]
+}
+
 /// The captures that the facts come from.
 pub(crate) fn sources() -> Sources {
     Arc::new([Source { name: "office.pcap".into(), digits: 6 }])
@@ -383,12 +500,18 @@ pub(crate) fn transaction_rows() -> Vec<TransactionRow> {
     transactions().into_iter().map(|fact| TransactionRow::new(fact, &sources())).collect()
 }
 
+/// Those of calls, and those of none.
+pub(crate) fn stream_rows() -> Vec<StreamRow> {
+    rows().iter().flat_map(Row::streams).cloned().collect()
+}
+
 /// All of them as a run would hand them over.
 pub(crate) fn rows() -> Vec<Row> {
     let calls = calls().into_iter().map(|fact| Fact::Call(Box::new(fact)));
     let registrations = registrations().into_iter().map(|fact| Fact::Registration(Box::new(fact)));
     let transactions = transactions().into_iter().map(|fact| Fact::Transaction(Box::new(fact)));
-    calls.chain(registrations).chain(transactions).map(|fact| Row::new(fact, &sources())).collect()
+    let streams = streams().into_iter().map(|fact| Fact::Stream(Box::new(fact)));
+    calls.chain(registrations).chain(transactions).chain(streams).map(|fact| Row::new(fact, &sources())).collect()
 }
 
 /// What is said at the end of [`rows`].
@@ -409,8 +532,8 @@ pub(crate) fn summary() -> Summary {
         last: Some(at(3_860_000)),
         digits: 6,
         sip_messages: 60,
-        rtp_packets: None,
-        rtcp_packets: None,
+        rtp_packets: Some(4_870),
+        rtcp_packets: Some(26),
         duplicates: 2,
         cut_short: 1,
         skipped: vec![
