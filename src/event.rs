@@ -4,6 +4,8 @@ use std::net::SocketAddr;
 
 use crate::packet::Place;
 use crate::time::Timestamp;
+use crate::wire::rtcp::Rtcp;
+use crate::wire::rtp::Rtp;
 use crate::wire::sip::Message;
 
 /// What carried a message.
@@ -73,6 +75,10 @@ pub enum What<'a> {
     Sip(Message<'a>),
     /// An ICMP error about a packet that may have been SIP. It is no message itself.
     Icmp(Undelivered<'a>),
+    /// A datagram that has the shape of RTP, and the differentiated services code point (RFC 2474 3) that it came with.
+    Rtp(Rtp<'a>, u8),
+    /// A datagram that has the shape of RTCP.
+    Rtcp(Rtcp<'a>),
 }
 
 /// What an ICMP error says of the packet that it quotes.

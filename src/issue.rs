@@ -69,6 +69,16 @@ impl Issues {
         }
     }
 
+    /// Counts several occurrences at once, of which the first was at `place`.
+    pub fn add_several(&mut self, place: Place, cause: Cause, count: u64) {
+        if count > 0 {
+            self.add(place, cause, 0);
+            if let Some(tally) = self.tallies.get_mut(&(place.file, cause)) {
+                tally.count += count - 1;
+            }
+        }
+    }
+
     /// All causes of one file with their tallies, in the order of [`Cause`].
     pub fn of_file(&self, file: u32) -> impl Iterator<Item = (Cause, Tally)> + '_ {
         self.tallies

@@ -2,6 +2,8 @@
 
 #[path = "fuzz/bodies/capture.rs"]
 mod capture;
+#[path = "fuzz/bodies/media.rs"]
+mod media;
 #[path = "fuzz/bodies/packets.rs"]
 mod packets;
 #[path = "fuzz/bodies/sip.rs"]
@@ -117,6 +119,27 @@ fn any_bytes_as_sip() {
     let seeds: Vec<_> = captures().iter().flat_map(|capture| messages(&as_packets(capture))).take(300).collect();
     assert!(seeds.len() > 100);
     drive(sip::sip, &seeds, rounds(400));
+}
+
+#[test]
+fn any_bytes_as_media() {
+    /// A sender's report with a block, its source's name, VoIP metrics, a parting.
+    const REPORTS: &[u8] = b"\x81\xc8\0\x0c\0\0\0\x0a\x01\x02\x03\x04\x80\0\0\0\0\0\0\xa0\0\0\0\x32\0\0\x1f\x40\
+        \0\0\0\x0b\x40\xff\xff\xfe\0\x01\0\x07\0\0\0\x50\x03\x04\x80\0\0\0\x80\0\
+        \x81\xca\0\x03\0\0\0\x0a\x01\x03a@b\0\0\0\
+        \x80\xcf\0\x0a\0\0\0\x0a\x07\0\0\x08\0\0\0\x0b\x80\x40\x20\x10\0\x64\x03\xe8\0\xfa\0\x14\xf1\xc4\x7f\x10\
+        \x5d\x7f\x29\x7f\0\0\0\x28\0\x50\0\xc8\x81\xcb\0\x01\0\0\0\x0a";
+    let sealed = [REPORTS.get(..52).unwrap(), b"\x80\0\0\x01", &[0x5a; 10]].concat();
+    let rtp = |first: &[u8], rest: &[u8]| [first, &[0, 1, 0, 0, 3, 4, 5, 6, 7, 8], rest].concat();
+    let seeds = [
+        REPORTS.to_vec(),
+        sealed,
+        rtp(&[0x80, 101], &[5, 0x8a, 3, 32]),
+        rtp(&[0xb1, 0x80], b"\0\0\0\x01\xbe\xde\0\x01\x10\xff\0\0media\0\0\x03"),
+        b"Signal=5\r\nDuration=160\r\n".to_vec(),
+        b"12*".to_vec(),
+    ];
+    drive(media::media, &seeds, rounds(20_000));
 }
 
 #[test]

@@ -244,6 +244,7 @@ fn sources(earlier: &[Source], infos: &[CaptureInfo]) -> Vec<Source> {
 
 fn capture_row(info: &CaptureInfo, file: u32, issues: &Issues, tracker: &Tracker) -> CaptureRow {
     let of_file = tracker.traffic().of_file(file);
+    let media = tracker.media_of_file(file);
     CaptureRow {
         file: info.name.clone(),
         format: info.format.to_owned(),
@@ -254,8 +255,8 @@ fn capture_row(info: &CaptureInfo, file: u32, issues: &Issues, tracker: &Tracker
         last: info.last,
         digits: info.digits,
         sip_messages: of_file.sip_messages,
-        rtp_packets: None,
-        rtcp_packets: None,
+        rtp_packets: Some(media.rtp),
+        rtcp_packets: Some(media.rtcp),
         duplicates: of_file.duplicates,
         cut_short: info.cut_short,
         skipped: Skipped::of_file(issues, file),

@@ -19,6 +19,8 @@ use crate::wire::icmp;
 use crate::wire::ip::{self, Carried, Udp};
 use crate::wire::keylog::Secrets;
 use crate::wire::link::{self, Layer, Link};
+use crate::wire::rtcp::Rtcp;
+use crate::wire::rtp::Rtp;
 use crate::wire::sctp::Sctp;
 use crate::wire::sip::{Frame, Message, frame, looks_like_sip};
 use crate::wire::tunnel::{self, Content, Inside};
@@ -47,6 +49,7 @@ struct Around {
     src: IpAddr,
     dst: IpAddr,
     id: Option<u32>,
+    dscp: u8,
     missing: usize,
     stamp: Stamp,
     within: Within,
@@ -175,10 +178,11 @@ impl Assembler {
         if let Carried::Udp(udp @ Udp { to_ip_end: [0x80..=0xbf, ..], .. }) = ip.carried
             && !tunnel::may_begin_like_media(&udp)
         {
-            return;
+            return media(packet.at, packet.place, (ip.src(), ip.dst()), ip.dscp, &udp, sink);
         }
         let stamp = Stamp { at: packet.at, place: packet.place };
-        let around = Around { src: ip.src(), dst: ip.dst(), id: ip.id, missing: ip.missing, stamp, within };
+        let (src, dst) = (ip.src(), ip.dst());
+        let around = Around { src, dst, id: ip.id, dscp: ip.dscp, missing: ip.missing, stamp, within };
         let inside = match ip.carried {
             Carried::Udp(udp) => self.transports.udp(packet, &around, &udp, issues, sink),
             Carried::Fragment(fragment) => {
@@ -317,10 +321,14 @@ impl Transports {
         } else if let Some(name) = ip::tunnel_of_ports(udp) {
             issues.add(around.stamp.place, Cause::NotDecoded(name), udp.to_ip_end.len() as u64);
         } else {
-            return tunnel::of_udp(udp, around.missing > 0).unwrap_or_else(|cause| {
-                unread(packet, cause, issues);
-                None
-            });
+            match tunnel::of_udp(udp, around.missing > 0) {
+                Ok(None) if matches!(udp.payload, [0x80..=0xbf, ..]) => {
+                    let Around { src, dst, dscp, stamp, .. } = *around;
+                    media(stamp.at, stamp.place, (src, dst), dscp, udp, sink);
+                }
+                Ok(inside) => return inside,
+                Err(cause) => unread(packet, cause, issues),
+            }
         }
         None
     }
@@ -382,6 +390,32 @@ impl Transports {
         if let Some(bytes) = unread {
             issues.add(place, Cause::NotDecoded(BROKEN_HEP), bytes);
         }
+    }
+}
+
+/// A datagram that begins like media (RFC 7983 7): its second byte tells RTCP from RTP (RFC 5761 4).
+#[inline(always)] // Nearly all packets there are: the event is to be made where it is taken.
+fn media(
+    at: Timestamp,
+    place: Place,
+    (src, dst): (IpAddr, IpAddr),
+    dscp: u8,
+    udp: &Udp<'_>,
+    sink: &mut impl FnMut(Event<'_>),
+) {
+    let (src, dst) = (SocketAddr::new(src, udp.src_port), SocketAddr::new(dst, udp.dst_port));
+    let path = Path { src, dst, transport: Transport::Udp };
+    if let Some(rtp) = Rtp::parse(udp.payload) {
+        sink(Event { at, place, path, duplicate: false, what: What::Rtp(rtp, dscp) });
+    } else {
+        reports(at, place, path, udp.payload, sink);
+    }
+}
+
+#[cold]
+fn reports(at: Timestamp, place: Place, path: Path, payload: &[u8], sink: &mut impl FnMut(Event<'_>)) {
+    if let Some(rtcp) = Rtcp::parse(payload) {
+        sink(Event { at, place, path, duplicate: false, what: What::Rtcp(rtcp) });
     }
 }
 

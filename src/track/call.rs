@@ -9,12 +9,14 @@ use super::dialog::{Bye, Dialogs};
 use super::fact::{Answer, CallFact, IcmpError, Party, Proof, Reason, Side, Step};
 use super::hold::Hold;
 use super::marks::{Override, Settings};
+use super::media::{Said, Told};
 use super::outcome::{Deciding, Standing, deciding};
 use super::state::{Signal, State};
 use super::transaction::{Digest, InviteTransaction, Moment, Seen, TIMER_B, TIMER_C, owned, reasons};
 use crate::codes::{Category, Code};
 use crate::event::{Event, Path};
 use crate::time::Timestamp;
+use crate::wire::sdp;
 use crate::wire::sip::{Message, Method, NameAddr, StartLine, challenge, text, unquote};
 
 /// A call in progress, or one that ended so lately that stragglers still belong to it.
@@ -98,7 +100,7 @@ pub(super) struct Arrival<'e, 'a> {
 }
 
 impl Arrival<'_, '_> {
-    fn cseq(&self) -> u32 {
+    pub(super) fn cseq(&self) -> u32 {
         self.message.cseq().map_or(0, |cseq| cseq.number)
     }
 
@@ -566,10 +568,44 @@ impl Call {
         self.settle(Moment::of(event));
     }
 
-    /// RTP or RTCP of this call was seen.
+    /// RTP or RTCP of this call was seen, at the latest `at`.
     pub(super) fn on_media(&mut self, at: Timestamp) {
         self.media = Some(self.media.map_or(at, |last| last.max(at)));
-        self.interrupted = None;
+        if self.interrupted.is_some_and(|interrupted| interrupted.at <= at) {
+            self.interrupted = None;
+        }
+    }
+
+    /// The session description in a message of this call. What comes with a refusal only says what could have been
+    /// (RFC 3261 21.4.26).
+    pub(super) fn description<'a>(&self, arrival: &Arrival<'_, 'a>) -> Option<Said<'a>> {
+        let Arrival { event, message, tags, .. } = *arrival;
+        let body = message.body();
+        if body.is_empty() || event.duplicate || message.code().is_some_and(|code| code >= 300) {
+            return None;
+        }
+        let text = sdp::find(message.content_type(), body)?;
+        Some(Said {
+            side: if message.is_request() { self.sender(tags) } else { self.sender(tags).other() },
+            leg: self.callee_tag(tags),
+            near: !self.is_beyond(event.path),
+            late: self.is_partial(),
+            text,
+        })
+    }
+
+    /// Who sent a request with these tags, or gets the response to it.
+    pub(super) fn sender(&self, tags: Tags) -> Side {
+        if tags.from == self.caller_tag { Side::Caller } else { Side::Callee }
+    }
+
+    /// What decides about its media.
+    pub(super) fn told(&self) -> Told {
+        Told {
+            answered: self.state.is_answered(),
+            leg: self.dialogs.first().map(|dialog| dialog.callee_tag),
+            expected: self.hold.ever_expected(),
+        }
     }
 
     /// Sets the code that stands from here on; the first one wins.

@@ -200,6 +200,11 @@ impl Exchanges {
         }
     }
 
+    /// When the next of them can no longer change.
+    pub(super) fn due(&self) -> Option<Timestamp> {
+        self.order.front().map(|(until, ..)| *until)
+    }
+
     /// Counts what can no longer change.
     pub(super) fn advance(&mut self, now: Timestamp) {
         while self.order.front().is_some_and(|(until, ..)| *until <= now) {

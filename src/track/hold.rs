@@ -76,6 +76,8 @@ pub(super) struct Hold {
     running: bool,
     /// Both sides were to be heard at some time since it is up.
     conversed: bool,
+    /// Which side was, the caller and the callee.
+    expected: [bool; 2],
     since: Option<Timestamp>,
     total: Duration,
 }
@@ -139,6 +141,11 @@ impl Hold {
     /// Whether media of this side is expected: it sends, and the other side wants to receive. What nobody spoke of flows.
     pub(super) fn expects(&self, side: Side) -> bool {
         self.flow(side).is_none_or(|flow| flow.sends) && self.flow(other(side)).is_none_or(|flow| flow.receives)
+    }
+
+    /// Whether caller and callee were expected to send at any time since the call is up.
+    pub(super) const fn ever_expected(&self) -> [bool; 2] {
+        self.expected
     }
 
     /// Whether nobody is to be heard, or one side no longer. To hold is to interrupt (RFC 3264 8.4): a session that is
@@ -231,7 +238,11 @@ impl Hold {
 
     /// Begins or ends a hold.
     fn review(&mut self, at: Timestamp) {
-        self.conversed |= self.running && self.expects(Side::Caller) && self.expects(Side::Callee);
+        let expects = [self.running && self.expects(Side::Caller), self.running && self.expects(Side::Callee)];
+        self.conversed |= expects == [true; 2];
+        for (ever, now) in self.expected.iter_mut().zip(expects) {
+            *ever |= now;
+        }
         match (self.running && self.is_held(), self.since) {
             (true, None) => self.since = Some(at),
             (false, Some(since)) => {

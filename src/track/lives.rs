@@ -4,7 +4,7 @@
 //! does not answer the INVITE. Left out: `cseq` is 1 for INVITE, ACK and CANCEL and 2 for the others, `id` is `c`,
 //! `from` is the caller's tag `A`, `to` is the callee's tag `B` except in a first INVITE, CANCEL and 100, `via` (topmost
 //! first) is the branch `a1` for INVITE, CANCEL and their responses and the method's name for the others. `sdp` is the
-//! direction of a description, or its address (`0.0.0.0`). With
+//! direction of a description, its address (`0.0.0.0`), where it wants audio (`a:4000`), or the whole of it. With
 //! `icmp=NAME` it is an ICMP error that quotes the message, its first `quote=N` bytes.
 //! first) is the branch `a1` for INVITE, CANCEL and their responses and the method's name for the others. A sender or
 //! receiver may have a port (`a:6000`), `over=tcp` says what carried it, and the branch `-` stands for none (RFC 2543).
@@ -18,6 +18,13 @@ use crate::event::{Event, Path, Transport, Undelivered, What};
 use crate::packet::Place;
 use crate::time::Timestamp;
 use crate::wire::sip::Message;
+
+/// The address of a sender or receiver.
+pub(super) fn address(name: &str) -> SocketAddr {
+    let (name, port) = name.split_once(':').unwrap_or((name, "5060"));
+    let host = name.bytes().fold(0_u8, |sum, byte| sum.wrapping_mul(31).wrapping_add(byte));
+    SocketAddr::from(([192, 0, 2, host], port.parse().expect("a port")))
+}
 
 /// One line of a life as a message with its path and time.
 pub(super) fn line(text: &str, frame: u64, tracker: &mut Tracker) {
@@ -83,6 +90,22 @@ pub(super) fn line(text: &str, frame: u64, tracker: &mut Tracker) {
     let sdp = option("sdp").map(|sdp| match sdp {
         "cut" => "v=0\r\nm=audio 6 RTP/AVP 0\r\n".to_owned(),
         "none" => "v=0\r\nm=audio 0 RTP/AVP 0\r\n".to_owned(),
+        // Lines of its own, `;` between them and `_` for blanks; `{a}` is the address of `a`.
+        lines if lines.starts_with("v=") => {
+            let lines = lines.replace(';', "\r\n").replace('_', " ");
+            let named = ["a", "b", "c", "p", "q"].iter();
+            named.fold(lines + "\r\n", |lines, name| {
+                lines.replace(&format!("{{{name}}}"), &address(name).ip().to_string())
+            })
+        }
+        // Where it wants its audio: `a:4000`, `a:4000,sendonly`.
+        place if place.contains(':') => {
+            let (place, direction) = place.split_once(',').unwrap_or((place, "sendrecv"));
+            let (ip, port) = (address(place).ip(), address(place).port());
+            format!(
+                "v=0\r\nc=IN IP4 {ip}\r\nm=audio {port} RTP/AVP 0 101\r\na=rtpmap:101 telephone-event/8000\r\na={direction}\r\n"
+            )
+        }
         address if address.contains('.') => format!("v=0\r\nc=IN IP4 {address}\r\nm=audio 6 RTP/AVP 0\r\n"),
         direction => format!("v=0\r\nm=audio 6 RTP/AVP 0\r\na={direction}\r\n"),
     });
@@ -90,16 +113,16 @@ pub(super) fn line(text: &str, frame: u64, tracker: &mut Tracker) {
         let more = if option("sdp") == Some("cut") { 20 } else { 0 };
         message += &format!("Content-Type: application/sdp\r\nContent-Length: {}\r\n", sdp.len() + more);
     }
+    let signal = option("dtmf").map(|digit| format!("Signal={digit}\r\nDuration=160\r\n"));
+    if let Some(signal) = &signal {
+        message += &format!("Content-Type: application/dtmf-relay\r\nContent-Length: {}\r\n", signal.len());
+    }
     message += "\r\n";
+    message += signal.as_deref().unwrap_or_default();
     message += sdp.as_deref().unwrap_or_default();
     if option("body").is_some() {
         message += "v=0\r\n";
     }
-    let address = |name: &str| -> SocketAddr {
-        let (name, port) = name.split_once(':').unwrap_or((name, "5060"));
-        let host = name.bytes().fold(0_u8, |sum, byte| sum.wrapping_mul(31).wrapping_add(byte));
-        SocketAddr::from(([192, 0, 2, host], port.parse().expect("a port")))
-    };
     let what = match option("icmp") {
         None => What::Sip(Message::parse(message.as_bytes()).expect("a message")),
         Some(error) => {

@@ -11,17 +11,17 @@ mod legs;
 #[cfg(test)]
 mod lives;
 mod marks;
+mod media;
 mod outcome;
-#[allow(dead_code, reason = "streams are not bound to calls yet")]
 mod quality;
 mod registration;
 mod resume;
 mod slots;
 mod state;
-#[allow(dead_code, reason = "streams are not bound to calls yet")]
 mod stream;
 mod tracker;
 mod transaction;
 
 pub use marks::{Mark, Marking, Settings};
+pub use media::{FileMedia, LeftOut};
 pub use tracker::{FileTraffic, Tracker, Traffic};

@@ -134,9 +134,10 @@ enum Came {
 }
 
 /// A stream so far.
+// In this order, so that what every packet touches lies in two cache lines.
+#[repr(C, align(64))]
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub(super) struct Stream {
-    // What every packet touches comes first.
     /// The sequence number after the highest.
     next: u16,
     /// The latest packet's; [`NO_KIND`] where each one needs a closer look.
@@ -162,6 +163,8 @@ pub(super) struct Stream {
     jitter_sum: u64,
     jitter_max: u64,
     max_gap: i64,
+    /// Sequence numbers from the lowest to the highest of this count.
+    spanned: u64,
 
     /// Clock in Hz, 0 where not known.
     clock_rate: u32,
@@ -175,8 +178,6 @@ pub(super) struct Stream {
     longest_burst: u32,
     /// Lost packets in a row that have just left the window.
     run: u32,
-    /// Sequence numbers from the lowest to the highest of this count.
-    spanned: u64,
     out_of_order: u32,
     duplicates: u32,
     /// A bit for each number of the window, at its remainder; all of them stand for ones while there are no holes.
@@ -287,8 +288,12 @@ impl Stream {
     pub(super) fn on_rtp(&mut self, at: Timestamp, rtp: &Rtp<'_>, dscp: u8) {
         let step = rtp.timestamp.wrapping_sub(self.timestamp);
         let same = (rtp.sequence == self.next) & (kind(rtp.payload_type, dscp) == self.kind) & (step == self.step);
-        if !same | rtp.marker | (self.holes != 0) {
+        let transit = at.nanos().wrapping_sub(self.timed).abs_diff(self.span);
+        if !same | rtp.marker | (transit > MAX_TRANSIT) {
             return self.on_other(at, rtp, dscp);
+        }
+        if self.holes != 0 {
+            self.slip();
         }
         let at = at.nanos();
         self.next = self.next.wrapping_add(1);
@@ -296,7 +301,7 @@ impl Stream {
         self.count(rtp);
         self.note_gap(at);
         self.timestamp = rtp.timestamp;
-        self.note_transit(at);
+        self.note_transit(at, transit);
     }
 
     /// A packet that is not just one more of the same.
@@ -304,8 +309,9 @@ impl Stream {
     #[inline(never)]
     fn on_other(&mut self, at: Timestamp, rtp: &Rtp<'_>, dscp: u8) {
         let at = at.nanos();
+        let missing = rtp.sequence.wrapping_sub(self.next);
         let came = self.place_sequence(rtp.sequence);
-        let gap = at.saturating_sub(self.last);
+        let gap = at.wrapping_sub(self.last);
         self.note_gap(at);
         match came {
             Came::Again => {
@@ -346,11 +352,14 @@ impl Stream {
                     && span > self.span.saturating_mul(2)
                     && gap > span / 2
                     && self.span > 0;
-                // The step after a silence or a loss is none that comes again.
-                (self.step, self.span) = (step, span);
+                // The step over a silence or a loss is none that comes again.
+                if came == Came::Next && missing == 0 && !rtp.marker {
+                    (self.step, self.span) = (step, span);
+                }
                 self.timestamp = rtp.timestamp;
-                if at.saturating_sub(self.timed).abs_diff(span) <= MAX_TRANSIT {
-                    self.note_transit(at);
+                let transit = at.wrapping_sub(self.timed).abs_diff(span);
+                if transit <= MAX_TRANSIT {
+                    self.note_transit(at, transit);
                 } else {
                     self.untimed += 1;
                     self.timed = at;
@@ -378,18 +387,17 @@ impl Stream {
     /// Merged captures step back: the gaps between do not.
     #[inline]
     fn note_gap(&mut self, at: i64) {
-        self.max_gap = self.max_gap.max(at.saturating_sub(self.last));
+        self.max_gap = self.max_gap.max(at.wrapping_sub(self.last));
         self.last = self.last.max(at);
     }
 
-    /// The difference in transit time of this packet and the one before, `span` later by its timestamp (RFC 3550 A.8).
+    /// Takes in how much the transit time differed from that of the packet before, in nanoseconds (RFC 3550 A.8).
     #[inline]
-    fn note_transit(&mut self, at: i64) {
-        let difference = at.saturating_sub(self.timed).abs_diff(self.span).min(MAX_TRANSIT);
+    fn note_transit(&mut self, at: i64, difference: u64) {
         self.timed = at;
         self.jitter = self.jitter + difference - ((self.jitter + 8) >> 4);
         let jitter = self.jitter >> 4;
-        self.jitter_sum = self.jitter_sum.saturating_add(jitter);
+        self.jitter_sum = self.jitter_sum.wrapping_add(jitter);
         self.jitter_max = self.jitter_max.max(jitter);
     }
 
@@ -512,6 +520,13 @@ impl Stream {
             self.write(sequence, true);
         }
         self.next = sequence.wrapping_add(1);
+    }
+
+    /// The next number comes while some of the window are missing.
+    #[cold]
+    #[inline(never)]
+    fn slip(&mut self) {
+        self.write(self.next, true);
     }
 
     /// Puts a number into the window, whose place one leaves that is [`WINDOW`] lower.
@@ -658,6 +673,11 @@ impl Stream {
     /// Its source.
     pub(super) const fn ssrc(&self) -> u32 {
         self.ssrc
+    }
+
+    /// The sequence number that would come next.
+    pub(super) const fn next_sequence(&self) -> u16 {
+        self.next
     }
 
     /// Where its first packet is.

@@ -13,6 +13,7 @@ use super::explain::{self, Explanation, Note, Recorder};
 use super::fact::{CallFact, Fact};
 use super::legs::{Calls, Legs};
 use super::marks::{Mark, Marking, Settings};
+use super::media::{FileMedia, Media};
 use super::registration::Registration;
 use super::slots::Slots;
 use super::transaction::{Digest, Moment, TIMER_B, belongs_to_calls};
@@ -20,6 +21,8 @@ use crate::codes::Code;
 use crate::event::{Event, Path, Undelivered, What};
 use crate::issue::{Cause, Issues};
 use crate::time::Timestamp;
+use crate::wire::dtmf;
+use crate::wire::rtp::Rtp;
 use crate::wire::sip::{Message, Method, text};
 
 /// How long a closed call is remembered so that its stragglers open no new row.
@@ -130,6 +133,10 @@ pub struct Tracker {
     facts: VecDeque<Fact>,
     #[serde(skip)]
     traffic: Traffic,
+    media: Media,
+    /// Nothing falls due before; media packets need not ask.
+    #[serde(skip)]
+    quiet_until: Option<Timestamp>,
     pub(super) legs: Legs,
     /// What bounds on memory gave up in calls and registrations.
     #[serde(skip)]
@@ -170,12 +177,26 @@ fn wakes_at(call: &Call, settings: &Settings, now: Timestamp) -> Option<Timestam
     call.wakes_at(now).or_else(silence)
 }
 
+/// How soon a message or media to come may make a call end, or fall silent.
+fn soonest(settings: &Settings) -> Duration {
+    let silence = settings.signalling_timeout.min(settings.media_timeout);
+    if settings.as_live { TIMER_B.min(silence) } else { TIMER_B }
+}
+
+/// Whether the call of a slot ended, or there is none.
+fn is_over(calls: &[Option<Open>], slot: usize) -> bool {
+    calls.get(slot).and_then(Option::as_ref).is_none_or(|open| open.call.is_over())
+}
+
 /// The fact of a call that is told now. A call marked by the user without a time is marked whatever its state.
-fn settled(mut call: Call, settings: &Settings, now: Timestamp) -> CallFact {
+fn settled(mut call: Call, slot: usize, media: &mut Media, settings: &Settings, now: Timestamp) -> CallFact {
     if settings.unmonitored.iter().any(|call_id| **call_id == call.call_id()[..]) {
         call.mark(Code::UNMONITORED_BY_USER, call.last_sign_of_life());
     }
-    call.into_fact(now)
+    let told = call.told();
+    let mut fact = call.into_fact(now);
+    media.close(slot, &told, &mut fact);
+    fact
 }
 
 impl Tracker {
@@ -209,11 +230,47 @@ impl Tracker {
     }
 
     /// Takes in what happened on the wire; time passes up to it.
+    #[inline]
     pub fn feed(&mut self, event: &Event<'_>) {
+        match &event.what {
+            What::Rtp(rtp, dscp) => self.feed_rtp(event, rtp, *dscp),
+            _ => self.feed_other(event),
+        }
+    }
+
+    #[inline]
+    fn feed_rtp(&mut self, event: &Event<'_>, rtp: &Rtp<'_>, dscp: u8) {
+        if self.quiet_until.is_none_or(|until| until <= event.at) {
+            self.advance_to_media(event.at);
+        } else {
+            self.now = self.now.max(Some(event.at));
+        }
+        let Self { media, calls, .. } = self;
+        media.on_rtp(event, rtp, dscp, &|slot| is_over(calls, slot));
+    }
+
+    /// Lets time pass, and finds out until when nothing falls due.
+    #[cold]
+    fn advance_to_media(&mut self, at: Timestamp) {
+        self.advance(at);
+        let alarm = self.alarms.peek().map(|Reverse((at, _))| *at);
+        let mark = self.marks.last().map(|mark| mark.at);
+        let closing = self.closings.front().map(|(at, _)| *at);
+        let due = [alarm, mark, closing, self.exchanges.due(), self.media.due()];
+        self.quiet_until = due.into_iter().flatten().min().or(Some(Timestamp::from_nanos(i64::MAX)));
+    }
+
+    fn feed_other(&mut self, event: &Event<'_>) {
+        self.quiet_until = None;
         self.advance(event.at);
         let message = match &event.what {
             What::Sip(message) => message,
             What::Icmp(undelivered) => return self.feed_icmp(event, undelivered),
+            What::Rtcp(rtcp) => {
+                let Self { media, calls, .. } = self;
+                return media.on_rtcp(event, rtcp, &|slot| is_over(calls, slot));
+            }
+            What::Rtp(..) => return,
         };
         self.traffic.count(event, message);
         let Some(method) = message.method() else { return };
@@ -277,6 +334,9 @@ impl Tracker {
         let now = self.now.map_or(now, |then| then.max(now));
         self.now = Some(now);
         self.exchanges.advance(now);
+        let Self { media, calls, facts, .. } = self;
+        let strays = media.advance(now, &|slot| is_over(calls, slot));
+        facts.extend(strays.into_iter().map(|fact| Fact::Stream(Box::new(fact))));
         loop {
             let alarm = self.alarms.peek().map(|Reverse((at, _))| *at).filter(|at| *at <= now);
             let mark = self.marks.last().map(|mark| mark.at).filter(|at| *at <= now);
@@ -316,6 +376,7 @@ impl Tracker {
             return;
         }
         self.advance(at);
+        self.hear_all();
         for open in self.calls.iter_mut().flatten() {
             open.call.interrupt(code, at);
             if self.settings.as_live {
@@ -336,6 +397,25 @@ impl Tracker {
                 return;
             }
         }
+    }
+
+    /// Tells a call of its media, whose packets are not brought before it one by one.
+    fn hear(&mut self, slot: usize) {
+        if let Some(Some(open)) = self.calls.get_mut(slot)
+            && let Some(at) = self.media.last_of(slot)
+        {
+            open.call.on_media(at);
+        }
+    }
+
+    fn hear_all(&mut self) {
+        (0..self.calls.len()).for_each(|slot| self.hear(slot));
+    }
+
+    /// What the capture of this index held of media.
+    #[must_use]
+    pub fn media_of_file(&self, file: u32) -> FileMedia {
+        self.media.of_file(file)
     }
 
     fn on_mark(&mut self, mark: &Mark) {
@@ -362,17 +442,21 @@ impl Tracker {
     pub fn finish(&mut self, end: Timestamp) {
         self.advance(end);
         let now = self.now.unwrap_or(end);
+        let Self { media, calls, .. } = self;
+        media.settle(&|slot| is_over(calls, slot));
+        self.hear_all();
         let mut facts: Vec<Fact> = Vec::new();
         for (slot, open) in self.calls.drain(..).enumerate() {
             let Some(Open { mut call, .. }) = open else { continue };
             call.on_time(now);
             call.judge_silence(&self.settings, now);
-            let mut fact = settled(call, &self.settings, now);
+            let mut fact = settled(call, slot, &mut self.media, &self.settings, now);
             fact.linked = self.legs.close(slot);
             facts.push(Fact::Call(Box::new(fact)));
         }
         facts.extend(self.registrations.drain(..).map(|open| Fact::Registration(Box::new(open.into_fact(now)))));
         facts.extend(self.exchanges.finish(now).into_iter().map(|fact| Fact::Transaction(Box::new(fact))));
+        facts.extend(self.media.finish().into_iter().map(|fact| Fact::Stream(Box::new(fact))));
         facts.sort_by_key(|fact| match fact {
             Fact::Call(call) => (call.start, call.place),
             Fact::Registration(registration) => (registration.start, registration.place),
@@ -391,6 +475,8 @@ impl Tracker {
         let mut issues = std::mem::take(&mut self.issues);
         issues.absorb(std::mem::take(&mut self.exchanges.issues));
         issues.absorb(std::mem::take(&mut self.legs.issues));
+        let left_out = self.media.take_left_out();
+        issues.add_several(left_out.first, Cause::Bound("RTP streams"), left_out.packets);
         issues
     }
 
@@ -401,6 +487,7 @@ impl Tracker {
     }
 
     fn on_alarm(&mut self, at: Timestamp, slot: usize) {
+        self.hear(slot);
         let Some(Some(open)) = self.calls.get_mut(slot) else { return };
         open.call.on_time(at);
         if open.call.closes_at().is_some_and(|close| close <= at) {
@@ -413,7 +500,7 @@ impl Tracker {
         // No message can end a call sooner than 64·T1 from when it comes, and none comes before the time that is now.
         match wakes_at(&open.call, &self.settings, at) {
             Some(wake) => {
-                let soonest = self.now.unwrap_or(at).after(TIMER_B);
+                let soonest = self.now.unwrap_or(at).after(soonest(&self.settings));
                 self.alarms.push(Reverse((wake.min(soonest), slot)));
             }
             None => open.alarmed = false,
@@ -446,7 +533,7 @@ impl Tracker {
             self.closed.insert(key, until);
             self.closings.push_back((until, key));
         }
-        let mut fact = settled(call, &self.settings, at);
+        let mut fact = settled(call, slot, &mut self.media, &self.settings, at);
         fact.linked = self.legs.close(slot);
         self.facts.push_back(Fact::Call(Box::new(fact)));
     }
@@ -499,13 +586,25 @@ impl Tracker {
         let now = self.now.unwrap_or(arrival.event.at);
         if !open.alarmed && wakes_at(&open.call, &self.settings, now).is_some() {
             open.alarmed = true;
-            let soonest = self.settings.signalling_timeout.min(self.settings.media_timeout);
-            let after = if self.settings.as_live { TIMER_B.min(soonest) } else { TIMER_B };
-            self.alarms.push(Reverse((now.after(after), slot)));
+            self.alarms.push(Reverse((now.after(soonest(&self.settings)), slot)));
         }
         self.count(slot, now);
         let known = Known { digest: &self.digest, groups: &self.groups, calls: &self.calls };
         self.legs.feed(slot, arrival, &self.digest, &known);
+        self.feed_media(slot, arrival);
+    }
+
+    /// What a message of a call says of its media: where they are expected, or which keys were pressed.
+    fn feed_media(&mut self, slot: usize, arrival: &Arrival<'_, '_>) {
+        let Self { media, calls, .. } = self;
+        let Some(Some(open)) = calls.get(slot) else { return };
+        let (message, at) = (arrival.message, arrival.event.at);
+        if let Some(said) = open.call.description(arrival) {
+            media.on_description(slot, &said, at, &|slot| is_over(calls, slot));
+        } else if message.is_request() && message.method() == Some(Method::Info) {
+            let signals = dtmf::signals(message.content_type(), message.body()).map(|signal| signal.digit);
+            media.on_digits(slot, open.call.sender(arrival.tags), arrival.cseq(), signals, at);
+        }
     }
 
     /// An ICMP error is evidence on the call whose packet it quotes. It opens no call and is no message of one.

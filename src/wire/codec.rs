@@ -84,3 +84,40 @@ impl<'a> Codec<'a> {
         self.is("CN")
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn static_payload_types() {
+        let known: Vec<u8> = (0..=255).filter(|of| Codec::of_static(*of).is_some()).collect();
+        assert_eq!(known, [0, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 25, 26, 28, 31, 32, 33, 34]);
+        assert!(known.iter().all(|of| Codec::of_static(*of).is_some_and(|codec| codec.payload_type == *of)));
+        // RFC 3551 4.5.2: the clock of G.722 is half of what is sampled.
+        let clocks = [9, 10, 34].map(|of| Codec::of_static(of).and_then(|codec| codec.clock_rate));
+        assert_eq!(clocks, [Some(8000), Some(44100), Some(90000)]);
+        assert!([13, 19].iter().all(|of| Codec::of_static(*of).is_some_and(|codec| codec.is_comfort_noise())));
+        assert!(Codec::of_static(0).is_some_and(|codec| codec.is("pcmu") && !codec.is_telephone_event()));
+    }
+
+    #[test]
+    fn encodings() {
+        type Case<'a> = (&'a str, u8, &'a [u8], Option<(&'a str, Option<u32>, u8)>);
+        let cases: &[Case<'_>] = &[
+            ("usual", 96, b"opus/48000/2", Some(("opus", Some(48000), 2))),
+            ("no channels", 96, b"L16/8000", Some(("L16", Some(8000), 1))),
+            ("no clock, known", 8, b"pcma", Some(("pcma", Some(8000), 1))),
+            ("no clock, another name", 8, b"x", Some(("x", None, 1))),
+            ("a clock that is none", 96, b"x/y/z", Some(("x", None, 1))),
+            ("no name", 96, b"/8000", None),
+            ("no text", 96, b"\xff/8000", None),
+            ("a control character", 96, b"\x07/8000", None),
+            ("nothing", 96, b"", None),
+        ];
+        for (name, payload_type, encoding, expected) in cases {
+            let got = Codec::parse(*payload_type, encoding);
+            assert_eq!(got.map(|codec| (codec.name, codec.clock_rate, codec.channels)), *expected, "{name}");
+        }
+    }
+}

@@ -16,6 +16,8 @@ pub struct Ip<'a> {
     addresses: Addresses<'a>,
     /// The IPv4 identification; `None` where it tells no packets apart (zero: RFC 6864 4.1; IPv6).
     pub id: Option<u32>,
+    /// Differentiated services code point (RFC 2474 3).
+    pub dscp: u8,
     /// How many bytes of it the snap length cut; a length field that promises more than an uncut frame holds is wrong.
     pub missing: usize,
     /// What it carries.
@@ -162,7 +164,8 @@ fn parse_v4(bytes: &[u8], truncated: bool) -> Result<Ip<'_>, Cause> {
     } else {
         transport(protocol, payload, truncated)?
     };
-    Ok(Ip { addresses: Addresses::V4(addresses), id: (id != 0).then_some(u32::from(id)), missing, carried })
+    let (id, dscp) = ((id != 0).then_some(u32::from(id)), header.dcp().value());
+    Ok(Ip { addresses: Addresses::V4(addresses), id, dscp, missing, carried })
 }
 
 #[inline(never)]
@@ -175,7 +178,7 @@ fn parse_v6(bytes: &[u8], truncated: bool) -> Result<Ip<'_>, Cause> {
     let payload_len = Some(usize::from(header.payload_length())).filter(|len| *len != 0);
     let (payload, missing) = extent(bytes.get(Ipv6Header::LEN..).unwrap_or_default(), payload_len, truncated);
     let carried = transport(header.next_header().0, payload, truncated)?;
-    Ok(Ip { addresses: Addresses::V6(addresses), id: None, missing, carried })
+    Ok(Ip { addresses: Addresses::V6(addresses), id: None, dscp: header.dscp().value(), missing, carried })
 }
 
 /// Cuts `rest` to the length that a header announces, if it does; and how much of that was cut by the snap length.

@@ -26,17 +26,15 @@ impl<'a> Rtcp<'a> {
         let head = Header::read(bytes)?;
         let ssrc = word(bytes, 4)?;
         let mut whole = 0;
-        let mut packets = 0;
         while let Some((packet, _)) = bytes.get(whole..).and_then(split_packet) {
             whole += packet.len();
-            packets += 1;
         }
         let (clear, rest) = bytes.split_at_checked(whole)?;
-        if packets == 0 && !head.has_length_of_reports() {
+        if clear.is_empty() && !head.has_length_of_reports() {
             return None;
         }
-        // The header of a second packet is cipher text where there is any, and has no chance to look like one.
-        let encrypted = packets == 1 && !goes_on(rest, ssrc);
+        let second = bytes.get(head.len..).unwrap_or_default();
+        let encrypted = !clear.is_empty() && !names(second, ssrc) && !ends(rest);
         Some(Self { clear: if encrypted { &[] } else { clear }, first: head.packet_type, ssrc, encrypted })
     }
 
@@ -108,12 +106,22 @@ fn split_packet(bytes: &[u8]) -> Option<(&[u8], &[u8])> {
     bytes.split_at_checked(Header::read(bytes)?.len)
 }
 
-/// Whether what follows a first packet says that it was in clear: nothing follows, or a packet cut off that names the
-/// same source, or the trailer of SRTCP with the E flag unset (RFC 3711 3.4): index, and a tag of 4, 10 or 16 bytes.
-fn goes_on(rest: &[u8], ssrc: u32) -> bool {
-    let cut = || Header::read(rest).is_some() && word(rest, 4) == Some(ssrc);
-    let signed = || matches!(rest.len(), 8 | 14 | 20) && rest.first().is_some_and(|byte| byte & 0x80 == 0);
-    rest.is_empty() || cut() || signed()
+/// Whether a second packet, though it be cut off, names the source of the first: cipher text has no chance to.
+fn names(second: &[u8], ssrc: u32) -> bool {
+    Header::read(second).is_some() && word(second, 4) == Some(ssrc)
+}
+
+/// Whether what follows the last packet says that they were in clear: nothing, or the trailer of SRTCP with the E flag
+/// unset.
+fn ends(rest: &[u8]) -> bool {
+    // The index stands before the tag (RFC 3711 3.4), with AEAD behind it (RFC 7714 9.2). No call sends 2^24 of them: more
+    // than the flag is asked for, since this may be cipher text.
+    let index = match rest.len() {
+        8 | 14 => word(rest, 0),
+        20 => word(rest, 16),
+        _ => None,
+    };
+    rest.is_empty() || index.is_some_and(|index| index < 1 << 24)
 }
 
 fn word(bytes: &[u8], at: usize) -> Option<u32> {
@@ -555,5 +563,253 @@ impl VoipMetrics {
     #[must_use]
     pub fn mos_cq(&self) -> Option<f64> {
         self.mos_cq_tenths.map(|tenths| f64::from(tenths) / 10.0)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic)]
+    use super::*;
+    use proptest::prelude::*;
+
+    /// A packet of this count and type, of these words.
+    fn packet(count: u8, packet_type: u8, words: &[u32]) -> Vec<u8> {
+        let mut bytes = vec![0x80 | count, packet_type];
+        bytes.extend(u16::try_from(words.len()).unwrap().to_be_bytes());
+        bytes.extend(words.iter().flat_map(|word| word.to_be_bytes()));
+        bytes
+    }
+
+    fn sender_report() -> Vec<u8> {
+        let head = [0xa, 0x0102_0304, 0x8000_0000, 160, 50, 8000];
+        packet(1, 200, &[&head[..], &[0xb, 0x40ff_fffe, 0x0001_0007, 80, 0x0304_8000, 0x8000]].concat())
+    }
+
+    fn description(ssrc: u32) -> Vec<u8> {
+        let word = |text: &[u8; 4]| u32::from_be_bytes(*text);
+        // Items of four sources: CNAME; none; NOTE, then CNAME that fills its word; CNAME.
+        let words =
+            [ssrc, word(b"\x01\x03a@"), word(b"b\0\0\0"), 0xc, 0, 0xd, word(b"\x07\x01x\x01"), word(b"\x03c@d"), 0];
+        packet(4, 202, &[&words[..], &[0xe, word(b"\x01\x01e\0")]].concat())
+    }
+
+    fn voip() -> Vec<u8> {
+        let metrics = [0xb, 0x8040_2010, 0x0064_03e8, 0x00fa_0014, 0xf1c4_7f10, 0x5d7f_297f, 0x0000_0028, 0x0050_00c8];
+        let blocks = [&[0x0400_0002, 1, 0x8000_0000, 0x0500_0003, 0xb, 7, 0x0001_8000, 0x0700_0008], &metrics[..]];
+        packet(0, 207, &[&[0xa][..], &blocks.concat(), &[0x0600_0000]].concat())
+    }
+
+    fn all(packets: &[Vec<u8>]) -> Vec<u8> {
+        packets.concat()
+    }
+
+    /// The packets by their names, `sealed` for encrypted ones.
+    fn told(bytes: &[u8]) -> Option<String> {
+        let rtcp = Rtcp::parse(bytes)?;
+        let name = |packet| match packet {
+            Packet::SenderReport(of) => format!("SR/{}", of.blocks().count()),
+            Packet::ReceiverReport(of) => format!("RR/{}", of.blocks().count()),
+            Packet::SourceDescription(_) => "SDES".to_owned(),
+            Packet::Goodbye(_) => "BYE".to_owned(),
+            Packet::Application { .. } => "APP".to_owned(),
+            Packet::ExtendedReport(of) => format!("XR/{}", of.blocks().count()),
+            Packet::Other { packet_type } => packet_type.to_string(),
+        };
+        let mut names: Vec<_> = rtcp.packets().map(name).collect();
+        names.extend(rtcp.is_encrypted().then(|| "sealed".to_owned()));
+        Some(names.join(" "))
+    }
+
+    #[test]
+    fn shapes() {
+        let (sr, sdes) = (sender_report(), description(0xa));
+        let rr = packet(1, 201, &[0xa, 0xb, 0, 0, 0, 0, 0]);
+        let tail = |first: u8, len: usize| [vec![first], vec![0x5a; len - 1]].concat();
+        let mut padded = [packet(0, 201, &[0xa, 0, 4])].concat();
+        padded[0] |= 0x20;
+        let cases: &[(&str, Vec<u8>, Option<&str>)] = &[
+            ("compound", all(&[sr.clone(), sdes.clone()]), Some("SR/1 SDES")),
+            ("a report alone", sr.clone(), Some("SR/1")),
+            ("all kinds", all(&[rr.clone(), sdes.clone(), voip(), packet(1, 203, &[0xa])]), Some("RR/1 SDES XR/4 BYE")),
+            ("an application's", all(&[rr.clone(), packet(3, 204, &[0xa, 0x6e61_6d65, 1])]), Some("RR/1 APP")),
+            ("feedback, reduced in size", packet(1, 206, &[0xa, 0xb]), Some("206")),
+            ("loss feedback among others", all(&[rr.clone(), packet(1, 205, &[0xa, 0xb, 1])]), Some("RR/1 205")),
+            ("padding", padded, Some("RR/0")),
+            ("an extension of the profile", packet(0, 201, &[0xa, 1, 2, 3]), Some("RR/0")),
+            ("fewer blocks than counted", packet(2, 201, &[0xa, 0xb, 0, 0, 0, 0, 0]), Some("201")),
+            ("a sender's report too short", packet(0, 200, &[0xa, 1, 2]), Some("200")),
+            ("SRTCP of one packet", all(&[sr.clone(), tail(0x80, 14)]), Some("sealed")),
+            ("SRTCP of one packet, AEAD", all(&[rr, tail(0x33, 16), tail(0x80, 4)]), Some("sealed")),
+            ("SRTCP of two", all(&[sr.clone(), tail(0x17, sdes.len()), tail(0x80, 14)]), Some("sealed")),
+            ("SRTCP, signed alone", all(&[sr.clone(), tail(0, 14)]), Some("SR/1")),
+            ("SRTCP of two, signed alone", all(&[sr.clone(), sdes.clone(), tail(0, 14)]), Some("SR/1 SDES")),
+            ("cut in the second packet", all(&[sr.clone(), sdes.clone()])[..sr.len() + 12].to_vec(), Some("SR/1")),
+            ("cut in what may be anything", all(&[sr.clone(), sdes.clone()])[..sr.len() + 6].to_vec(), Some("sealed")),
+            ("sources of several streams", all(&[sr.clone(), description(0xb)]), Some("SR/1 SDES")),
+            ("another's header behind", all(&[sr.clone(), description(0xb)])[..sr.len() + 12].to_vec(), Some("sealed")),
+            ("cut in the first packet", sr[..30].to_vec(), Some("")),
+            ("cut in a packet of another type", sdes[..12].to_vec(), None),
+            (
+                "cut, and of a strange length",
+                {
+                    let mut sr = sr.clone();
+                    sr[3] += 1;
+                    sr
+                },
+                None,
+            ),
+            (
+                "another version",
+                {
+                    let mut sr = sr.clone();
+                    sr[0] &= 0x7f;
+                    sr
+                },
+                None,
+            ),
+            ("RTP", [vec![0x80, 0, 0, 1], vec![0; 172]].concat(), None),
+            ("RTP with a marker", [vec![0x80, 0x80 | 63, 0, 1], vec![0; 172]].concat(), None),
+            ("no source", packet(0, 203, &[]), None),
+            ("too short", vec![0x80, 201, 0], None),
+            ("nothing", vec![], None),
+        ];
+        for (name, bytes, expected) in cases {
+            assert_eq!(told(bytes).as_deref(), *expected, "{name}");
+        }
+        assert!(Rtcp::parse(&packet(1, 206, &[0xa, 0xb])).unwrap().is_reduced_size());
+        assert!(!Rtcp::parse(&sr).unwrap().is_reduced_size());
+    }
+
+    #[test]
+    fn numbers_of_reports() {
+        let bytes = sender_report();
+        let rtcp = Rtcp::parse(&bytes).unwrap();
+        assert_eq!(rtcp.ssrc(), 0xa);
+        let Some(Packet::SenderReport(report)) = rtcp.packets().next() else { panic!("no report") };
+        assert_eq!((report.ssrc, report.ntp, report.middle()), (0xa, 0x0102_0304_8000_0000, 0x0304_8000));
+        assert_eq!((report.rtp_timestamp, report.packets, report.bytes), (160, 50, 8000));
+        let block = report.blocks().next().unwrap();
+        let expected = ReportBlock {
+            ssrc: 0xb,
+            fraction_lost: 0x40,
+            lost: -2,
+            highest_sequence: 0x0001_0007,
+            jitter: 80,
+            last_sr: 0x0304_8000,
+            delay: 0x8000,
+        };
+        assert_eq!(block, expected);
+        assert_eq!((block.loss_percent(), block.held()), (25.0, Some(Duration::from_millis(500))));
+        assert_eq!(ReportBlock { last_sr: 0, ..block }.held(), None);
+        let most = packet(1, 201, &[1, 2, 0x007f_ffff, 0, 0, 0, 0]);
+        let Some(Packet::ReceiverReport(report)) = Rtcp::parse(&most).unwrap().packets().next() else { panic!() };
+        assert_eq!((report.ssrc, report.blocks().next().unwrap().lost), (1, 0x007f_ffff));
+    }
+
+    #[test]
+    fn names_and_partings() {
+        let bytes = description(0xa);
+        let Some(Packet::SourceDescription(of)) = Rtcp::parse(&bytes).unwrap().packets().next() else { panic!() };
+        let names: Vec<_> = of.names().map(|(ssrc, name)| (ssrc, std::str::from_utf8(name).unwrap())).collect();
+        assert_eq!(names, [(0xa, "a@b"), (0xd, "c@d"), (0xe, "e")]);
+
+        let bytes = packet(2, 203, &[0xa, 0xb, u32::from_be_bytes(*b"\x03end")]);
+        let Some(Packet::Goodbye(of)) = Rtcp::parse(&bytes).unwrap().packets().next() else { panic!() };
+        assert_eq!((of.sources().collect::<Vec<_>>(), of.reason()), (vec![0xa, 0xb], Some(&b"end"[..])));
+        let bytes = packet(3, 203, &[0xa]);
+        let Some(Packet::Goodbye(of)) = Rtcp::parse(&bytes).unwrap().packets().next() else { panic!() };
+        assert_eq!((of.sources().collect::<Vec<_>>(), of.reason()), (vec![0xa], None));
+    }
+
+    #[test]
+    fn extended_reports() {
+        let bytes = voip();
+        let Some(Packet::ExtendedReport(report)) = Rtcp::parse(&bytes).unwrap().packets().next() else { panic!() };
+        assert_eq!(report.ssrc, 0xa);
+        let blocks: Vec<_> = report.blocks().collect();
+        let [time, ExtendedBlock::LastReceived(last), ExtendedBlock::VoipMetrics(voip), other] = blocks[..] else {
+            panic!("{blocks:?}")
+        };
+        assert_eq!(time, ExtendedBlock::ReceiverReferenceTime(0x0000_0001_8000_0000));
+        let receivers: Vec<_> = last.receivers().collect();
+        assert_eq!(receivers, [ReceiverDelay { ssrc: 0xb, last_rr: 7, delay: 0x0001_8000 }]);
+        assert_eq!(receivers[0].held(), Some(Duration::from_millis(1500)));
+        assert_eq!(other, ExtendedBlock::Other { block_type: 6 });
+        let millis = Duration::from_millis;
+        let expected = VoipMetrics {
+            ssrc: 0xb,
+            loss_rate: 0x80,
+            discard_rate: 0x40,
+            burst_density: 0x20,
+            gap_density: 0x10,
+            burst: millis(100),
+            gap: millis(1000),
+            round_trip: millis(250),
+            end_system_delay: millis(20),
+            signal_level: Some(-15),
+            noise_level: Some(-60),
+            echo_return_loss: None,
+            gap_threshold: 16,
+            r_factor: Some(93),
+            external_r_factor: None,
+            mos_lq_tenths: Some(41),
+            mos_cq_tenths: None,
+            jitter_buffer: millis(40),
+            jitter_buffer_max: millis(80),
+            jitter_buffer_limit: millis(200),
+        };
+        assert_eq!(voip, expected);
+        assert_eq!((voip.loss_percent(), voip.discard_percent()), (50.0, 25.0));
+        assert_eq!((voip.mos_lq(), voip.mos_cq()), (Some(4.1), None));
+
+        let short = packet(0, 207, &[0xa, 0x0700_0001, 0xb, 0x0700_0008]);
+        let Some(Packet::ExtendedReport(report)) = Rtcp::parse(&short).unwrap().packets().next() else { panic!() };
+        assert_eq!(report.blocks().collect::<Vec<_>>(), [ExtendedBlock::Other { block_type: 7 }], "cut short");
+    }
+
+    /// Looks at everything that can be looked at.
+    fn look(bytes: &[u8]) -> usize {
+        let Some(rtcp) = Rtcp::parse(bytes) else { return 0 };
+        rtcp.packets()
+            .map(|packet| match packet {
+                Packet::SenderReport(of) => of.blocks().count(),
+                Packet::ReceiverReport(of) => of.blocks().count(),
+                Packet::SourceDescription(of) => of.names().count(),
+                Packet::Goodbye(of) => of.sources().count() + of.reason().map_or(0, <[u8]>::len),
+                Packet::ExtendedReport(of) => of.blocks().count(),
+                Packet::Application { .. } | Packet::Other { .. } => 1,
+            })
+            .sum()
+    }
+
+    proptest! {
+        #[test]
+        fn any_bytes_are_read(noise: Vec<u8>, change in prop::collection::vec((any::<prop::sample::Index>(), any::<u8>()), 0..4), end: prop::sample::Index) {
+            look(&noise);
+            let mut bytes = all(&[sender_report(), description(0xa), voip(), packet(1, 203, &[0xa])]);
+            for (at, byte) in change {
+                *at.get_mut(&mut bytes[..]) = byte;
+            }
+            look(&bytes);
+            look(&bytes[..end.index(bytes.len())]);
+        }
+
+        /// Whatever key encrypts it: of an encrypted datagram no number comes out.
+        #[test]
+        fn cipher_text_tells_nothing(
+            cipher in prop::collection::vec(any::<u8>(), 200), more: bool, index in 0..0x7fff_ffff_u32, tag in prop::sample::select(vec![4_usize, 10]),
+        ) {
+            let mut bytes = sender_report();
+            if more {
+                bytes.extend(description(0xa));
+            }
+            let len = bytes.len();
+            bytes[8..].copy_from_slice(&cipher[..len - 8]);
+            bytes.extend((index | 0x8000_0000).to_be_bytes());
+            bytes.extend(&cipher[190 - tag..190]);
+            let rtcp = Rtcp::parse(&bytes).unwrap();
+            prop_assert!(rtcp.is_encrypted());
+            prop_assert_eq!((rtcp.ssrc(), rtcp.packets().count()), (0xa, 0));
+        }
     }
 }

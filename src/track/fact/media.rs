@@ -30,7 +30,7 @@ pub struct StreamFact {
 }
 
 /// What ties a stream to a call, the surest first.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, serde::Serialize, serde::Deserialize)]
 pub enum BoundBy {
     /// It goes to an address and port that a session description of the call announced.
     Announced,
