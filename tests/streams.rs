@@ -242,3 +242,54 @@ proptest! {
         messages(&[(one.len(), two), (0, one), (stream.len() + 9, one)], syn);
     }
 }
+
+/// What was not read, by cause, when this goes over the wire.
+fn unread(args: &[&str], act: impl Fn(&Scenario)) -> Vec<Value> {
+    let net = Scenario::new();
+    act(&net);
+    let output = analyze(args, &net.pcap());
+    let skipped = output.json["captures"][0]["skipped"].as_array().cloned().unwrap_or_default();
+    assert!(skipped.is_empty() || (output.stderr.contains("--keylog") && output.stderr.contains("--tls-key")));
+    skipped.iter().map(|of| of["cause"].clone()).collect()
+}
+
+/// Without its keys, TLS shows by its surroundings only that SIP is in it.
+#[test]
+fn tls_beside_sip_at_the_same_address_is_counted() {
+    let tls = |net: &Scenario, from: &str, to: &str| {
+        let (client, server) = (net.host(from), net.host(to));
+        // A ClientHello as far as its random, and records nobody can open.
+        let hello = [&[22, 3, 1, 0, 43, 1, 0, 0, 39, 3, 3][..], &[7; 32], &[0, 0, 2, 0x13, 1]].concat();
+        net.send_bytes(client, server, Over::Tcp(1400), &hello);
+        net.send_bytes(server, client, Over::Tcp(1400), &[&[23, 3, 3, 0, 40][..], &[9; 40]].concat());
+    };
+    let sip = |net: &Scenario, from: &str, to: &str, over: Over| {
+        net.send_bytes(net.host(from), net.host(to), over, MESSAGES[1].as_bytes());
+    };
+    let (phone, other, pbx, web) = ("10.0.0.1:40000", "10.0.0.1:40001", "10.0.0.9:7443", "10.0.0.8:443");
+    type Act<'a> = &'a dyn Fn(&Scenario);
+    let cases: &[(&str, &[&str], Act<'_>, Option<u16>)] = &[
+        ("browsing", &[], &|net| tls(net, phone, web), None),
+        ("SIP elsewhere", &[], &|net| (tls(net, phone, web), sip(net, other, pbx, Over::Tcp(1400))).0, None),
+        (
+            "SIP over TCP behind it",
+            &[],
+            &|net| (tls(net, phone, pbx), sip(net, other, pbx, Over::Tcp(1400))).0,
+            Some(7443),
+        ),
+        (
+            "SIP over TCP before it",
+            &[],
+            &|net| (sip(net, other, pbx, Over::Tcp(1400)), tls(net, phone, pbx)).0,
+            Some(7443),
+        ),
+        ("WebSocket", &[], &|net| (tls(net, phone, pbx), sip(net, other, pbx, Over::WebSocket(900))).0, Some(7443)),
+        ("SIP over UDP", &[], &|net| (tls(net, phone, pbx), sip(net, other, pbx, Over::Udp)).0, Some(7443)),
+        ("told", &["--sip-port", "443"], &|net| tls(net, phone, web), Some(443)),
+        ("told otherwise", &["--sip-port", "444"], &|net| tls(net, phone, web), None),
+    ];
+    for (name, args, act, port) in cases {
+        let expected: Vec<_> = port.iter().map(|port| json!(format!("tls_without_keys_{port}"))).collect();
+        assert_eq!(unread(args, act), expected, "{name}");
+    }
+}

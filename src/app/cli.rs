@@ -114,6 +114,14 @@ pub(crate) struct Analyze {
     #[arg(long, value_name = "FILE", value_hint = clap::ValueHint::FilePath, help_heading = "Input")]
     pub(crate) tls_key: Vec<PathBuf>,
 
+    /// TLS on this port is SIP: count it where it cannot be opened; may be given more than once
+    ///
+    /// SIP is recognised by its content, on any port. What is inside TLS shows only with the keys: without them, TLS
+    /// counts as SIP on ports 5060 and 5061, where SIP is seen at the same address and port, where the client names
+    /// SIP, and on the ports given here.
+    #[arg(long, value_name = "PORT", value_parser = clap::value_parser!(u16).range(1..), help_heading = "Input")]
+    pub(crate) sip_port: Vec<u16>,
+
     /// How to print
     #[arg(short, long, value_enum, default_value_t = Format::Table, help_heading = "Output")]
     pub(crate) format: Format,
@@ -337,7 +345,7 @@ mod tests {
 
     #[test]
     fn what_does_not_exist_yet_is_refused() {
-        for flag in ["--sip-port=5060", "--where=code", "--show=streams", "--format=html"] {
+        for flag in ["--where=code", "--show=streams", "--format=html"] {
             let typed = ["sipcodes", "analyze", "a.pcap", flag].map(OsString::from);
             assert_eq!(Cli::read(typed).unwrap_err().exit_code(), 2, "{flag}");
         }

@@ -78,6 +78,13 @@ impl Assembler {
         self
     }
 
+    /// Takes TLS on these ports for SIP, where that it cannot be opened is to be told.
+    #[must_use]
+    pub fn with_sip_ports(mut self, ports: Vec<u16>) -> Self {
+        self.transports.connections.sealed.hints = ports;
+        self
+    }
+
     pub(super) const fn duplicates(&self) -> &Duplicates {
         &self.transports.duplicates
     }
@@ -312,6 +319,7 @@ impl Transports {
         let dst = SocketAddr::new(around.dst, udp.dst_port);
         let duplicate = self.duplicates.seen(src, dst, around.id, payload, stamp.at);
         let path = Path { src, dst, transport: Transport::Udp };
+        self.connections.sealed.spoken_at(dst);
         self.lag = 0;
         sink(Event { at: stamp.at, place: stamp.place, path, duplicate, what: What::Sip(message) });
     }
@@ -339,6 +347,7 @@ impl Transports {
             lacks(&message, |what| issues.add(place, Cause::SipIncomplete(what), message.raw().len() as u64));
             // Two collectors, or two agents beside each other: HEP has no identification that would tell.
             let duplicate = self.duplicates.seen(path.src, path.dst, None, message.raw(), stamp.at);
+            self.connections.sealed.spoken_at(path.dst);
             self.lag = around.stamp.at.nanos().saturating_sub(stamp.at.nanos());
             sink(Event { at: stamp.at, place: stamp.place, path, duplicate, what: What::Sip(message) });
         });

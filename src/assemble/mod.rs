@@ -12,6 +12,7 @@ mod duplicate;
 mod inflate;
 mod relay;
 mod sctp;
+mod sealed;
 mod split;
 mod tcp;
 mod unfinished;

@@ -8,6 +8,7 @@ use crate::packet::Place;
 use crate::time::Timestamp;
 use crate::wire::hep::Hep;
 use crate::wire::sip::{Frame, MAX_BODY, MAX_HEAD, Message, Progress, frame_on, looks_like_sip, speaks_http};
+use crate::wire::tls;
 use crate::wire::ws::{self, Upgrade};
 
 /// The framing asks for no more than this before it says what it has.
@@ -160,6 +161,11 @@ impl Stream {
             {
                 (self.buffer, self.progress) = (Vec::new(), Progress::default());
                 return self.frames(bytes, stamp, emit);
+            }
+            // Joined inside a record, a connection shows what it is with the next one.
+            Kind::Searching | Kind::Ignored if !self.spoke && self.buffer.is_empty() && begins_with_tls(bytes) => {
+                self.kind = Kind::Foreign(Some("TLS"));
+                return;
             }
             Kind::Ignored if looks_like_sip(bytes) => self.kind = Kind::Searching,
             Kind::Ignored => return,
@@ -354,6 +360,11 @@ fn boundless(bytes: &[u8]) -> Option<(usize, Message<'_>)> {
     (message.content_length()? > MAX_BODY).then_some((head, message))
 }
 
+/// The header of a TLS record at the beginning: enough not to be chance.
+fn begins_with_tls(bytes: &[u8]) -> bool {
+    bytes.len() >= tls::HEADER && tls::record(bytes) != tls::Next::Other
+}
+
 /// Magic number and length of a HEP packet.
 const HEP_START: usize = 6;
 
@@ -431,6 +442,7 @@ mod tests {
             ("joined in the middle of a sipfrag", Stream::joined(), &[&fragment], 1),
             ("too far to search", Stream::joined(), &[&long], 0),
             ("too far to search, then at a segment's start", Stream::joined(), &[&long, OPTIONS], 1),
+            ("TLS, joined inside a record", Stream::joined(), &[b"\x9a\x07x\n", &[23, 3, 3, 0, 9], OPTIONS], 0),
             ("rubbish between messages", Stream::fresh(), &[OPTIONS, b"rubbish\r\n", MESSAGE], 2),
         ];
         for (name, stream, pieces, expected) in cases {

@@ -7,7 +7,8 @@ use std::time::Duration;
 
 use foldhash::fast::RandomState;
 
-use super::decrypt::{Layer, Opened};
+use super::decrypt::{Layer, Offer, Opened};
+use super::sealed::{self, Closed, Sealed, Unopened};
 use super::split::{Inside, Stamp, Stream};
 use crate::event::{Path, Transport};
 use crate::issue::{Cause, Issues};
@@ -64,6 +65,8 @@ pub(super) struct Connections {
     swept: Timestamp,
     /// What TLS is opened with.
     pub(super) secrets: Secrets,
+    /// What of TLS stays closed.
+    pub(super) sealed: Sealed,
 }
 
 #[derive(Debug)]
@@ -72,6 +75,13 @@ struct Connection {
     ends: [SocketAddr; 2],
     sides: [Side; 2],
     tls: Layer,
+    /// The side that called, where its SYN was captured.
+    client: Option<usize>,
+    /// TLS that was not opened, of this connection and of the one that had its ports before.
+    unopened: Unopened,
+    former: Option<Closed>,
+    /// It is known that SIP is spoken here.
+    known: bool,
     last: Stamp,
     closed: bool,
 }
@@ -147,10 +157,26 @@ impl Connections {
         let connection = self.open.entry(key).or_insert_with(|| {
             let ends = if from == 0 { [ends.src, ends.dst] } else { [ends.dst, ends.src] };
             let sides = [Side::new(), Side::new()];
-            Box::new(Connection { ends, sides, tls: Layer::default(), last: stamp, closed: false })
+            Box::new(Connection {
+                ends,
+                sides,
+                tls: Layer::default(),
+                client: None,
+                unopened: Unopened::default(),
+                former: None,
+                known: false,
+                last: stamp,
+                closed: false,
+            })
         });
         let before = connection.weight();
         connection.push(from, tcp, missing, stamp, &self.secrets, issues, emit);
+        self.sealed.count(connection.former.take(), issues);
+        if !connection.known && connection.speaks() {
+            connection.known = true;
+            let sealed::Ends { server, perhaps } = connection.server();
+            [Some(server), perhaps].into_iter().flatten().for_each(|end| self.sealed.spoken_at(end));
+        }
         self.bytes = self.bytes - before + connection.weight();
         if self.bytes > MAX_BYTES {
             let weight = connection.weight();
@@ -164,7 +190,9 @@ impl Connections {
     pub(super) fn finish(&mut self, issues: &mut Issues, emit: &mut impl FnMut(Path, Stamp, Message<'_>)) {
         for mut connection in self.remove(|_| true) {
             connection.flush(&self.secrets, issues, emit);
+            self.sealed.count(connection.closed_to_us(), issues);
         }
+        self.sealed.finish(issues);
     }
 
     fn forget_idle(&mut self, now: Timestamp, issues: &mut Issues, emit: &mut impl FnMut(Path, Stamp, Message<'_>)) {
@@ -172,6 +200,7 @@ impl Connections {
             |connection: &Connection| now.since(connection.last.at) > if connection.closed { LINGER } else { IDLE };
         for mut connection in self.remove(idle) {
             connection.flush(&self.secrets, issues, emit);
+            self.sealed.count(connection.closed_to_us(), issues);
         }
     }
 
@@ -186,6 +215,7 @@ impl Connections {
                 issues.add(connection.last.place, Cause::Bound("TCP connections"), weight as u64);
             }
             connection.flush(&self.secrets, issues, emit);
+            self.sealed.count(connection.closed_to_us(), issues);
         }
     }
 
@@ -246,12 +276,10 @@ impl Connection {
                     other.let_go();
                     other.stream.turn_foreign(name);
                 }
-                let hides = match name {
-                    Some("TLS") => sip_port(out.tls, [low, high]).map(Cause::TlsWithoutKeys),
-                    name => name.map(Cause::NotDecoded),
-                };
-                if let Some(cause) = hides {
-                    out.issues.add(stamp.place, cause, tcp.payload.len() as u64);
+                match name {
+                    Some("TLS") => self.unopened.add(stamp.place, tcp.payload.len()),
+                    Some(name) => out.issues.add(stamp.place, Cause::NotDecoded(name), tcp.payload.len() as u64),
+                    None => {}
                 }
             }
         }
@@ -285,9 +313,11 @@ impl Connection {
         });
         if !known {
             self.flush(secrets, issues, emit);
+            self.former = self.closed_to_us();
             self.sides = [Side::new(), Side::new()];
-            self.tls = Layer::default();
+            (self.tls, self.client) = (Layer::default(), None);
         }
+        self.client = self.client.or(Some(if tcp.ack.is_none() { from } else { 1 - from }));
         let answered = tcp.ack.map(|ack| (1 - from, ack.wrapping_sub(1)));
         for (at, isn) in [(from, tcp.seq)].into_iter().chain(answered) {
             if let Some(side) = self.sides.get_mut(at).filter(|side| side.isn.is_none()) {
@@ -323,11 +353,31 @@ impl Connection {
         }
         // A handshake that came to nothing in this capture, for want of its other half: told once.
         if self.tls.is_tls()
-            && let Some(port) = self.tls.unopened().and_then(|_| sip_port(&self.tls, self.ends))
+            && let Some(offer) = self.tls.unopened()
         {
-            issues.add(self.last.place, Cause::TlsWithoutKeys(port), 0);
-            self.tls = Layer::None;
+            self.unopened.add(self.last.place, 0);
+            self.tls = Layer::Sealed(offer);
         }
+    }
+
+    /// Who was called: by the handshake of TLS, by that of TCP, else perhaps the end with the lower port.
+    fn server(&self) -> sealed::Ends {
+        let [low, high] = self.ends;
+        match self.tls.unopened().and_then(Offer::client).or(self.client) {
+            Some(0) => sealed::Ends { server: high, perhaps: None },
+            Some(_) => sealed::Ends { server: low, perhaps: None },
+            None if high.port() < low.port() => sealed::Ends { server: high, perhaps: Some(low) },
+            None => sealed::Ends { server: low, perhaps: Some(high) },
+        }
+    }
+
+    /// What of it was not opened, if there is anything; from now on that is counted.
+    fn closed_to_us(&mut self) -> Option<Closed> {
+        let unopened = self.unopened.take()?;
+        let ends = self.server();
+        let [low, high] = self.ends;
+        let other = if ends.server == low { high } else { low };
+        Some(Closed { ends, other, named: self.tls.unopened().is_some_and(Offer::is_sip), unopened })
     }
 
     /// What the messages come out of.
@@ -556,13 +606,6 @@ impl<E> Out<'_, E> {
             self.issues.add(stamp.place, Cause::TcpGap, bytes as u64);
         }
     }
-}
-
-/// The port on which SIP over TLS is spoken here, as far as can be told from outside. Web browsing is nobody's loss, but
-/// on a port of SIP, be it that of SIP without TLS (RFC 3261 19.1.2), or offered as such (ALPN), it is SIP.
-fn sip_port(tls: &Layer, ends: [SocketAddr; 2]) -> Option<u16> {
-    let offered = || ends.get(tls.unopened()?.sip_server()?).map(SocketAddr::port);
-    ends.iter().map(SocketAddr::port).find(|port| matches!(port, 5060 | 5061)).or_else(offered)
 }
 
 /// The connection's key, and which of its two sides the sender is.
