@@ -2,6 +2,7 @@
 
 use std::net::{IpAddr, SocketAddr};
 
+use super::copies::{self, Copies, Kept};
 use super::defrag::{Defrag, Key};
 use super::duplicate::Duplicates;
 use super::relay;
@@ -35,6 +36,7 @@ struct Transports {
     connections: Connections,
     associations: Associations,
     duplicates: Duplicates,
+    copies: Copies,
     /// How much later than its own time the last datagram with a message in it was captured, in nanoseconds: nothing,
     /// unless HEP relayed it.
     lag: i64,
@@ -66,6 +68,7 @@ impl Assembler {
                 connections: Connections::default(),
                 associations: Associations::default(),
                 duplicates: Duplicates::new(),
+                copies: Copies::default(),
                 lag: 0,
             },
         }
@@ -227,7 +230,7 @@ impl Assembler {
     pub fn finish(&mut self, issues: &mut Issues, sink: &mut impl FnMut(Event<'_>)) {
         self.defrag.finish(issues);
         let mut lacking = Lacking::default();
-        self.transports.connections.finish(issues, &mut lacking.deliver(sink));
+        self.transports.connections.finish(issues, &mut lacking.deliver(false, sink));
         lacking.account(issues);
         self.transports.associations.finish(issues);
     }
@@ -252,13 +255,16 @@ impl Transports {
                     src: SocketAddr::new(around.src, tcp.src_port),
                     dst: SocketAddr::new(around.dst, tcp.dst_port),
                 };
-                let mut lacking = Lacking::default();
-                let Around { missing, stamp, .. } = *around;
-                self.connections.push(ends, &tcp, missing, stamp, issues, &mut lacking.deliver(sink));
-                lacking.account(issues);
+                let Ends { src, dst } = ends;
+                let Around { id, missing, stamp, .. } = *around;
+                let packet = copies::Packet { src, dst, id, number: tcp.seq, payload: tcp.payload };
+                let Self { connections, copies, .. } = self;
+                copied(copies, &packet, stamp, issues, sink, |issues, mut emit| {
+                    connections.push(ends, &tcp, missing, stamp, issues, &mut emit);
+                });
             }
             Carried::Sctp(bytes) => match Sctp::parse(bytes, around.missing > 0) {
-                Ok(sctp) => self.sctp(around, &sctp, issues, sink),
+                Ok(sctp) => self.sctp(around, &sctp, bytes, issues, sink),
                 Err(cause) => unread(packet, cause, issues),
             },
             // Joined fragments that are fragments themselves: no sender makes these.
@@ -291,7 +297,7 @@ impl Transports {
         if let Some(hep) = Hep::parse(udp.to_ip_end) {
             self.hep(around, &hep, issues, sink);
         } else if let Some(sctp) = sctp_over_udp(udp) {
-            self.sctp(around, &sctp, issues, sink);
+            self.sctp(around, &sctp, udp.payload, issues, sink);
         } else if looks_like_sip(udp.to_ip_end) {
             self.sip_over_udp(around, udp, issues, sink);
         } else if let Some(name) = ip::tunnel_of_ports(udp) {
@@ -325,15 +331,25 @@ impl Transports {
     }
 
     #[cold]
-    fn sctp(&mut self, around: &Around, sctp: &Sctp<'_>, issues: &mut Issues, sink: &mut impl FnMut(Event<'_>)) {
+    fn sctp(
+        &mut self,
+        around: &Around,
+        sctp: &Sctp<'_>,
+        payload: &[u8],
+        issues: &mut Issues,
+        sink: &mut impl FnMut(Event<'_>),
+    ) {
         let path = Path {
             src: SocketAddr::new(around.src, sctp.src_port),
             dst: SocketAddr::new(around.dst, sctp.dst_port),
             transport: Transport::Sctp,
         };
-        let mut lacking = Lacking::default();
-        self.associations.push(path, sctp, around.stamp, issues, &mut lacking.deliver(sink));
-        lacking.account(issues);
+        let Path { src, dst, .. } = path;
+        let Self { associations, copies, .. } = self;
+        let packet = copies::Packet { src, dst, id: around.id, number: copies.number(payload), payload };
+        copied(copies, &packet, around.stamp, issues, sink, |issues, mut emit| {
+            associations.push(path, sctp, around.stamp, issues, &mut emit);
+        });
     }
 
     #[cold]
@@ -366,16 +382,45 @@ fn sctp_over_udp<'a>(udp: &Udp<'a>) -> Option<Sctp<'a>> {
     Sctp::parse(udp.payload, false).ok().filter(Sctp::is_sound)
 }
 
+/// Gives `sink` what a packet of a connection completes, by `push`; or, where it is one that was captured before, what it
+/// completed then.
+fn copied(
+    copies: &mut Copies,
+    packet: &copies::Packet<'_>,
+    stamp: Stamp,
+    issues: &mut Issues,
+    sink: &mut impl FnMut(Event<'_>),
+    push: impl FnOnce(&mut Issues, &mut dyn FnMut(Path, Stamp, Message<'_>)),
+) {
+    let mut lacking = Lacking::default();
+    if let Some(messages) = copies.again(packet, stamp.at) {
+        let mut deliver = lacking.deliver(true, sink);
+        messages.iter().for_each(|kept| kept.deliver(stamp, &mut deliver));
+    } else {
+        let mut completed = Vec::new();
+        let mut deliver = lacking.deliver(false, sink);
+        push(issues, &mut |path, of, message| {
+            // What an earlier packet had brought, and this one only lets go, a copy of this one does not repeat.
+            if of.place == stamp.place {
+                completed.push(Kept::new(path, of.at, stamp, &message));
+            }
+            deliver(path, of, message);
+        });
+        copies.remember(packet, stamp.at, completed);
+    }
+    lacking.account(issues);
+}
+
 /// What messages out of TCP lacked, to be counted once the connections have let go of the account.
 #[derive(Default)]
 struct Lacking(Vec<(Place, &'static str, usize)>);
 
 impl Lacking {
     /// Makes events of messages.
-    fn deliver(&mut self, sink: &mut impl FnMut(Event<'_>)) -> impl FnMut(Path, Stamp, Message<'_>) {
-        |path, stamp, message| {
+    fn deliver(&mut self, duplicate: bool, sink: &mut impl FnMut(Event<'_>)) -> impl FnMut(Path, Stamp, Message<'_>) {
+        move |path, stamp, message| {
             lacks(&message, |what| self.0.push((stamp.place, what, message.raw().len())));
-            sink(Event { at: stamp.at, place: stamp.place, path, duplicate: false, what: What::Sip(message) });
+            sink(Event { at: stamp.at, place: stamp.place, path, duplicate, what: What::Sip(message) });
         }
     }
 
@@ -615,7 +660,7 @@ mod tests {
             ("media cut", vec![cut(udp(1, &rtp), 100)], &[], &[]),
             ("cut in its headers", vec![cut(udp(1, OPTIONS), OPTIONS.len() + 1)], &[], &[("cut_short", 1)]),
             ("over TCP", vec![tcp(1, &OPTIONS[..50]), tcp(51, &OPTIONS[50..])], &[(2, false)], &[]),
-            ("TCP, mirrored", vec![tcp(1, OPTIONS), tcp(1, OPTIONS)], &[(1, false)], &[]),
+            ("TCP, mirrored", vec![tcp(1, OPTIONS), tcp(1, OPTIONS)], &[(1, false), (2, true)], &[]),
             ("TCP, never ended", vec![tcp(1, &OPTIONS[..OPTIONS.len() - 1])], &[(1, false)], &[]),
             (
                 "over SCTP",

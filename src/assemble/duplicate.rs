@@ -41,6 +41,11 @@ struct Seen {
     at: Timestamp,
 }
 
+/// How far apart two copies of a packet with this identification may be.
+pub(super) const fn window(id: Option<u32>) -> Duration {
+    if id.is_some() { WINDOW } else { WINDOW_WITHOUT_ID }
+}
+
 impl Duplicates {
     /// Has seen nothing yet.
     pub(super) fn new() -> Self {
@@ -99,7 +104,7 @@ impl Duplicates {
         hasher.write_u32(id.unwrap_or(0));
         hasher.write(payload);
         let hash = hasher.finish();
-        let window = if id.is_some() { WINDOW } else { WINDOW_WITHOUT_ID };
+        let window = window(id);
         let Some(set) = self.set(hash) else { return false };
         let (len, now) = (payload.len(), Seen { hash, len: payload.len(), at });
         if let Some(seen) = set.iter_mut().find(|seen| seen.hash == hash && seen.len == len && len > 0) {

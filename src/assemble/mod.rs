@@ -6,6 +6,7 @@
 
 mod assembler;
 mod cipher;
+mod copies;
 mod decrypt;
 mod defrag;
 mod duplicate;

@@ -159,7 +159,7 @@ mod tests {
             for late in [false, true] {
                 let (mut sealed, mut issues) = (Sealed::default(), Issues::default());
                 sealed.hints.push(15061);
-                let mut speak = |sealed: &mut Sealed| spoken.iter().for_each(|at| sealed.spoken_at(end(at)));
+                let speak = |sealed: &mut Sealed| spoken.iter().for_each(|at| sealed.spoken_at(end(at)));
                 if !late {
                     speak(&mut sealed);
                 }
