@@ -391,3 +391,31 @@ fn a_segment_sent_again_is_no_duplicate() {
         assert_eq!(found, expected, "{name}");
     }
 }
+
+/// The agent at the B2BUA knows which leg its own INVITE belongs to.
+#[test]
+fn legs_are_linked_by_what_a_capture_agent_tells() {
+    let invite = |call_id: &str, user: &str| {
+        format!(
+            "INVITE sip:{user}@example.com SIP/2.0\r\nVia: SIP/2.0/UDP x;branch=z9hG4bK{call_id}\r\n\
+             From: <sip:1@example.com>;tag=1\r\nTo: <sip:{user}@example.com>\r\nCall-ID: {call_id}\r\n\
+             CSeq: 1 INVITE\r\nContent-Length: 0\r\n\r\n"
+        )
+    };
+    for over in [Over::Udp, Over::Tcp(1400), Over::Tcp(50)] {
+        let net = Scenario::new();
+        let [agent, collector] = ["192.0.2.1:40000", "192.0.2.9:9060"].map(|host| net.host(host));
+        let [caller, b2bua, callee] = ["10.0.0.1", "10.0.0.2", "10.0.0.3"].map(|host| net.host(host));
+        for (src, dst, call_id, user, correlation) in
+            [(caller, b2bua, "one", "2", "one"), (b2bua, callee, "two", "3", "one")]
+        {
+            let message = invite(call_id, user);
+            let packet = carriers::hep3_of(src, dst, 0, correlation.as_bytes(), (15, message.as_bytes()));
+            net.send_bytes(agent, collector, over, &packet);
+        }
+        let output = analyze(&[], &net.pcap());
+        let linked: Vec<&Value> = output.calls().iter().map(|call| &call["linked"]).collect();
+        let link = |call_id: &str| json!([{"call_id": call_id, "evidence": "x-call-id"}]);
+        assert_eq!(linked, [&link("two"), &link("one")], "{over:?}");
+    }
+}

@@ -7,7 +7,7 @@ use super::defrag::{Defrag, Key};
 use super::duplicate::Duplicates;
 use super::relay;
 use super::sctp::Associations;
-use super::split::{BROKEN_HEP, Stamp};
+use super::split::{BROKEN_HEP, Said, Stamp};
 use super::tcp::{Connections, Ends};
 use super::within::Within;
 use crate::event::{Event, Path, Transport, Undelivered, What};
@@ -327,7 +327,8 @@ impl Transports {
         let path = Path { src, dst, transport: Transport::Udp };
         self.connections.sealed.spoken_at(dst);
         self.lag = 0;
-        sink(Event { at: stamp.at, place: stamp.place, path, duplicate, what: What::Sip(message) });
+        let what = What::Sip(message);
+        sink(Event { at: stamp.at, place: stamp.place, path, duplicate, correlation: None, what });
     }
 
     #[cold]
@@ -365,7 +366,9 @@ impl Transports {
             let duplicate = self.duplicates.seen(path.src, path.dst, None, message.raw(), stamp.at);
             self.connections.sealed.spoken_at(path.dst);
             self.lag = around.stamp.at.nanos().saturating_sub(stamp.at.nanos());
-            sink(Event { at: stamp.at, place: stamp.place, path, duplicate, what: What::Sip(message) });
+            let Said { message, correlation } = message;
+            let what = What::Sip(message);
+            sink(Event { at: stamp.at, place: stamp.place, path, duplicate, correlation, what });
         });
         if let Some(bytes) = unread {
             issues.add(place, Cause::NotDecoded(BROKEN_HEP), bytes);
@@ -390,7 +393,7 @@ fn copied(
     stamp: Stamp,
     issues: &mut Issues,
     sink: &mut impl FnMut(Event<'_>),
-    push: impl FnOnce(&mut Issues, &mut dyn FnMut(Path, Stamp, Message<'_>)),
+    push: impl FnOnce(&mut Issues, &mut dyn FnMut(Path, Stamp, Said<'_>)),
 ) {
     let mut lacking = Lacking::default();
     if let Some(messages) = copies.again(packet, stamp.at) {
@@ -417,10 +420,12 @@ struct Lacking(Vec<(Place, &'static str, usize)>);
 
 impl Lacking {
     /// Makes events of messages.
-    fn deliver(&mut self, duplicate: bool, sink: &mut impl FnMut(Event<'_>)) -> impl FnMut(Path, Stamp, Message<'_>) {
+    fn deliver(&mut self, duplicate: bool, sink: &mut impl FnMut(Event<'_>)) -> impl FnMut(Path, Stamp, Said<'_>) {
         move |path, stamp, message| {
             lacks(&message, |what| self.0.push((stamp.place, what, message.raw().len())));
-            sink(Event { at: stamp.at, place: stamp.place, path, duplicate, what: What::Sip(message) });
+            let Said { message, correlation } = message;
+            let what = What::Sip(message);
+            sink(Event { at: stamp.at, place: stamp.place, path, duplicate, correlation, what });
         }
     }
 
@@ -453,7 +458,7 @@ fn icmp_error(stamp: Stamp, protocol: u8, message: &[u8], sink: &mut impl FnMut(
     let transport = if icmp.tcp { Transport::Tcp } else { Transport::Udp };
     let path = Path { src: icmp.src, dst: icmp.dst, transport };
     let what = What::Icmp(Undelivered { error: icmp.error, message });
-    sink(Event { at: stamp.at, place: stamp.place, path, duplicate: false, what });
+    sink(Event { at: stamp.at, place: stamp.place, path, duplicate: false, correlation: None, what });
 }
 
 #[cold]

@@ -9,7 +9,7 @@ use std::net::SocketAddr;
 use foldhash::quality::RandomState;
 
 use super::duplicate::window;
-use super::split::Stamp;
+use super::split::{Said, Stamp};
 use crate::event::Path;
 use crate::time::Timestamp;
 use crate::wire::sip::Message;
@@ -67,9 +67,9 @@ impl Kept {
     }
 
     /// Delivers it again, as the packet of `packet` does.
-    pub(super) fn deliver(&self, packet: Stamp, emit: &mut impl FnMut(Path, Stamp, Message<'_>)) {
+    pub(super) fn deliver(&self, packet: Stamp, emit: &mut impl FnMut(Path, Stamp, Said<'_>)) {
         if let Some(message) = Message::parse(&self.raw) {
-            emit(self.path, Stamp { at: self.at.unwrap_or(packet.at), ..packet }, message);
+            emit(self.path, Stamp { at: self.at.unwrap_or(packet.at), ..packet }, message.into());
         }
     }
 }

@@ -55,6 +55,28 @@ impl Inside {
     }
 }
 
+/// A message, and what was said of it by who relayed it.
+#[derive(Debug)]
+pub(super) struct Said<'a> {
+    pub(super) message: Message<'a>,
+    /// See [`Event::correlation`](crate::event::Event::correlation).
+    pub(super) correlation: Option<&'a [u8]>,
+}
+
+impl<'a> From<Message<'a>> for Said<'a> {
+    fn from(message: Message<'a>) -> Self {
+        Self { message, correlation: None }
+    }
+}
+
+impl<'a> std::ops::Deref for Said<'a> {
+    type Target = Message<'a>;
+
+    fn deref(&self) -> &Message<'a> {
+        &self.message
+    }
+}
+
 /// What is known of the bytes so far.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Kind {
@@ -152,7 +174,7 @@ impl Stream {
     }
 
     /// Takes the next bytes, brought by the packet of `stamp`.
-    pub(super) fn data(&mut self, bytes: &[u8], stamp: Stamp, emit: &mut impl FnMut(Stamp, Inside, Message<'_>)) {
+    pub(super) fn data(&mut self, bytes: &[u8], stamp: Stamp, emit: &mut impl FnMut(Stamp, Inside, Said<'_>)) {
         match self.kind {
             Kind::Foreign(_) => return,
             Kind::WebSocket => return self.frames(bytes, stamp, emit),
@@ -192,14 +214,14 @@ impl Stream {
 
     /// The next bytes will not follow the last ones. A message whose head is whole is delivered as it stands; what
     /// follows begins anywhere. The bytes of a head that is not whole are given up: returns how many.
-    pub(super) fn interrupt(&mut self, emit: &mut impl FnMut(Stamp, Inside, Message<'_>)) -> usize {
+    pub(super) fn interrupt(&mut self, emit: &mut impl FnMut(Stamp, Inside, Said<'_>)) -> usize {
         let buffer = std::mem::take(&mut self.buffer);
         self.progress = Progress::default();
         if let Some(websocket) = &mut self.websocket {
             let spoke = &mut self.spoke;
             return websocket.interrupt(&mut |stamp, message| {
                 *spoke = true;
-                emit(stamp, Inside::WebSocket, message);
+                emit(stamp, Inside::WebSocket, message.into());
             });
         }
         if self.kind == Kind::Hep {
@@ -212,14 +234,14 @@ impl Stream {
             && let Some(message) = Message::parse(&buffer)
         {
             self.spoke = true;
-            emit(self.last, Inside::Stream, message);
+            emit(self.last, Inside::Stream, message.into());
             return 0;
         }
         buffer.len()
     }
 
     /// Cuts messages off the front as long as they are whole. Returns how many bytes are done with.
-    fn take(&mut self, bytes: &[u8], stamp: Stamp, emit: &mut impl FnMut(Stamp, Inside, Message<'_>)) -> usize {
+    fn take(&mut self, bytes: &[u8], stamp: Stamp, emit: &mut impl FnMut(Stamp, Inside, Said<'_>)) -> usize {
         let mut taken = 0;
         while let Some(rest) = bytes.get(taken..).filter(|rest| !rest.is_empty()) {
             // Over TLS or HTTP, even bytes that look like SIP later on are somebody's payload.
@@ -256,7 +278,7 @@ impl Stream {
                     // The framing will not wait for such a body, but the head is as good as any.
                     Some((head, message)) => {
                         (self.kind, self.spoke, self.passed) = (Kind::Searching, true, 0);
-                        emit(stamp, Inside::Stream, message);
+                        emit(stamp, Inside::Stream, message.into());
                         head
                     }
                     None => {
@@ -277,7 +299,7 @@ impl Stream {
                         if self.kind != Kind::Searching || message.call_id().is_some() || message.cseq().is_some() =>
                     {
                         (self.kind, self.spoke, self.passed) = (Kind::Sip, true, 0);
-                        emit(stamp, Inside::Stream, message);
+                        emit(stamp, Inside::Stream, message.into());
                         len.max(1)
                     }
                     _ => self.pass(line_len(rest)),
@@ -288,18 +310,18 @@ impl Stream {
     }
 
     /// Takes frames of a WebSocket, from now on.
-    fn frames(&mut self, bytes: &[u8], stamp: Stamp, emit: &mut impl FnMut(Stamp, Inside, Message<'_>)) {
+    fn frames(&mut self, bytes: &[u8], stamp: Stamp, emit: &mut impl FnMut(Stamp, Inside, Said<'_>)) {
         self.kind = Kind::WebSocket;
         let spoke = &mut self.spoke;
         self.websocket.get_or_insert_default().data(bytes, stamp, &mut |stamp, message| {
             *spoke = true;
-            emit(stamp, Inside::WebSocket, message);
+            emit(stamp, Inside::WebSocket, message.into());
         });
     }
 
     /// Takes the HEP packet at the very beginning, or what stands before the next one. Returns how many bytes are done
     /// with: none, where more are needed.
-    fn relayed(&mut self, bytes: &[u8], stamp: Stamp, emit: &mut impl FnMut(Stamp, Inside, Message<'_>)) -> usize {
+    fn relayed(&mut self, bytes: &[u8], stamp: Stamp, emit: &mut impl FnMut(Stamp, Inside, Said<'_>)) -> usize {
         if let Some(whole) = Hep::len_in_stream(bytes) {
             let Some(packet) = bytes.get(..whole) else { return 0 };
             if let Some(hep) = Hep::parse(packet) {

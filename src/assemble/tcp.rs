@@ -9,13 +9,12 @@ use foldhash::fast::RandomState;
 
 use super::decrypt::{Layer, Offer, Opened};
 use super::sealed::{self, Closed, Sealed, Unopened};
-use super::split::{Inside, Stamp, Stream};
+use super::split::{Inside, Said, Stamp, Stream};
 use crate::event::{Path, Transport};
 use crate::issue::{Cause, Issues};
 use crate::time::Timestamp;
 use crate::wire::ip::Tcp;
 use crate::wire::keylog::Secrets;
-use crate::wire::sip::Message;
 
 /// Connections known at once.
 const MAX_OPEN: usize = 32_768;
@@ -139,7 +138,7 @@ impl Connections {
         missing: usize,
         stamp: Stamp,
         issues: &mut Issues,
-        emit: &mut impl FnMut(Path, Stamp, Message<'_>),
+        emit: &mut impl FnMut(Path, Stamp, Said<'_>),
     ) {
         if stamp.at.since(self.swept) >= SWEEP {
             self.swept = stamp.at;
@@ -187,7 +186,7 @@ impl Connections {
     }
 
     /// Delivers what is still under way, and accounts for what never came.
-    pub(super) fn finish(&mut self, issues: &mut Issues, emit: &mut impl FnMut(Path, Stamp, Message<'_>)) {
+    pub(super) fn finish(&mut self, issues: &mut Issues, emit: &mut impl FnMut(Path, Stamp, Said<'_>)) {
         for mut connection in self.remove(|_| true) {
             connection.flush(&self.secrets, issues, emit);
             self.sealed.count(connection.closed_to_us(), issues);
@@ -195,7 +194,7 @@ impl Connections {
         self.sealed.finish(issues);
     }
 
-    fn forget_idle(&mut self, now: Timestamp, issues: &mut Issues, emit: &mut impl FnMut(Path, Stamp, Message<'_>)) {
+    fn forget_idle(&mut self, now: Timestamp, issues: &mut Issues, emit: &mut impl FnMut(Path, Stamp, Said<'_>)) {
         let idle =
             |connection: &Connection| now.since(connection.last.at) > if connection.closed { LINGER } else { IDLE };
         for mut connection in self.remove(idle) {
@@ -205,7 +204,7 @@ impl Connections {
     }
 
     /// Makes room by an eighth at once, so that finding the oldest costs each new connection little.
-    fn forget_oldest(&mut self, issues: &mut Issues, emit: &mut impl FnMut(Path, Stamp, Message<'_>)) {
+    fn forget_oldest(&mut self, issues: &mut Issues, emit: &mut impl FnMut(Path, Stamp, Said<'_>)) {
         let mut ages: Vec<Timestamp> = self.open.values().map(|connection| connection.last.at).collect();
         let eighth = ages.len() / 8;
         let limit = *ages.select_nth_unstable(eighth).1;
@@ -243,7 +242,7 @@ impl Connection {
         stamp: Stamp,
         secrets: &Secrets,
         issues: &mut Issues,
-        emit: &mut impl FnMut(Path, Stamp, Message<'_>),
+        emit: &mut impl FnMut(Path, Stamp, Said<'_>),
     ) {
         self.last = stamp;
         if tcp.syn {
@@ -259,11 +258,11 @@ impl Connection {
             if from == 0 { (first, second, paths[0], paths[1]) } else { (second, first, paths[1], paths[0]) };
 
         if let Some(ack) = tcp.ack {
-            let emit = |at: Stamp, inside: Inside, message: Message<'_>| emit(inside.path(back), at, message);
+            let emit = |at: Stamp, inside: Inside, message: Said<'_>| emit(inside.path(back), at, message);
             let mut out = Out { issues: &mut *issues, spoke, tls: &mut *tls, secrets, from: 1 - from, emit };
             other.acknowledge(ack, stamp, &mut out);
         }
-        let deliver = |at: Stamp, inside: Inside, message: Message<'_>| emit(inside.path(path), at, message);
+        let deliver = |at: Stamp, inside: Inside, message: Said<'_>| emit(inside.path(path), at, message);
         let mut out = Out { issues: &mut *issues, spoke, tls, secrets, from, emit: deliver };
         let seq = tcp.seq.wrapping_add(u32::from(tcp.syn));
         if !tcp.payload.is_empty() {
@@ -302,7 +301,7 @@ impl Connection {
         tcp: &Tcp<'_>,
         secrets: &Secrets,
         issues: &mut Issues,
-        emit: &mut impl FnMut(Path, Stamp, Message<'_>),
+        emit: &mut impl FnMut(Path, Stamp, Said<'_>),
     ) {
         let first = tcp.seq.wrapping_add(1);
         let known = self.sides.get(from).is_some_and(|side| match (side.isn, side.next) {
@@ -331,13 +330,13 @@ impl Connection {
     }
 
     /// Delivers what both directions hold, with the gaps that are in it.
-    fn flush(&mut self, secrets: &Secrets, issues: &mut Issues, emit: &mut impl FnMut(Path, Stamp, Message<'_>)) {
+    fn flush(&mut self, secrets: &Secrets, issues: &mut Issues, emit: &mut impl FnMut(Path, Stamp, Said<'_>)) {
         let spoke = self.speaks();
         let [low, high] = self.ends;
         let transport = self.transport();
         for (from, (side, (src, dst))) in self.sides.iter_mut().zip([(low, high), (high, low)]).enumerate() {
             let path = Path { src, dst, transport };
-            let emit = |at: Stamp, inside: Inside, message: Message<'_>| emit(inside.path(path), at, message);
+            let emit = |at: Stamp, inside: Inside, message: Said<'_>| emit(inside.path(path), at, message);
             let mut out = Out { issues: &mut *issues, spoke, tls: &mut self.tls, secrets, from, emit };
             while !side.held.is_empty() {
                 side.give_up_gap(&mut out);
@@ -415,7 +414,7 @@ impl Side {
         mut payload: &[u8],
         missing: usize,
         stamp: Stamp,
-        out: &mut Out<'_, impl FnMut(Stamp, Inside, Message<'_>)>,
+        out: &mut Out<'_, impl FnMut(Stamp, Inside, Said<'_>)>,
     ) {
         let mut next = *self.next.get_or_insert(seq);
         let (ahead, behind) = (seq.wrapping_sub(next), next.wrapping_sub(seq));
@@ -472,7 +471,7 @@ impl Side {
     }
 
     /// Takes the next bytes in order, out of TLS where there is any.
-    fn read(&mut self, bytes: &[u8], stamp: Stamp, out: &mut Out<'_, impl FnMut(Stamp, Inside, Message<'_>)>) {
+    fn read(&mut self, bytes: &[u8], stamp: Stamp, out: &mut Out<'_, impl FnMut(Stamp, Inside, Said<'_>)>) {
         // Another protocol, in the open or inside TLS: nothing of it will be read.
         if self.stream.foreign().is_some() {
             return;
@@ -491,7 +490,7 @@ impl Side {
     }
 
     /// The other side has everything up to `ack`.
-    fn acknowledge(&mut self, ack: u32, stamp: Stamp, out: &mut Out<'_, impl FnMut(Stamp, Inside, Message<'_>)>) {
+    fn acknowledge(&mut self, ack: u32, stamp: Stamp, out: &mut Out<'_, impl FnMut(Stamp, Inside, Said<'_>)>) {
         if self.acked.is_none_or(|acked| ack.wrapping_sub(acked) < MAX_DISTANCE) {
             self.acked = Some(ack);
         }
@@ -499,7 +498,7 @@ impl Side {
     }
 
     /// Gives a gap up once nothing can be expected to fill it.
-    fn watch(&mut self, stamp: Stamp, out: &mut Out<'_, impl FnMut(Stamp, Inside, Message<'_>)>) {
+    fn watch(&mut self, stamp: Stamp, out: &mut Out<'_, impl FnMut(Stamp, Inside, Said<'_>)>) {
         let Some(next) = self.next else { return };
         let overtakes = self.acked.is_some_and(|acked| (1..MAX_DISTANCE).contains(&acked.wrapping_sub(next)));
         self.overtaken = match self.overtaken {
@@ -547,7 +546,7 @@ impl Side {
 
     /// Delivers held pieces as long as they are next; `filler` is the packet that made it so, else each piece counts
     /// as its own. Returns how many bytes these were.
-    fn drain(&mut self, filler: Option<Stamp>, out: &mut Out<'_, impl FnMut(Stamp, Inside, Message<'_>)>) -> u32 {
+    fn drain(&mut self, filler: Option<Stamp>, out: &mut Out<'_, impl FnMut(Stamp, Inside, Said<'_>)>) -> u32 {
         let Some(mut next) = self.next else { return 0 };
         let start = next;
         let mut ready = 0;
@@ -568,7 +567,7 @@ impl Side {
     }
 
     /// Counts the first gap and goes on behind it.
-    fn give_up_gap(&mut self, out: &mut Out<'_, impl FnMut(Stamp, Inside, Message<'_>)>) {
+    fn give_up_gap(&mut self, out: &mut Out<'_, impl FnMut(Stamp, Inside, Said<'_>)>) {
         let (Some(next), Some(piece)) = (self.next, self.held.first()) else { return };
         let (seq, stamp) = (piece.seq, piece.stamp);
         let lost = self.stream.interrupt(&mut out.emit) + seq.wrapping_sub(next) as usize;
@@ -580,11 +579,11 @@ impl Side {
     }
 
     /// The last byte was delivered, or there will be no other.
-    fn end(&mut self, out: &mut Out<'_, impl FnMut(Stamp, Inside, Message<'_>)>) {
+    fn end(&mut self, out: &mut Out<'_, impl FnMut(Stamp, Inside, Said<'_>)>) {
         self.stream.interrupt(&mut out.emit);
     }
 
-    fn flush_and_restart(&mut self, out: &mut Out<'_, impl FnMut(Stamp, Inside, Message<'_>)>) {
+    fn flush_and_restart(&mut self, out: &mut Out<'_, impl FnMut(Stamp, Inside, Said<'_>)>) {
         while !self.held.is_empty() {
             self.give_up_gap(out);
         }
