@@ -87,7 +87,7 @@ pub(crate) enum Command {
 /// `sipcodes analyze`.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Analyze {
-    /// pcap or pcapng files, folders of them; `-` reads standard input
+    /// pcap, pcapng or Network Monitor files, folders of them; `-` reads standard input
     ///
     /// Each may be compressed with gzip, zstd, xz or lz4: content tells, not the name. Of a folder, all captures in it
     /// are read, and other files passed over.
