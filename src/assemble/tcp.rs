@@ -316,7 +316,7 @@ impl Connection {
             self.sides = [Side::new(), Side::new()];
             (self.tls, self.client) = (Layer::default(), None);
         }
-        self.client = self.client.or(Some(if tcp.ack.is_none() { from } else { 1 - from }));
+        self.client = self.client.or_else(|| Some(if tcp.ack.is_none() { from } else { 1 - from }));
         let answered = tcp.ack.map(|ack| (1 - from, ack.wrapping_sub(1)));
         for (at, isn) in [(from, tcp.seq)].into_iter().chain(answered) {
             if let Some(side) = self.sides.get_mut(at).filter(|side| side.isn.is_none()) {

@@ -163,7 +163,7 @@ fn key_log(bytes: &[u8]) {
     let mut whole = Secrets::default();
     let unusable = whole.read(bytes);
     let lines = bytes.split(|byte| *byte == b'\n').count() as u64;
-    assert!(unusable.lines as u64 + whole.len() as u64 <= lines);
+    assert!(unusable.lines + whole.len() as u64 <= lines);
     let mut pieces = Secrets::default();
     for line in bytes.split(|byte| *byte == b'\n') {
         pieces.read(line);
