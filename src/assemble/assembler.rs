@@ -668,9 +668,9 @@ mod tests {
             ("TCP, mirrored", vec![tcp(1, OPTIONS), tcp(1, OPTIONS)], &[(1, false), (2, true)], &[]),
             ("TCP, never ended", vec![tcp(1, &OPTIONS[..OPTIONS.len() - 1])], &[(1, false)], &[]),
             (
-                "over SCTP",
+                "over SCTP, mirrored",
                 vec![raw_of(132, &sctp(1)), raw_of(132, &sctp(1)), raw_of(132, &sctp(2))],
-                &[(1, false), (3, false)],
+                &[(1, false), (2, true), (3, false)],
                 &[],
             ),
             ("SCTP without a header", vec![raw_of(132, &[1])], &[], &[("malformed_sctp_header", 1)]),
