@@ -36,6 +36,7 @@ Register-ArgumentCompleter -Native -CommandName 'sipcodes' -ScriptBlock {
         'sipcodes;analyze' {
             [CompletionResult]::new('--keylog', '--keylog', [CompletionResultType]::ParameterName, 'Open TLS with the secrets in this key log (SSLKEYLOGFILE); may be given more than once')
             [CompletionResult]::new('--tls-key', '--tls-key', [CompletionResultType]::ParameterName, 'Open TLS with the server''s RSA private key (PEM); may be given more than once')
+            [CompletionResult]::new('--sip-port', '--sip-port', [CompletionResultType]::ParameterName, 'TLS on this port is SIP: count it where it cannot be opened; may be given more than once')
             [CompletionResult]::new('-f', '-f', [CompletionResultType]::ParameterName, 'How to print')
             [CompletionResult]::new('--format', '--format', [CompletionResultType]::ParameterName, 'How to print')
             [CompletionResult]::new('-o', '-o', [CompletionResultType]::ParameterName, 'Write to FILE instead of standard output')

@@ -34,6 +34,7 @@ complete -c sipcodes -n "__fish_sipcodes_needs_command" -f -a "man" -d 'Print th
 complete -c sipcodes -n "__fish_sipcodes_needs_command" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
 complete -c sipcodes -n "__fish_sipcodes_using_subcommand analyze" -l keylog -d 'Open TLS with the secrets in this key log (SSLKEYLOGFILE); may be given more than once' -r -F
 complete -c sipcodes -n "__fish_sipcodes_using_subcommand analyze" -l tls-key -d 'Open TLS with the server\'s RSA private key (PEM); may be given more than once' -r -F
+complete -c sipcodes -n "__fish_sipcodes_using_subcommand analyze" -l sip-port -d 'TLS on this port is SIP: count it where it cannot be opened; may be given more than once' -r
 complete -c sipcodes -n "__fish_sipcodes_using_subcommand analyze" -s f -l format -d 'How to print' -r -f -a "table\t'Columns for people'
 csv\t'RFC 4180, one header line'
 json\t'One document: captures, calls, registrations, totals'

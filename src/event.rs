@@ -63,6 +63,9 @@ pub struct Event<'a> {
     pub path: Path,
     /// The very same packet was captured before (a mirror port, two VLANs, two files); it says nothing new.
     pub duplicate: bool,
+    /// What this belongs to, as the capture agent says that relayed it (HEP chunk 0x0011): the Call-ID of the call, or of
+    /// another leg of it.
+    pub correlation: Option<&'a [u8]>,
     /// What it was.
     pub what: What<'a>,
 }

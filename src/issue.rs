@@ -51,6 +51,15 @@ pub struct Issues {
     tallies: BTreeMap<(u32, Cause), Tally>,
 }
 
+impl Tally {
+    /// Joins two tallies of one cause.
+    pub fn add(&mut self, other: Self) {
+        self.count += other.count;
+        self.bytes += other.bytes;
+        self.first = self.first.min(other.first);
+    }
+}
+
 impl Issues {
     /// Counts one more occurrence.
     pub fn add(&mut self, place: Place, cause: Cause, bytes: u64) {
@@ -77,6 +86,11 @@ impl Issues {
                 tally.count += count - 1;
             }
         }
+    }
+
+    /// Counts what was counted elsewhere.
+    pub fn add_tally(&mut self, cause: Cause, tally: Tally) {
+        self.tallies.entry((tally.first.file, cause)).and_modify(|known| known.add(tally)).or_insert(tally);
     }
 
     /// All causes of one file with their tallies, in the order of [`Cause`].

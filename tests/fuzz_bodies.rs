@@ -10,6 +10,8 @@ mod packets;
 mod sip;
 #[path = "fuzz/bodies/tracker.rs"]
 mod tracker;
+#[path = "fuzz/bodies/wire.rs"]
+mod wire;
 
 use std::fs;
 use std::path::Path;
@@ -105,7 +107,61 @@ fn rounds(usual: u32) -> u32 {
 
 #[test]
 fn any_bytes_as_a_capture() {
-    drive(capture::capture, &captures(), rounds(2000));
+    let mut seeds = captures();
+    let netmon =
+        seeds.iter().take(8).enumerate().map(|(n, capture)| as_netmon(capture, n as u8 % 4)).collect::<Vec<_>>();
+    seeds.extend(netmon);
+    drive(capture::capture, &seeds, rounds(2000));
+}
+
+/// The packets of a capture as Network Monitor would have written them, in version 2.0 to 2.3.
+fn as_netmon(capture: &[u8], minor: u8) -> Vec<u8> {
+    let mut captures = Captures::from_reader("seed", Box::new(std::io::Cursor::new(capture.to_vec())));
+    let mut issues = Issues::default();
+    let (mut frames, mut table) = (Vec::new(), Vec::new());
+    while let Some(packet) = captures.next(&mut issues) {
+        table.extend((128 + frames.len() as u32).to_le_bytes());
+        frames.extend((packet.place.frame * 1000).to_le_bytes());
+        frames.extend([packet.original_len.to_le_bytes(), (packet.data.len() as u32).to_le_bytes()].concat());
+        frames.extend(packet.data);
+        frames.extend(&[&[1, 0][..], &[7; 13]].concat()[..[0, 2, 6, 15][usize::from(minor)]]);
+    }
+    let mut out = [&b"GMBU"[..], &[minor, 2, 1, 0]].concat();
+    [2026_u16, 1, 4, 1, 0, 0, 0, 0].iter().for_each(|field| out.extend(field.to_le_bytes()));
+    out.extend((128 + frames.len() as u32).to_le_bytes());
+    out.extend((table.len() as u32).to_le_bytes());
+    out.resize(128, 0);
+    [out, frames, table].concat()
+}
+
+#[test]
+fn any_bytes_between_the_frame_and_sip() {
+    const SDP: &[u8] = b"v=0\r\no=- 1 1 IN IP4 a\r\nc=IN IP4 192.0.2.1\r\nm=audio 4000/2 RTP/AVP 0 101\r\na=sendonly\r\na=rtpmap:0 PCMU/8000\r\n";
+    const UPGRADE: &[u8] = b"GET / HTTP/1.1\r\nUpgrade: websocket\r\nSec-WebSocket-Protocol: sip\r\n\r\n";
+    const HEP: &[u8] = b"HEP3\0\x44\0\0\0\x02\0\x07\x11\0\0\0\x03\0\x0a\x0a\0\0\x01\0\0\0\x04\0\x0a\x0a\0\0\x02\0\0\0\x11\0\x08id\0\0\0\x0f\0\x1bOPTIONS sip:a SIP/2.0";
+    let testdata = |name: &str| fs::read(Path::new(env!("CARGO_MANIFEST_DIR")).join("testdata").join(name)).unwrap();
+    // What begins at each place of a packet, where a header or a payload may begin.
+    let packets: Vec<Vec<u8>> = captures().iter().map(|capture| as_packets(capture)).collect();
+    let mut frames = Vec::new();
+    for packed in &packets {
+        let mut rest = &packed[..];
+        while let [_, _, high, low, after @ ..] = rest {
+            let (data, after) = after.split_at(usize::from(u16::from_be_bytes([*high, *low])));
+            rest = after;
+            frames.push(data);
+        }
+    }
+    let mut seeds: Vec<Vec<u8>> = [SDP, UPGRADE, HEP, &testdata("tls13.keys"), &testdata("tls12-rsa.pem")]
+        .iter()
+        .flat_map(|seed| (0..wire::PARSERS.len() as u8).map(|which| [&[which], *seed].concat()))
+        .collect();
+    for (n, frame) in frames.iter().enumerate().step_by(7) {
+        for at in [0, 14, 34, 42, 54, 66] {
+            let Some(bytes) = frame.get(at..) else { continue };
+            seeds.push([&[(n % wire::PARSERS.len()) as u8], bytes].concat());
+        }
+    }
+    drive(wire::wire, &seeds, rounds(20_000));
 }
 
 #[test]

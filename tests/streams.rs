@@ -118,6 +118,9 @@ fn messages(segments: &[(usize, &[u8])], syn: bool) -> Vec<(Transport, String)> 
     let (mut assembler, mut issues, mut found) = (Assembler::new(), Issues::default(), Vec::new());
     let mut sink = |event: Event<'_>| {
         let What::Sip(message) = event.what else { return };
+        if event.duplicate {
+            return;
+        }
         found.push((event.path.transport, String::from_utf8_lossy(message.raw()).into_owned()));
     };
     for (n, data) in packets.enumerate() {
@@ -240,5 +243,179 @@ proptest! {
         let stream = [heads[start], &tail].concat();
         let (one, two) = stream.split_at(cut.min(stream.len()));
         messages(&[(one.len(), two), (0, one), (stream.len() + 9, one)], syn);
+    }
+}
+
+/// What was not read, by cause, when this goes over the wire.
+fn unread(args: &[&str], act: impl Fn(&Scenario)) -> Vec<Value> {
+    let net = Scenario::new();
+    act(&net);
+    let output = analyze(args, &net.pcap());
+    let skipped = output.json["captures"][0]["skipped"].as_array().cloned().unwrap_or_default();
+    assert!(skipped.is_empty() || (output.stderr.contains("--keylog") && output.stderr.contains("--tls-key")));
+    skipped.iter().map(|of| of["cause"].clone()).collect()
+}
+
+/// Without its keys, TLS shows by its surroundings only that SIP is in it.
+#[test]
+fn tls_beside_sip_at_the_same_address_is_counted() {
+    let tls = |net: &Scenario, from: &str, to: &str| {
+        let (client, server) = (net.host(from), net.host(to));
+        // A ClientHello as far as its random, and records nobody can open.
+        let hello = [&[22, 3, 1, 0, 43, 1, 0, 0, 39, 3, 3][..], &[7; 32], &[0, 0, 2, 0x13, 1]].concat();
+        net.send_bytes(client, server, Over::Tcp(1400), &hello);
+        net.send_bytes(server, client, Over::Tcp(1400), &[&[23, 3, 3, 0, 40][..], &[9; 40]].concat());
+    };
+    let sip = |net: &Scenario, from: &str, to: &str, over: Over| {
+        net.send_bytes(net.host(from), net.host(to), over, MESSAGES[1].as_bytes());
+    };
+    let (phone, other, pbx, web) = ("10.0.0.1:40000", "10.0.0.1:40001", "10.0.0.9:7443", "10.0.0.8:443");
+    type Act<'a> = &'a dyn Fn(&Scenario);
+    let cases: &[(&str, &[&str], Act<'_>, Option<u16>)] = &[
+        ("browsing", &[], &|net| tls(net, phone, web), None),
+        ("SIP elsewhere", &[], &|net| (tls(net, phone, web), sip(net, other, pbx, Over::Tcp(1400))).0, None),
+        (
+            "SIP over TCP behind it",
+            &[],
+            &|net| (tls(net, phone, pbx), sip(net, other, pbx, Over::Tcp(1400))).0,
+            Some(7443),
+        ),
+        (
+            "SIP over TCP before it",
+            &[],
+            &|net| (sip(net, other, pbx, Over::Tcp(1400)), tls(net, phone, pbx)).0,
+            Some(7443),
+        ),
+        ("WebSocket", &[], &|net| (tls(net, phone, pbx), sip(net, other, pbx, Over::WebSocket(900))).0, Some(7443)),
+        ("SIP over UDP", &[], &|net| (tls(net, phone, pbx), sip(net, other, pbx, Over::Udp)).0, Some(7443)),
+        ("told", &["--sip-port", "443"], &|net| tls(net, phone, web), Some(443)),
+        ("told otherwise", &["--sip-port", "444"], &|net| tls(net, phone, web), None),
+    ];
+    for (name, args, act, port) in cases {
+        let expected: Vec<_> = port.iter().map(|port| json!(format!("tls_without_keys_{port}"))).collect();
+        assert_eq!(unread(args, act), expected, "{name}");
+    }
+}
+
+/// The same packets in two files: every message is counted, each second one as a duplicate, and nothing else changes.
+#[test]
+fn a_capture_given_twice_says_nothing_new() {
+    let testdata = |name: &str| format!("{}/testdata/{name}", env!("CARGO_MANIFEST_DIR"));
+    let twice = |name: &str, path: &str, args: &[&str]| {
+        let run = |captures: &[&str]| {
+            let args = [&["analyze", "--format", "json"], args, captures].concat();
+            support::run(&args, &[]).json
+        };
+        let (once, mut both) = (run(&[path]), run(&[path, path]));
+        let messages = once["captures"][0]["sip_messages"].as_u64().expect("a number");
+        assert!(messages > 0, "{name}");
+        let counts = |row: &Value| [row["sip_messages"].as_u64(), row["duplicates"].as_u64()];
+        assert_eq!(counts(&both["captures"][0]), [Some(messages), Some(0)], "{name}");
+        assert_eq!(counts(&both["captures"][1]), [Some(messages), Some(messages)], "{name}");
+        for kind in ["calls", "registrations"] {
+            let rows = both[kind].as_array_mut().expect("rows");
+            assert_eq!(rows.len(), once[kind].as_array().map_or(0, Vec::len), "{name}");
+            for (row, once) in rows.iter_mut().zip(once[kind].as_array().expect("rows")) {
+                let sent = once["messages"].as_u64().expect("a number");
+                assert_eq!(row["messages"], json!(2 * sent), "{name}");
+                row["messages"] = json!(sent);
+                if kind == "calls" {
+                    assert_eq!(row["duplicates"], json!(sent), "{name}");
+                    row["duplicates"] = json!(0);
+                }
+                assert_eq!(row, once, "{name}");
+            }
+        }
+    };
+    for hosts in [["10.0.0.1", "10.0.0.2"], ["2001:db8::1", "2001:db8::2"]] {
+        for over in [
+            Over::Udp,
+            Over::Tcp(1400),
+            Over::Tcp(100),
+            Over::WebSocket(1400),
+            Over::WebSocket(100),
+            Over::Sctp(1400, false),
+            Over::Sctp(100, false),
+            Over::Sctp(1400, true),
+            Over::Hep(2),
+            Over::Hep(3),
+        ] {
+            let (_, capture) = row(hosts, over);
+            twice(&format!("{over:?} {hosts:?}"), &keep(&capture), &[]);
+        }
+    }
+    let key = |name: &str| [String::from("--keylog"), testdata(name)];
+    for (name, args) in [
+        ("calls", vec![]),
+        ("ip-fragments", vec![]),
+        ("websocket", vec![]),
+        ("tls12", key("tls12.keys").to_vec()),
+        ("tls13", key("tls13.keys").to_vec()),
+        ("websocket-tls", key("websocket-tls.keys").to_vec()),
+    ] {
+        let args: Vec<&str> = args.iter().map(String::as_str).collect();
+        twice(name, &testdata(&format!("{name}.pcap")), &args);
+    }
+}
+
+/// A segment that is sent again is a packet of its own; TCP needed it, SIP did not.
+#[test]
+fn a_segment_sent_again_is_no_duplicate() {
+    let message = MESSAGES[1].as_bytes();
+    // (identification of the second copy, milliseconds later, duplicate)
+    for (name, id, later, duplicate) in
+        [("the same packet", 1, 5, true), ("sent again", 2, 5, false), ("the same packet, too late", 1, 25, false)]
+    {
+        let (mut assembler, mut issues, mut found) = (Assembler::new(), Issues::default(), Vec::new());
+        for (n, (id, at)) in [(1, 0), (id, later)].into_iter().enumerate() {
+            let mut header =
+                etherparse::Ipv4Header::new(0, 64, etherparse::IpNumber::TCP, [10, 0, 0, 1], [10, 0, 0, 2])
+                    .expect("an empty payload");
+            header.identification = id;
+            let mut data = Vec::new();
+            PacketBuilder::ip(etherparse::IpHeaders::Ipv4(header, Default::default()))
+                .tcp(40_000, 5060, 1, 65_000)
+                .write(&mut data, message)
+                .expect("a segment that fits");
+            let packet = Packet {
+                section: 0,
+                place: Place { file: 0, frame: n as u64 + 1 },
+                at: Timestamp::from_millis(at),
+                link: LinkType::RAW,
+                original_len: data.len() as u32,
+                data: &data,
+            };
+            assembler.push(&packet, &mut issues, &mut |event| found.push((event.place.frame, event.duplicate)));
+        }
+        let expected: &[(u64, bool)] = if duplicate { &[(1, false), (2, true)] } else { &[(1, false)] };
+        assert_eq!(found, expected, "{name}");
+    }
+}
+
+/// The agent at the B2BUA knows which leg its own INVITE belongs to.
+#[test]
+fn legs_are_linked_by_what_a_capture_agent_tells() {
+    let invite = |call_id: &str, user: &str| {
+        format!(
+            "INVITE sip:{user}@example.com SIP/2.0\r\nVia: SIP/2.0/UDP x;branch=z9hG4bK{call_id}\r\n\
+             From: <sip:1@example.com>;tag=1\r\nTo: <sip:{user}@example.com>\r\nCall-ID: {call_id}\r\n\
+             CSeq: 1 INVITE\r\nContent-Length: 0\r\n\r\n"
+        )
+    };
+    for over in [Over::Udp, Over::Tcp(1400), Over::Tcp(50)] {
+        let net = Scenario::new();
+        let [agent, collector] = ["192.0.2.1:40000", "192.0.2.9:9060"].map(|host| net.host(host));
+        let [caller, b2bua, callee] = ["10.0.0.1", "10.0.0.2", "10.0.0.3"].map(|host| net.host(host));
+        for (src, dst, call_id, user, correlation) in
+            [(caller, b2bua, "one", "2", "one"), (b2bua, callee, "two", "3", "one")]
+        {
+            let message = invite(call_id, user);
+            let packet = carriers::hep3_of(src, dst, 0, correlation.as_bytes(), (15, message.as_bytes()));
+            net.send_bytes(agent, collector, over, &packet);
+        }
+        let output = analyze(&[], &net.pcap());
+        let linked: Vec<&Value> = output.calls().iter().map(|call| &call["linked"]).collect();
+        let link = |call_id: &str| json!([{"call_id": call_id, "evidence": "x-call-id"}]);
+        assert_eq!(linked, [&link("two"), &link("one")], "{over:?}");
     }
 }

@@ -85,7 +85,9 @@ fn read(frames: &[Frame], secrets: Secrets) -> (Vec<Vec<u8>>, Vec<Cause>) {
     let mut sink = |event: sipcodes::event::Event<'_>| {
         assert_eq!(event.path.transport, Transport::Tls);
         let What::Sip(message) = event.what else { return };
-        out.push(message.raw().to_vec());
+        if !event.duplicate {
+            out.push(message.raw().to_vec());
+        }
     };
     for (frame, number) in frames.iter().zip(1..) {
         let packet = Packet {

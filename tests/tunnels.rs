@@ -53,6 +53,13 @@ fn gtp(flags: u8, options: &[u8], inner: &[u8]) -> Vec<u8> {
     udp(2152, &on(&[0x30 | flags, 0xff, len[0], len[1], 0, 0, 0, 5], &on(options, inner)))
 }
 
+/// An IPv6 header before this IP packet.
+fn six(packet: &[u8]) -> Vec<u8> {
+    let len = (packet.len() as u16).to_be_bytes();
+    let next = if packet[0] >> 4 == 6 { 41 } else { 4 };
+    [&[0x60, 0, 0, 0, len[0], len[1], next, 64][..], &[1; 32]].concat()
+}
+
 /// ESP around a payload, its padding counting from one, with an integrity check value of this length.
 fn esp(next: u8, payload: &[u8], check_value: usize) -> Vec<u8> {
     let padding = (payload.len() + 2).next_multiple_of(4) - payload.len() - 2;
@@ -172,6 +179,14 @@ const WRAPS: &[(&str, u16, Wrap)] = &[
     ("GTP-U in GTP-U", RAW, |f| gtp(0, &[], &gtp(2, &[0, 9, 0, 0], ip(f)))),
     ("VXLAN", RAW, |f| udp(4789, &on(&[8, 0, 0, 0, 0, 0, 7, 0], f))),
     ("VXLAN of Linux", RAW, |f| udp(8472, &on(&[8, 0, 0, 0, 0, 0, 7, 0], f))),
+    ("VXLAN of ACI", RAW, |f| udp(48879, &on(&[0xc8, 0, 0x40, 1, 0, 0, 7, 0], f))),
+    ("VXLAN of ACI, as media begin", RAW, |f| udp(48879, &on(&[0x88, 0, 0x40, 1, 0, 0, 7, 0], f))),
+    ("GRE in UDP", RAW, |f| udp(4754, &on(&[0, 0, 8, 0], ip(f)))),
+    ("GTP version 0", RAW, |f| udp(3386, &on(&[0x1e, 255, 0, 9, 0, 1, 0, 1, 255, 255, 255, 255, 1, 2, 3, 4, 5, 6, 7, 8], ip(f)))),
+    ("Teredo", RAW, |f| udp(3544, &on(&six(ip(f))[..], ip(f)))),
+    ("Teredo, authenticated, with the origin", RAW, |f| {
+        udp(3544, &on(&[&[0, 1, 2, 3][..], &[7; 14], &[0, 0, 1, 2, 3, 4, 5, 6], &six(ip(f))].concat(), ip(f)))
+    }),
     ("VXLAN with group policy", RAW, |f| udp(4789, &on(&[0x88, 8, 1, 2, 0, 0, 7, 0], f))),
     ("VXLAN-GPE", RAW, |f| udp(4790, &on(&[0x0c, 0, 0, 1, 0, 0, 7, 0], ip(f)))),
     ("VXLAN-GPE with NSH", RAW, |f| udp(4790, &on(&[0x0c, 0, 0, 4, 0, 0, 7, 0, 0, 2, 2, 3, 0, 0, 1, 255], f))),
@@ -335,6 +350,26 @@ fn fragments_inside_of_fragments_are_joined_per_tunnel() {
     assert_eq!(run([outside, (RAW, &tunnelled, 0)]), (0, vec![Cause::FragmentsIncomplete]));
 }
 
+/// From the base station to the gateway and on to the next one, as a mirror of both legs shows it: the addresses that
+/// count are those of the packet inside, which was sent once. Were it no duplicate, it would be a retransmission, and
+/// nobody sent it again.
+#[test]
+fn a_packet_on_two_legs_of_its_tunnels_is_a_duplicate() {
+    let first = gtp(0, &[], ip(&invite()));
+    let mut second = first.clone();
+    second[15] += 1;
+    second[19] += 1;
+    let (mut assembler, mut issues, mut found) = (Assembler::new(), Issues::default(), Vec::new());
+    for (n, data) in [&first, &second].into_iter().enumerate() {
+        let place = Place { file: 0, frame: n as u64 + 1 };
+        let at = Timestamp::from_millis(n as i64 * 5);
+        let original_len = data.len() as u32;
+        let packet = Packet { place, section: 0, at, link: LinkType(RAW), original_len, data };
+        assembler.push(&packet, &mut issues, &mut |event| found.push(event.duplicate));
+    }
+    assert_eq!(found, [false, true]);
+}
+
 #[test]
 fn nesting_is_bounded() {
     let nested = |depth| (0..depth).fold(ip(&invite()).to_vec(), |packet, _| outer(4, &packet));
@@ -406,7 +441,7 @@ fn what_a_tunnel_does_not_show_is_counted_and_what_is_none_is_left_alone() {
 fn sip_on_the_port_of_a_tunnel_stays_sip() {
     let invite = invite();
     let message = &ip(&invite)[28..];
-    for port in [1701, 2152, 4500, 4789, 4790, 6081, 6635, 8472, 37008] {
+    for port in [1701, 2152, 3386, 3544, 4500, 4754, 4789, 4790, 6081, 6635, 8472, 37008, 48879] {
         assert_eq!(run([(RAW, &udp(port, message)[..], 0)]), (1, vec![]), "{port}");
     }
 }

@@ -88,7 +88,7 @@ pub(crate) enum Command {
 /// `sipcodes analyze`.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Analyze {
-    /// pcap or pcapng files, folders of them; `-` reads standard input
+    /// pcap, pcapng or Network Monitor files, folders of them; `-` reads standard input
     ///
     /// Each may be compressed with gzip, zstd, xz or lz4: content tells, not the name. Of a folder, all captures in it
     /// are read, and other files passed over.
@@ -114,6 +114,14 @@ pub(crate) struct Analyze {
     /// This opens connections with RSA key exchange only, which TLS 1.3 has no more.
     #[arg(long, value_name = "FILE", value_hint = clap::ValueHint::FilePath, help_heading = "Input")]
     pub(crate) tls_key: Vec<PathBuf>,
+
+    /// TLS on this port is SIP: count it where it cannot be opened; may be given more than once
+    ///
+    /// SIP is recognised by its content, on any port. What is inside TLS shows only with the keys: without them, TLS
+    /// counts as SIP on ports 5060 and 5061, where SIP is seen at the same address and port, where the client names
+    /// SIP, and on the ports given here.
+    #[arg(long, value_name = "PORT", value_parser = clap::value_parser!(u16).range(1..), help_heading = "Input")]
+    pub(crate) sip_port: Vec<u16>,
 
     /// How to print
     #[arg(short, long, value_enum, default_value_t = Format::Table, help_heading = "Output")]
@@ -340,7 +348,7 @@ mod tests {
 
     #[test]
     fn what_does_not_exist_yet_is_refused() {
-        for flag in ["--sip-port=5060", "--where=code", "--format=html"] {
+        for flag in ["--where=code", "--format=html"] {
             let typed = ["sipcodes", "analyze", "a.pcap", flag].map(OsString::from);
             assert_eq!(Cli::read(typed).unwrap_err().exit_code(), 2, "{flag}");
         }

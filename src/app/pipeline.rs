@@ -66,6 +66,7 @@ fn flow(
     let mut captures = Captures::open(plan.sources).numbered_from(offset); //    file   -> Packet
     let embedded = captures.secrets();
     let mut assembler = Assembler::new().with_secrets(secrets).resume(unfinished); //  Packet -> Event
+    assembler = assembler.with_sip_ports(plan.sip_ports);
     let restart_gap = plan.settings.restart_gap;
     let mut tracker = tracker.resume(plan.settings); //                          Event  -> Fact
     let mut report = Report::new(sources(&earlier, captures.infos())); //        Fact   -> Row

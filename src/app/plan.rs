@@ -56,6 +56,8 @@ pub(crate) struct Plan {
     /// Key logs and private keys that open TLS.
     pub(crate) key_logs: Vec<PathBuf>,
     pub(crate) tls_keys: Vec<PathBuf>,
+    /// Ports on which TLS is SIP.
+    pub(crate) sip_ports: Vec<u16>,
     /// How to print.
     pub(crate) format: render::Format,
     /// Which kinds, which columns of them, and what a table may use.
@@ -173,6 +175,7 @@ impl Plan {
             settings: super::marks::settings(typed.states)?,
             key_logs: typed.keylog,
             tls_keys: typed.tls_key,
+            sip_ports: typed.sip_port,
             format,
             layout: Layout {
                 columns,
@@ -327,6 +330,7 @@ mod tests {
         Analyze {
             keylog: Vec::new(),
             tls_key: Vec::new(),
+            sip_port: Vec::new(),
             captures: captures.iter().map(PathBuf::from).collect(),
             recursive: false,
             format: Format::Table,

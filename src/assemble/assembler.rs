@@ -2,11 +2,12 @@
 
 use std::net::{IpAddr, SocketAddr};
 
+use super::copies::{self, Copies, Kept};
 use super::defrag::{Defrag, Key};
 use super::duplicate::Duplicates;
 use super::relay;
 use super::sctp::Associations;
-use super::split::{BROKEN_HEP, Stamp};
+use super::split::{BROKEN_HEP, Said, Stamp};
 use super::tcp::{Connections, Ends};
 use super::unfinished::{KeyLog, Unfinished};
 use super::within::Within;
@@ -39,6 +40,7 @@ struct Transports {
     connections: Connections,
     associations: Associations,
     duplicates: Duplicates,
+    copies: Copies,
     /// How much later than its own time the last datagram with a message in it was captured, in nanoseconds: nothing,
     /// unless HEP relayed it.
     lag: i64,
@@ -71,6 +73,7 @@ impl Assembler {
                 connections: Connections::default(),
                 associations: Associations::default(),
                 duplicates: Duplicates::new(),
+                copies: Copies::default(),
                 lag: 0,
             },
             key_log: KeyLog::default(),
@@ -84,10 +87,17 @@ impl Assembler {
         self
     }
 
+    /// Takes TLS on these ports for SIP, where that it cannot be opened is to be told.
+    #[must_use]
+    pub fn with_sip_ports(mut self, ports: Vec<u16>) -> Self {
+        self.transports.connections.sealed.hints = ports;
+        self
+    }
+
     /// What a successor needs to go on; the messages under way are its to deliver.
     #[must_use]
     pub fn unfinished(self) -> Unfinished {
-        let Self { defrag, transports: Transports { connections, associations, duplicates, lag }, key_log } = self;
+        let Self { defrag, transports: Transports { connections, associations, duplicates, lag, .. }, key_log } = self;
         Unfinished { duplicates: duplicates.recent(), defrag, connections, associations, lag, key_log }
     }
 
@@ -99,6 +109,7 @@ impl Assembler {
         // What was wrong with it has been told.
         secrets.read(key_log.lines());
         connections.secrets = std::mem::take(secrets);
+        connections.sealed = std::mem::take(&mut self.transports.connections.sealed);
         self.transports.duplicates.resume(&duplicates);
         self.transports = Transports { connections, associations, lag, ..self.transports };
         Self { defrag, key_log, ..self }
@@ -107,7 +118,7 @@ impl Assembler {
     /// Nobody listened for so long that what was under way cannot be gone on with.
     pub fn on_gap(&mut self, issues: &mut Issues, sink: &mut impl FnMut(Event<'_>)) {
         let mut lacking = Lacking::default();
-        self.transports.connections.on_gap(issues, &mut lacking.deliver(sink));
+        self.transports.connections.on_gap(issues, &mut lacking.deliver(false, sink));
         lacking.account(issues);
     }
 
@@ -251,7 +262,7 @@ impl Assembler {
     pub fn finish(&mut self, issues: &mut Issues, sink: &mut impl FnMut(Event<'_>)) {
         self.defrag.finish(issues);
         let mut lacking = Lacking::default();
-        self.transports.connections.finish(issues, &mut lacking.deliver(sink));
+        self.transports.connections.finish(issues, &mut lacking.deliver(false, sink));
         lacking.account(issues);
         self.transports.associations.finish(issues);
     }
@@ -276,13 +287,16 @@ impl Transports {
                     src: SocketAddr::new(around.src, tcp.src_port),
                     dst: SocketAddr::new(around.dst, tcp.dst_port),
                 };
-                let mut lacking = Lacking::default();
-                let Around { missing, stamp, .. } = *around;
-                self.connections.push(ends, &tcp, missing, stamp, issues, &mut lacking.deliver(sink));
-                lacking.account(issues);
+                let Ends { src, dst } = ends;
+                let Around { id, missing, stamp, .. } = *around;
+                let packet = copies::Packet { src, dst, id, number: tcp.seq, payload: tcp.payload };
+                let Self { connections, copies, .. } = self;
+                copied(copies, &packet, stamp, issues, sink, |issues, mut emit| {
+                    connections.push(ends, &tcp, missing, stamp, issues, &mut emit);
+                });
             }
             Carried::Sctp(bytes) => match Sctp::parse(bytes, around.missing > 0) {
-                Ok(sctp) => self.sctp(around, &sctp, issues, sink),
+                Ok(sctp) => self.sctp(around, &sctp, bytes, issues, sink),
                 Err(cause) => unread(packet, cause, issues),
             },
             // Joined fragments that are fragments themselves: no sender makes these.
@@ -315,7 +329,7 @@ impl Transports {
         if let Some(hep) = Hep::parse(udp.to_ip_end) {
             self.hep(around, &hep, issues, sink);
         } else if let Some(sctp) = sctp_over_udp(udp) {
-            self.sctp(around, &sctp, issues, sink);
+            self.sctp(around, &sctp, udp.payload, issues, sink);
         } else if self.sip_over_udp(around, udp, issues, sink) {
             // A message, and nothing else.
         } else if let Some(name) = ip::tunnel_of_ports(udp) {
@@ -356,21 +370,33 @@ impl Transports {
         let dst = SocketAddr::new(around.dst, udp.dst_port);
         let duplicate = self.duplicates.seen(src, dst, around.id, payload, stamp.at);
         let path = Path { src, dst, transport: Transport::Udp };
+        self.connections.sealed.spoken_at(dst);
         self.lag = 0;
-        sink(Event { at: stamp.at, place: stamp.place, path, duplicate, what: What::Sip(message) });
+        let what = What::Sip(message);
+        sink(Event { at: stamp.at, place: stamp.place, path, duplicate, correlation: None, what });
         true
     }
 
     #[cold]
-    fn sctp(&mut self, around: &Around, sctp: &Sctp<'_>, issues: &mut Issues, sink: &mut impl FnMut(Event<'_>)) {
+    fn sctp(
+        &mut self,
+        around: &Around,
+        sctp: &Sctp<'_>,
+        payload: &[u8],
+        issues: &mut Issues,
+        sink: &mut impl FnMut(Event<'_>),
+    ) {
         let path = Path {
             src: SocketAddr::new(around.src, sctp.src_port),
             dst: SocketAddr::new(around.dst, sctp.dst_port),
             transport: Transport::Sctp,
         };
-        let mut lacking = Lacking::default();
-        self.associations.push(path, sctp, around.stamp, issues, &mut lacking.deliver(sink));
-        lacking.account(issues);
+        let Path { src, dst, .. } = path;
+        let Self { associations, copies, .. } = self;
+        let packet = copies::Packet { src, dst, id: around.id, number: copies.number(payload), payload };
+        copied(copies, &packet, around.stamp, issues, sink, |issues, mut emit| {
+            associations.push(path, sctp, around.stamp, issues, &mut emit);
+        });
     }
 
     #[cold]
@@ -384,8 +410,11 @@ impl Transports {
             lacks(&message, |what| issues.add(place, Cause::SipIncomplete(what), message.raw().len() as u64));
             // Two collectors, or two agents beside each other: HEP has no identification that would tell.
             let duplicate = self.duplicates.seen(path.src, path.dst, None, message.raw(), stamp.at);
+            self.connections.sealed.spoken_at(path.dst);
             self.lag = around.stamp.at.nanos().saturating_sub(stamp.at.nanos());
-            sink(Event { at: stamp.at, place: stamp.place, path, duplicate, what: What::Sip(message) });
+            let Said { message, correlation } = message;
+            let what = What::Sip(message);
+            sink(Event { at: stamp.at, place: stamp.place, path, duplicate, correlation, what });
         });
         if let Some(bytes) = unread {
             issues.add(place, Cause::NotDecoded(BROKEN_HEP), bytes);
@@ -406,7 +435,7 @@ fn media(
     let (src, dst) = (SocketAddr::new(src, udp.src_port), SocketAddr::new(dst, udp.dst_port));
     let path = Path { src, dst, transport: Transport::Udp };
     if let Some(rtp) = Rtp::parse(udp.payload) {
-        sink(Event { at, place, path, duplicate: false, what: What::Rtp(rtp, dscp) });
+        sink(Event { at, place, path, duplicate: false, correlation: None, what: What::Rtp(rtp, dscp) });
     } else {
         reports(at, place, path, udp.payload, sink);
     }
@@ -415,7 +444,7 @@ fn media(
 #[cold]
 fn reports(at: Timestamp, place: Place, path: Path, payload: &[u8], sink: &mut impl FnMut(Event<'_>)) {
     if let Some(rtcp) = Rtcp::parse(payload) {
-        sink(Event { at, place, path, duplicate: false, what: What::Rtcp(rtcp) });
+        sink(Event { at, place, path, duplicate: false, correlation: None, what: What::Rtcp(rtcp) });
     }
 }
 
@@ -428,16 +457,47 @@ fn sctp_over_udp<'a>(udp: &Udp<'a>) -> Option<Sctp<'a>> {
     Sctp::parse(udp.payload, false).ok().filter(Sctp::is_sound)
 }
 
+/// Gives `sink` what a packet of a connection completes, by `push`; or, where it is one that was captured before, what it
+/// completed then.
+fn copied(
+    copies: &mut Copies,
+    packet: &copies::Packet<'_>,
+    stamp: Stamp,
+    issues: &mut Issues,
+    sink: &mut impl FnMut(Event<'_>),
+    push: impl FnOnce(&mut Issues, &mut dyn FnMut(Path, Stamp, Said<'_>)),
+) {
+    let mut lacking = Lacking::default();
+    if let Some(messages) = copies.again(packet, stamp.at) {
+        let mut deliver = lacking.deliver(true, sink);
+        messages.iter().for_each(|kept| kept.deliver(stamp, &mut deliver));
+    } else {
+        let mut completed = Vec::new();
+        let mut deliver = lacking.deliver(false, sink);
+        push(issues, &mut |path, of, message| {
+            // What an earlier packet had brought, and this one only lets go, a copy of this one does not repeat.
+            if of.place == stamp.place {
+                completed.push(Kept::new(path, of.at, stamp, &message));
+            }
+            deliver(path, of, message);
+        });
+        copies.remember(packet, stamp.at, completed);
+    }
+    lacking.account(issues);
+}
+
 /// What messages out of TCP lacked, to be counted once the connections have let go of the account.
 #[derive(Default)]
 struct Lacking(Vec<(Place, &'static str, usize)>);
 
 impl Lacking {
     /// Makes events of messages.
-    fn deliver(&mut self, sink: &mut impl FnMut(Event<'_>)) -> impl FnMut(Path, Stamp, Message<'_>) {
-        |path, stamp, message| {
+    fn deliver(&mut self, duplicate: bool, sink: &mut impl FnMut(Event<'_>)) -> impl FnMut(Path, Stamp, Said<'_>) {
+        move |path, stamp, message| {
             lacks(&message, |what| self.0.push((stamp.place, what, message.raw().len())));
-            sink(Event { at: stamp.at, place: stamp.place, path, duplicate: false, what: What::Sip(message) });
+            let Said { message, correlation } = message;
+            let what = What::Sip(message);
+            sink(Event { at: stamp.at, place: stamp.place, path, duplicate, correlation, what });
         }
     }
 
@@ -470,7 +530,7 @@ fn icmp_error(stamp: Stamp, protocol: u8, message: &[u8], sink: &mut impl FnMut(
     let transport = if icmp.tcp { Transport::Tcp } else { Transport::Udp };
     let path = Path { src: icmp.src, dst: icmp.dst, transport };
     let what = What::Icmp(Undelivered { error: icmp.error, message });
-    sink(Event { at: stamp.at, place: stamp.place, path, duplicate: false, what });
+    sink(Event { at: stamp.at, place: stamp.place, path, duplicate: false, correlation: None, what });
 }
 
 #[cold]
@@ -677,12 +737,12 @@ mod tests {
             ("media cut", vec![cut(udp(1, &rtp), 100)], &[], &[]),
             ("cut in its headers", vec![cut(udp(1, OPTIONS), OPTIONS.len() + 1)], &[], &[("cut_short", 1)]),
             ("over TCP", vec![tcp(1, &OPTIONS[..50]), tcp(51, &OPTIONS[50..])], &[(2, false)], &[]),
-            ("TCP, mirrored", vec![tcp(1, OPTIONS), tcp(1, OPTIONS)], &[(1, false)], &[]),
+            ("TCP, mirrored", vec![tcp(1, OPTIONS), tcp(1, OPTIONS)], &[(1, false), (2, true)], &[]),
             ("TCP, never ended", vec![tcp(1, &OPTIONS[..OPTIONS.len() - 1])], &[(1, false)], &[]),
             (
-                "over SCTP",
+                "over SCTP, mirrored",
                 vec![raw_of(132, &sctp(1)), raw_of(132, &sctp(1)), raw_of(132, &sctp(2))],
-                &[(1, false), (3, false)],
+                &[(1, false), (2, true), (3, false)],
                 &[],
             ),
             ("SCTP without a header", vec![raw_of(132, &[1])], &[], &[("malformed_sctp_header", 1)]),

@@ -152,9 +152,14 @@ impl Layer {
 }
 
 impl Offer {
-    /// The side that is the server, if the client said that it wants to speak SIP with it.
-    pub(super) fn sip_server(self) -> Option<usize> {
-        self.client.filter(|_| self.sip).map(|client| 1 - client.min(1))
+    /// The side that is the client.
+    pub(super) const fn client(self) -> Option<usize> {
+        self.client
+    }
+
+    /// Whether the client said that it wants to speak SIP.
+    pub(super) const fn is_sip(self) -> bool {
+        self.sip
     }
 }
 

@@ -68,6 +68,11 @@ impl Set {
     }
 }
 
+/// How far apart two copies of a packet with this identification may be.
+pub(super) const fn window(id: Option<u32>) -> Duration {
+    if id.is_some() { WINDOW } else { WINDOW_WITHOUT_ID }
+}
+
 impl Duplicates {
     /// Has seen nothing yet.
     pub(super) fn new() -> Self {
@@ -127,7 +132,7 @@ impl Duplicates {
         hasher.write_u32(id.unwrap_or(0));
         hasher.write(payload);
         let hash = hasher.finish().max(1);
-        let window = if id.is_some() { WINDOW } else { WINDOW_WITHOUT_ID };
+        let window = window(id);
         let Some(set) = self.set(hash) else { return false };
         let now = Seen { len: payload.len(), at };
         if let Some(seen) = set.find(hash).filter(|seen| seen.len == now.len) {

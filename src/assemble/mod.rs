@@ -6,12 +6,14 @@
 
 mod assembler;
 mod cipher;
+mod copies;
 mod decrypt;
 mod defrag;
 mod duplicate;
 mod inflate;
 mod relay;
 mod sctp;
+mod sealed;
 mod split;
 mod tcp;
 mod unfinished;

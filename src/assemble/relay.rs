@@ -2,13 +2,13 @@
 //! the addresses and the transport that the agent tells. Knows nothing of how HEP itself came here.
 
 use super::inflate;
-use super::split::{MAX_MESSAGE, Stamp};
+use super::split::{MAX_MESSAGE, Said, Stamp};
 use crate::event::{Path, Transport};
 use crate::wire::hep::{Hep, Payload};
 use crate::wire::sip::Message;
 
 /// Gives `emit` the message, if the HEP packet has one. Returns how many bytes of it could not be unpacked.
-pub(super) fn unwrap(hep: &Hep<'_>, outer: Stamp, emit: impl FnOnce(Path, Stamp, Message<'_>)) -> Option<u64> {
+pub(super) fn unwrap(hep: &Hep<'_>, outer: Stamp, emit: impl FnOnce(Path, Stamp, Said<'_>)) -> Option<u64> {
     let unpacked;
     let bytes = match hep.payload {
         Payload::Sip(bytes) => bytes,
@@ -30,7 +30,7 @@ pub(super) fn unwrap(hep: &Hep<'_>, outer: Stamp, emit: impl FnOnce(Path, Stamp,
     };
     if let Some(message) = Message::parse(bytes) {
         let stamp = Stamp { at: hep.at.unwrap_or(outer.at), ..outer };
-        emit(Path { src: hep.src, dst: hep.dst, transport }, stamp, message);
+        emit(Path { src: hep.src, dst: hep.dst, transport }, stamp, Said { message, correlation: hep.correlation });
     }
     None
 }

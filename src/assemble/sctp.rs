@@ -8,7 +8,7 @@ use std::time::Duration;
 use foldhash::fast::RandomState;
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 
-use super::split::{MAX_MESSAGE, Stamp};
+use super::split::{MAX_MESSAGE, Said, Stamp};
 use crate::event::Path;
 use crate::issue::{Cause, Issues};
 use crate::time::Timestamp;
@@ -130,7 +130,7 @@ impl Associations {
         sctp: &Sctp<'_>,
         stamp: Stamp,
         issues: &mut Issues,
-        emit: &mut impl FnMut(Path, Stamp, Message<'_>),
+        emit: &mut impl FnMut(Path, Stamp, Said<'_>),
     ) {
         for data in sctp.data() {
             // Signalling of other kinds is nearly all there is: nothing of it is kept.
@@ -147,7 +147,7 @@ impl Associations {
             self.bytes = self.bytes - before + direction.held;
             if let Some(message) = bytes.as_deref().and_then(Message::parse) {
                 direction.spoke = true;
-                emit(path, stamp, message);
+                emit(path, stamp, message.into());
             }
             if self.bytes > MAX_BYTES {
                 issues.add(stamp.place, Cause::Bound("parts of SCTP messages"), direction.held as u64);

@@ -8,6 +8,7 @@ use crate::packet::Place;
 use crate::time::Timestamp;
 use crate::wire::hep::Hep;
 use crate::wire::sip::{Frame, MAX_BODY, MAX_HEAD, Message, Progress, frame_on, looks_like_sip, speaks_http};
+use crate::wire::tls;
 use crate::wire::ws::{self, Upgrade};
 
 /// The framing asks for no more than this before it says what it has.
@@ -51,6 +52,28 @@ impl Inside {
             (Self::WebSocket, _) => Path { transport: Transport::Ws, ..outer },
             (Self::Hep(path), _) => path,
         }
+    }
+}
+
+/// A message, and what was said of it by who relayed it.
+#[derive(Debug)]
+pub(super) struct Said<'a> {
+    pub(super) message: Message<'a>,
+    /// See [`Event::correlation`](crate::event::Event::correlation).
+    pub(super) correlation: Option<&'a [u8]>,
+}
+
+impl<'a> From<Message<'a>> for Said<'a> {
+    fn from(message: Message<'a>) -> Self {
+        Self { message, correlation: None }
+    }
+}
+
+impl<'a> std::ops::Deref for Said<'a> {
+    type Target = Message<'a>;
+
+    fn deref(&self) -> &Message<'a> {
+        &self.message
     }
 }
 
@@ -162,7 +185,7 @@ impl Stream {
     }
 
     /// Takes the next bytes, brought by the packet of `stamp`.
-    pub(super) fn data(&mut self, bytes: &[u8], stamp: Stamp, emit: &mut impl FnMut(Stamp, Inside, Message<'_>)) {
+    pub(super) fn data(&mut self, bytes: &[u8], stamp: Stamp, emit: &mut impl FnMut(Stamp, Inside, Said<'_>)) {
         match self.kind {
             Kind::Foreign(_) => return,
             Kind::WebSocket => return self.frames(bytes, stamp, emit),
@@ -171,6 +194,11 @@ impl Stream {
             {
                 (self.buffer, self.progress) = (Vec::new(), Progress::default());
                 return self.frames(bytes, stamp, emit);
+            }
+            // Joined inside a record, a connection shows what it is with the next one.
+            Kind::Searching | Kind::Ignored if !self.spoke && self.buffer.is_empty() && begins_with_tls(bytes) => {
+                self.kind = Kind::Foreign(Some("TLS"));
+                return;
             }
             Kind::Ignored if looks_like_sip(bytes) => self.kind = Kind::Searching,
             Kind::Ignored => return,
@@ -197,14 +225,14 @@ impl Stream {
 
     /// The next bytes will not follow the last ones. A message whose head is whole is delivered as it stands; what
     /// follows begins anywhere. The bytes of a head that is not whole are given up: returns how many.
-    pub(super) fn interrupt(&mut self, emit: &mut impl FnMut(Stamp, Inside, Message<'_>)) -> usize {
+    pub(super) fn interrupt(&mut self, emit: &mut impl FnMut(Stamp, Inside, Said<'_>)) -> usize {
         let buffer = std::mem::take(&mut self.buffer);
         self.progress = Progress::default();
         if let Some(websocket) = &mut self.websocket {
             let spoke = &mut self.spoke;
             return websocket.interrupt(&mut |stamp, message| {
                 *spoke = true;
-                emit(stamp, Inside::WebSocket, message);
+                emit(stamp, Inside::WebSocket, message.into());
             });
         }
         if self.kind == Kind::Hep {
@@ -217,14 +245,14 @@ impl Stream {
             && let Some(message) = Message::parse(&buffer)
         {
             self.spoke = true;
-            emit(self.last, Inside::Stream, message);
+            emit(self.last, Inside::Stream, message.into());
             return 0;
         }
         buffer.len()
     }
 
     /// Cuts messages off the front as long as they are whole. Returns how many bytes are done with.
-    fn take(&mut self, bytes: &[u8], stamp: Stamp, emit: &mut impl FnMut(Stamp, Inside, Message<'_>)) -> usize {
+    fn take(&mut self, bytes: &[u8], stamp: Stamp, emit: &mut impl FnMut(Stamp, Inside, Said<'_>)) -> usize {
         let mut taken = 0;
         while let Some(rest) = bytes.get(taken..).filter(|rest| !rest.is_empty()) {
             // Over TLS or HTTP, even bytes that look like SIP later on are somebody's payload.
@@ -260,7 +288,7 @@ impl Stream {
             {
                 (self.kind, self.spoke, self.passed) = (Kind::Sip, true, 0);
                 taken += message.raw().len();
-                emit(stamp, Inside::Stream, message);
+                emit(stamp, Inside::Stream, message.into());
                 continue;
             }
             taken += match frame_on(rest, &mut self.progress) {
@@ -270,7 +298,7 @@ impl Stream {
                     // The framing will not wait for such a body, but the head is as good as any.
                     Some((head, message)) => {
                         (self.kind, self.spoke, self.passed) = (Kind::Searching, true, 0);
-                        emit(stamp, Inside::Stream, message);
+                        emit(stamp, Inside::Stream, message.into());
                         head
                     }
                     None => {
@@ -287,7 +315,7 @@ impl Stream {
                 Frame::Message(len) => match rest.get(..len).and_then(Message::parse) {
                     Some(message) if self.believes(&message) => {
                         (self.kind, self.spoke, self.passed) = (Kind::Sip, true, 0);
-                        emit(stamp, Inside::Stream, message);
+                        emit(stamp, Inside::Stream, message.into());
                         len.max(1)
                     }
                     _ => self.pass(line_len(rest)),
@@ -304,18 +332,18 @@ impl Stream {
     }
 
     /// Takes frames of a WebSocket, from now on.
-    fn frames(&mut self, bytes: &[u8], stamp: Stamp, emit: &mut impl FnMut(Stamp, Inside, Message<'_>)) {
+    fn frames(&mut self, bytes: &[u8], stamp: Stamp, emit: &mut impl FnMut(Stamp, Inside, Said<'_>)) {
         self.kind = Kind::WebSocket;
         let spoke = &mut self.spoke;
         self.websocket.get_or_insert_default().data(bytes, stamp, &mut |stamp, message| {
             *spoke = true;
-            emit(stamp, Inside::WebSocket, message);
+            emit(stamp, Inside::WebSocket, message.into());
         });
     }
 
     /// Takes the HEP packet at the very beginning, or what stands before the next one. Returns how many bytes are done
     /// with: none, where more are needed.
-    fn relayed(&mut self, bytes: &[u8], stamp: Stamp, emit: &mut impl FnMut(Stamp, Inside, Message<'_>)) -> usize {
+    fn relayed(&mut self, bytes: &[u8], stamp: Stamp, emit: &mut impl FnMut(Stamp, Inside, Said<'_>)) -> usize {
         if let Some(whole) = Hep::len_in_stream(bytes) {
             let Some(packet) = bytes.get(..whole) else { return 0 };
             if let Some(hep) = Hep::parse(packet) {
@@ -389,6 +417,11 @@ fn boundless(bytes: &[u8]) -> Option<(usize, Message<'_>)> {
     let head = head_len(bytes).filter(|head| *head <= MAX_HEAD)?;
     let message = Message::parse(bytes.get(..head)?)?;
     (message.content_length()? > MAX_BODY).then_some((head, message))
+}
+
+/// The header of a TLS record at the beginning: enough not to be chance.
+fn begins_with_tls(bytes: &[u8]) -> bool {
+    bytes.len() >= tls::HEADER && tls::record(bytes) != tls::Next::Other
 }
 
 /// Magic number and length of a HEP packet.
@@ -468,6 +501,7 @@ mod tests {
             ("joined in the middle of a sipfrag", Stream::joined(), &[&fragment], 1),
             ("too far to search", Stream::joined(), &[&long], 0),
             ("too far to search, then at a segment's start", Stream::joined(), &[&long, OPTIONS], 1),
+            ("TLS, joined inside a record", Stream::joined(), &[b"\x9a\x07x\n", &[23, 3, 3, 0, 9], OPTIONS], 0),
             ("rubbish between messages", Stream::fresh(), &[OPTIONS, b"rubbish\r\n", MESSAGE], 2),
         ];
         for (name, stream, pieces, expected) in cases {

@@ -11,14 +11,14 @@ use foldhash::fast::RandomState;
 use serde::{Deserialize, Serialize};
 
 use self::resume::begins_tls;
-use super::decrypt::{Layer, Opened};
-use super::split::{Inside, Stamp, Stream};
+use super::decrypt::{Layer, Offer, Opened};
+use super::sealed::{self, Closed, Sealed, Unopened};
+use super::split::{Inside, Said, Stamp, Stream};
 use crate::event::{Path, Transport};
 use crate::issue::{Cause, Issues};
 use crate::time::Timestamp;
 use crate::wire::ip::Tcp;
 use crate::wire::keylog::Secrets;
-use crate::wire::sip::Message;
 
 /// Connections known at once.
 const MAX_OPEN: usize = 32_768;
@@ -68,6 +68,8 @@ pub(super) struct Connections {
     swept: Timestamp,
     /// What TLS is opened with.
     pub(super) secrets: Secrets,
+    /// What of TLS stays closed.
+    pub(super) sealed: Sealed,
 }
 
 #[derive(Debug, Serialize, Deserialize)]
@@ -76,6 +78,16 @@ struct Connection {
     ends: [SocketAddr; 2],
     sides: [Side; 2],
     tls: Layer,
+    /// The side that called, where its SYN was captured.
+    #[serde(skip)]
+    client: Option<usize>,
+    /// TLS that was not opened, of this connection and of the one that had its ports before.
+    #[serde(skip)]
+    unopened: Unopened,
+    #[serde(skip)]
+    former: Option<Closed>,
+    /// It is known that SIP is spoken here.
+    known: bool,
     last: Stamp,
     closed: bool,
     /// Nobody listened since: only what TLS is opened with is still known, if this is the same connection.
@@ -136,7 +148,7 @@ impl Connections {
         missing: usize,
         stamp: Stamp,
         issues: &mut Issues,
-        emit: &mut impl FnMut(Path, Stamp, Message<'_>),
+        emit: &mut impl FnMut(Path, Stamp, Said<'_>),
     ) {
         if stamp.at.since(self.swept) >= SWEEP {
             self.swept = stamp.at;
@@ -154,10 +166,27 @@ impl Connections {
         let connection = self.open.entry(key).or_insert_with(|| {
             let ends = if from == 0 { [ends.src, ends.dst] } else { [ends.dst, ends.src] };
             let sides = [Side::new(), Side::new()];
-            Box::new(Connection { ends, sides, tls: Layer::default(), last: stamp, closed: false, torn: false })
+            Box::new(Connection {
+                ends,
+                sides,
+                tls: Layer::default(),
+                client: None,
+                unopened: Unopened::default(),
+                former: None,
+                known: false,
+                last: stamp,
+                closed: false,
+                torn: false,
+            })
         });
         let before = connection.weight();
         connection.push(from, tcp, missing, stamp, &self.secrets, issues, emit);
+        self.sealed.count(connection.former.take(), issues);
+        if !connection.known && connection.speaks() {
+            connection.known = true;
+            let sealed::Ends { server, perhaps } = connection.server();
+            [Some(server), perhaps].into_iter().flatten().for_each(|end| self.sealed.spoken_at(end));
+        }
         self.bytes = self.bytes - before + connection.weight();
         if self.bytes > MAX_BYTES {
             let weight = connection.weight();
@@ -168,22 +197,25 @@ impl Connections {
     }
 
     /// Delivers what is still under way, and accounts for what never came.
-    pub(super) fn finish(&mut self, issues: &mut Issues, emit: &mut impl FnMut(Path, Stamp, Message<'_>)) {
+    pub(super) fn finish(&mut self, issues: &mut Issues, emit: &mut impl FnMut(Path, Stamp, Said<'_>)) {
         for mut connection in self.remove(|_| true) {
             connection.flush(&self.secrets, issues, emit);
+            self.sealed.count(connection.closed_to_us(), issues);
         }
+        self.sealed.finish(issues);
     }
 
-    fn forget_idle(&mut self, now: Timestamp, issues: &mut Issues, emit: &mut impl FnMut(Path, Stamp, Message<'_>)) {
+    fn forget_idle(&mut self, now: Timestamp, issues: &mut Issues, emit: &mut impl FnMut(Path, Stamp, Said<'_>)) {
         let idle =
             |connection: &Connection| now.since(connection.last.at) > if connection.closed { LINGER } else { IDLE };
         for mut connection in self.remove(idle) {
             connection.flush(&self.secrets, issues, emit);
+            self.sealed.count(connection.closed_to_us(), issues);
         }
     }
 
     /// Makes room by an eighth at once, so that finding the oldest costs each new connection little.
-    fn forget_oldest(&mut self, issues: &mut Issues, emit: &mut impl FnMut(Path, Stamp, Message<'_>)) {
+    fn forget_oldest(&mut self, issues: &mut Issues, emit: &mut impl FnMut(Path, Stamp, Said<'_>)) {
         let mut ages: Vec<Timestamp> = self.open.values().map(|connection| connection.last.at).collect();
         let eighth = ages.len() / 8;
         let limit = *ages.select_nth_unstable(eighth).1;
@@ -193,6 +225,7 @@ impl Connections {
                 issues.add(connection.last.place, Cause::Bound("TCP connections"), weight as u64);
             }
             connection.flush(&self.secrets, issues, emit);
+            self.sealed.count(connection.closed_to_us(), issues);
         }
     }
 
@@ -220,7 +253,7 @@ impl Connection {
         stamp: Stamp,
         secrets: &Secrets,
         issues: &mut Issues,
-        emit: &mut impl FnMut(Path, Stamp, Message<'_>),
+        emit: &mut impl FnMut(Path, Stamp, Said<'_>),
     ) {
         self.last = stamp;
         if tcp.syn {
@@ -238,11 +271,11 @@ impl Connection {
             if from == 0 { (first, second, paths[0], paths[1]) } else { (second, first, paths[1], paths[0]) };
 
         if let Some(ack) = tcp.ack {
-            let emit = |at: Stamp, inside: Inside, message: Message<'_>| emit(inside.path(back), at, message);
+            let emit = |at: Stamp, inside: Inside, message: Said<'_>| emit(inside.path(back), at, message);
             let mut out = Out { issues: &mut *issues, spoke, tls: &mut *tls, secrets, from: 1 - from, emit };
             other.acknowledge(ack, stamp, &mut out);
         }
-        let deliver = |at: Stamp, inside: Inside, message: Message<'_>| emit(inside.path(path), at, message);
+        let deliver = |at: Stamp, inside: Inside, message: Said<'_>| emit(inside.path(path), at, message);
         let mut out = Out { issues: &mut *issues, spoke, tls, secrets, from, emit: deliver };
         let seq = tcp.seq.wrapping_add(u32::from(tcp.syn));
         if !tcp.payload.is_empty() {
@@ -255,12 +288,10 @@ impl Connection {
                     other.let_go();
                     other.stream.turn_foreign(name);
                 }
-                let hides = match name {
-                    Some("TLS") => sip_port(out.tls, [low, high]).map(Cause::TlsWithoutKeys),
-                    name => name.map(Cause::NotDecoded),
-                };
-                if let Some(cause) = hides {
-                    out.issues.add(stamp.place, cause, tcp.payload.len() as u64);
+                match name {
+                    Some("TLS") => self.unopened.add(stamp.place, tcp.payload.len()),
+                    Some(name) => out.issues.add(stamp.place, Cause::NotDecoded(name), tcp.payload.len() as u64),
+                    None => {}
                 }
             }
         }
@@ -283,7 +314,7 @@ impl Connection {
         tcp: &Tcp<'_>,
         secrets: &Secrets,
         issues: &mut Issues,
-        emit: &mut impl FnMut(Path, Stamp, Message<'_>),
+        emit: &mut impl FnMut(Path, Stamp, Said<'_>),
     ) {
         let first = tcp.seq.wrapping_add(1);
         let known = !self.torn
@@ -295,8 +326,11 @@ impl Connection {
             });
         if !known {
             self.flush(secrets, issues, emit);
+            self.former = self.closed_to_us();
             self.begin_anew();
+            self.client = None;
         }
+        self.client = self.client.or_else(|| Some(if tcp.ack.is_none() { from } else { 1 - from }));
         let answered = tcp.ack.map(|ack| (1 - from, ack.wrapping_sub(1)));
         for (at, isn) in [(from, tcp.seq)].into_iter().chain(answered) {
             if let Some(side) = self.sides.get_mut(at).filter(|side| side.isn.is_none()) {
@@ -310,13 +344,13 @@ impl Connection {
     }
 
     /// Delivers what both directions hold, with the gaps that are in it.
-    fn flush(&mut self, secrets: &Secrets, issues: &mut Issues, emit: &mut impl FnMut(Path, Stamp, Message<'_>)) {
+    fn flush(&mut self, secrets: &Secrets, issues: &mut Issues, emit: &mut impl FnMut(Path, Stamp, Said<'_>)) {
         let spoke = self.speaks();
         let [low, high] = self.ends;
         let transport = self.transport();
         for (from, (side, (src, dst))) in self.sides.iter_mut().zip([(low, high), (high, low)]).enumerate() {
             let path = Path { src, dst, transport };
-            let emit = |at: Stamp, inside: Inside, message: Message<'_>| emit(inside.path(path), at, message);
+            let emit = |at: Stamp, inside: Inside, message: Said<'_>| emit(inside.path(path), at, message);
             let mut out = Out { issues: &mut *issues, spoke, tls: &mut self.tls, secrets, from, emit };
             while !side.held.is_empty() {
                 side.give_up_gap(&mut out);
@@ -332,11 +366,31 @@ impl Connection {
         }
         // A handshake that came to nothing in this capture, for want of its other half: told once.
         if self.tls.is_tls()
-            && let Some(port) = self.tls.unopened().and_then(|_| sip_port(&self.tls, self.ends))
+            && let Some(offer) = self.tls.unopened()
         {
-            issues.add(self.last.place, Cause::TlsWithoutKeys(port), 0);
-            self.tls = Layer::None;
+            self.unopened.add(self.last.place, 0);
+            self.tls = Layer::Sealed(offer);
         }
+    }
+
+    /// Who was called: by the handshake of TLS, by that of TCP, else perhaps the end with the lower port.
+    fn server(&self) -> sealed::Ends {
+        let [low, high] = self.ends;
+        match self.tls.unopened().and_then(Offer::client).or(self.client) {
+            Some(0) => sealed::Ends { server: high, perhaps: None },
+            Some(_) => sealed::Ends { server: low, perhaps: None },
+            None if high.port() < low.port() => sealed::Ends { server: high, perhaps: Some(low) },
+            None => sealed::Ends { server: low, perhaps: Some(high) },
+        }
+    }
+
+    /// What of it was not opened, if there is anything; from now on that is counted.
+    fn closed_to_us(&mut self) -> Option<Closed> {
+        let unopened = self.unopened.take()?;
+        let ends = self.server();
+        let [low, high] = self.ends;
+        let other = if ends.server == low { high } else { low };
+        Some(Closed { ends, other, named: self.tls.unopened().is_some_and(Offer::is_sip), unopened })
     }
 
     /// What the messages come out of.
@@ -374,7 +428,7 @@ impl Side {
         mut payload: &[u8],
         missing: usize,
         stamp: Stamp,
-        out: &mut Out<'_, impl FnMut(Stamp, Inside, Message<'_>)>,
+        out: &mut Out<'_, impl FnMut(Stamp, Inside, Said<'_>)>,
     ) {
         let mut next = *self.next.get_or_insert(seq);
         let (ahead, behind) = (seq.wrapping_sub(next), next.wrapping_sub(seq));
@@ -431,7 +485,7 @@ impl Side {
     }
 
     /// Takes the next bytes in order, out of TLS where there is any.
-    fn read(&mut self, bytes: &[u8], stamp: Stamp, out: &mut Out<'_, impl FnMut(Stamp, Inside, Message<'_>)>) {
+    fn read(&mut self, bytes: &[u8], stamp: Stamp, out: &mut Out<'_, impl FnMut(Stamp, Inside, Said<'_>)>) {
         // Another protocol, in the open or inside TLS: nothing of it will be read.
         if self.stream.foreign().is_some() {
             return;
@@ -450,7 +504,7 @@ impl Side {
     }
 
     /// The other side has everything up to `ack`.
-    fn acknowledge(&mut self, ack: u32, stamp: Stamp, out: &mut Out<'_, impl FnMut(Stamp, Inside, Message<'_>)>) {
+    fn acknowledge(&mut self, ack: u32, stamp: Stamp, out: &mut Out<'_, impl FnMut(Stamp, Inside, Said<'_>)>) {
         if self.acked.is_none_or(|acked| ack.wrapping_sub(acked) < MAX_DISTANCE) {
             self.acked = Some(ack);
         }
@@ -458,7 +512,7 @@ impl Side {
     }
 
     /// Gives a gap up once nothing can be expected to fill it.
-    fn watch(&mut self, stamp: Stamp, out: &mut Out<'_, impl FnMut(Stamp, Inside, Message<'_>)>) {
+    fn watch(&mut self, stamp: Stamp, out: &mut Out<'_, impl FnMut(Stamp, Inside, Said<'_>)>) {
         let Some(next) = self.next else { return };
         let overtakes = self.acked.is_some_and(|acked| (1..MAX_DISTANCE).contains(&acked.wrapping_sub(next)));
         self.overtaken = match self.overtaken {
@@ -506,7 +560,7 @@ impl Side {
 
     /// Delivers held pieces as long as they are next; `filler` is the packet that made it so, else each piece counts
     /// as its own. Returns how many bytes these were.
-    fn drain(&mut self, filler: Option<Stamp>, out: &mut Out<'_, impl FnMut(Stamp, Inside, Message<'_>)>) -> u32 {
+    fn drain(&mut self, filler: Option<Stamp>, out: &mut Out<'_, impl FnMut(Stamp, Inside, Said<'_>)>) -> u32 {
         let Some(mut next) = self.next else { return 0 };
         let start = next;
         let mut ready = 0;
@@ -527,7 +581,7 @@ impl Side {
     }
 
     /// Counts the first gap and goes on behind it.
-    fn give_up_gap(&mut self, out: &mut Out<'_, impl FnMut(Stamp, Inside, Message<'_>)>) {
+    fn give_up_gap(&mut self, out: &mut Out<'_, impl FnMut(Stamp, Inside, Said<'_>)>) {
         let (Some(next), Some(piece)) = (self.next, self.held.first()) else { return };
         let (seq, stamp) = (piece.seq, piece.stamp);
         let lost = self.stream.interrupt(&mut out.emit) + seq.wrapping_sub(next) as usize;
@@ -539,11 +593,11 @@ impl Side {
     }
 
     /// The last byte was delivered, or there will be no other.
-    fn end(&mut self, out: &mut Out<'_, impl FnMut(Stamp, Inside, Message<'_>)>) {
+    fn end(&mut self, out: &mut Out<'_, impl FnMut(Stamp, Inside, Said<'_>)>) {
         self.stream.interrupt(&mut out.emit);
     }
 
-    fn flush_and_restart(&mut self, out: &mut Out<'_, impl FnMut(Stamp, Inside, Message<'_>)>) {
+    fn flush_and_restart(&mut self, out: &mut Out<'_, impl FnMut(Stamp, Inside, Said<'_>)>) {
         while !self.held.is_empty() {
             self.give_up_gap(out);
         }
@@ -565,13 +619,6 @@ impl<E> Out<'_, E> {
             self.issues.add(stamp.place, Cause::TcpGap, bytes as u64);
         }
     }
-}
-
-/// The port on which SIP over TLS is spoken here, as far as can be told from outside. Web browsing is nobody's loss, but
-/// on a port of SIP, be it that of SIP without TLS (RFC 3261 19.1.2), or offered as such (ALPN), it is SIP.
-fn sip_port(tls: &Layer, ends: [SocketAddr; 2]) -> Option<u16> {
-    let offered = || ends.get(tls.unopened()?.sip_server()?).map(SocketAddr::port);
-    ends.iter().map(SocketAddr::port).find(|port| matches!(port, 5060 | 5061)).or_else(offered)
 }
 
 /// The connection's key, and which of its two sides the sender is.

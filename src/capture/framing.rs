@@ -95,6 +95,11 @@ pub(super) trait Framing {
     /// Whether the record here, whose end the file does not hold, is likelier damaged than merely cut.
     fn suspicious(&self, bytes: &[u8]) -> bool;
 
+    /// Whether the file announced more records than were read.
+    fn owes(&self) -> bool {
+        false
+    }
+
     /// Looks for the first plausible record.
     fn scan(&self, bytes: &[u8], ended: bool) -> Scan {
         let mut passed = 0;

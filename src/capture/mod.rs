@@ -1,4 +1,4 @@
-//! From files to packets: pcap and pcapng, compressed or not, files, folders and standard input, several captures as one
+//! From files to packets: pcap, pcapng and Network Monitor's, compressed or not, files, folders and standard input, several captures as one
 //! timeline.
 //! Knows no protocol above the number of the link type.
 
@@ -8,6 +8,7 @@ mod build;
 mod folder;
 mod framing;
 mod merge;
+mod netmon;
 mod pcap;
 mod pcapng;
 mod reader;
@@ -40,7 +41,7 @@ pub enum Source {
 pub struct CaptureInfo {
     /// Its name as given; `-` is standard input.
     pub name: String,
-    /// `pcap` or `pcapng`; empty until the file was recognised.
+    /// `pcap`, `pcapng` or `netmon`; empty until the file was recognised.
     pub format: &'static str,
     /// Decimal digits of a second that its finest time stamps have (0 to 9); 0 before the first packet.
     pub digits: u8,

@@ -6,6 +6,7 @@ use std::sync::mpsc::Sender;
 
 use super::buffer::Buffer;
 use super::framing::{Found, Frame, Framing, Origin, Scan};
+use super::netmon::{self, Netmon};
 use super::pcap::Pcap;
 use super::pcapng::Pcapng;
 use super::recognise;
@@ -54,6 +55,7 @@ enum Format {
     Unknown,
     Pcap(Pcap),
     Pcapng(Pcapng),
+    Netmon(Netmon),
     Done,
 }
 
@@ -62,6 +64,7 @@ impl Format {
         match self {
             Self::Pcap(pcap) => Some(pcap),
             Self::Pcapng(pcapng) => Some(pcapng),
+            Self::Netmon(netmon) => Some(netmon),
             Self::Unknown | Self::Done => None,
         }
     }
@@ -99,6 +102,7 @@ impl Reader {
         let found = match &mut self.format {
             Format::Pcap(pcap) => pcap.decode(self.buffer.filled(), &mut self.head),
             Format::Pcapng(pcapng) => pcapng.decode(self.buffer.filled(), &mut self.head),
+            Format::Netmon(netmon) => netmon.decode(self.buffer.filled(), &mut self.head),
             Format::Unknown | Format::Done => return None,
         };
         if !matches!(found, Found::Packet) || self.head.overrun {
@@ -132,7 +136,7 @@ impl Reader {
             match self.format {
                 Format::Unknown => self.recognise(log),
                 Format::Done => return None,
-                Format::Pcap(_) | Format::Pcapng(_) => {}
+                Format::Pcap(_) | Format::Pcapng(_) | Format::Netmon(_) => {}
             }
             if let Some(at) = self.step() {
                 return Some(at);
@@ -207,6 +211,12 @@ impl Reader {
         } else if let Some(pcapng) = Pcapng::open(self.buffer.filled()) {
             log.info.format = "pcapng";
             self.format = Format::Pcapng(pcapng);
+        } else if self.buffer.fill(netmon::HEADER)
+            && let Some(netmon) = Netmon::open(self.buffer.filled())
+        {
+            self.buffer.consume(netmon::HEADER);
+            log.info.format = "netmon";
+            self.format = Format::Netmon(netmon);
         } else {
             self.buffer.fill(recognise::LOOK);
             let (problem, remedy) = match self.buffer.take_failure() {
@@ -258,7 +268,7 @@ impl Reader {
             let read = "the packets before it were read; ";
             let (kind, problem, remedy) = failure(&error, &log.info.name, "cannot be read further: ", read);
             self.report(log, kind, offset, have, problem, remedy);
-        } else if zeros {
+        } else if zeros && (have > 0 || !self.format.framing().is_some_and(Framing::owes)) {
             self.buffer.consume(rest_len(have));
             self.zeros(offset, have, log);
         } else if self.format.framing().is_some_and(|framing| framing.suspicious(self.buffer.filled())) {

@@ -148,7 +148,7 @@ impl Totals {
 pub struct CaptureRow {
     /// The file as the user named it; `-` for standard input.
     pub file: String,
-    /// `pcap` or `pcapng`.
+    /// `pcap`, `pcapng` or `netmon`.
     pub format: String,
     /// Its link types, each once.
     pub link_types: Vec<LinkType>,

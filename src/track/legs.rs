@@ -199,9 +199,11 @@ impl Legs {
             found.extend(self.carried(key).filter(alive).map(|other| (other, Evidence::SessionId)));
             self.carry(key, slot);
         }
-        for call_id in &named.call_ids {
+        // Most agents name the call itself: that says nothing.
+        let told = arrival.event.correlation.and_then(other_leg).filter(|told| *told != &this.call_id()[..]);
+        for call_id in named.call_ids.iter().copied().chain(told) {
             // The other leg may be captured after this one.
-            self.carry(digest.of(("call-id", *call_id)), slot);
+            self.carry(digest.of(("call-id", call_id)), slot);
             found.extend(calls.under(call_id).last().map(|other| (*other, Evidence::XCallId)));
         }
         if let Some(replaces) = named.replaces {
@@ -468,6 +470,11 @@ impl Leg {
 fn went_to(hop: Path, src: SocketAddr) -> bool {
     let host = |address: SocketAddr| -> IpAddr { address.ip().to_canonical() };
     host(hop.dst) == host(src) && (host(hop.src) != host(hop.dst) || hop.dst == src)
+}
+
+/// The Call-ID in what a capture agent told; agents in C may have told the end of the string, too.
+fn other_leg(told: &[u8]) -> Option<&[u8]> {
+    told.split(|byte| *byte == 0).next().map(<[u8]>::trim_ascii).filter(|told| !told.is_empty())
 }
 
 /// The open call with this dialog.

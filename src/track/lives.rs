@@ -137,6 +137,7 @@ pub(super) fn line(text: &str, frame: u64, tracker: &mut Tracker) {
         place: Place { file: 0, frame },
         path: Path { src: address(src), dst: address(dst), transport },
         duplicate: option("duplicate").is_some(),
+        correlation: None,
         what,
     });
 }

@@ -49,6 +49,7 @@ const RETRY: [u8; 32] = [
 
 /// Extensions (IANA, TLS `ExtensionType` Values).
 mod extension {
+    pub(super) const SERVER_NAME: u16 = 0;
     pub(super) const ALPN: u16 = 16;
     pub(super) const ENCRYPT_THEN_MAC: u16 = 22;
     pub(super) const EXTENDED_MASTER_SECRET: u16 = 23;
@@ -141,7 +142,7 @@ pub struct ClientHello {
     pub random: [u8; 32],
     /// Whether it may send data under keys of its own before the server has said anything (RFC 8446 4.2.10).
     pub early_data: bool,
-    /// Whether it names SIP as the protocol inside (ALPN, `sip/2`).
+    /// Whether it names SIP as the protocol inside (ALPN, `sip/2`), or a server of SIP (`sip.example.com`).
     pub sip: bool,
 }
 
@@ -158,6 +159,12 @@ impl ClientHello {
         for (kind, value) in extensions(rest) {
             match kind {
                 extension::EARLY_DATA => hello.early_data = true,
+                // A list, of which only host names were ever defined (RFC 6066 3).
+                extension::SERVER_NAME => {
+                    let list = vector16(value).and_then(|(list, _)| list.split_first());
+                    let name = list.filter(|(kind, _)| **kind == 0).and_then(|(_, name)| vector16(name));
+                    hello.sip |= name.is_some_and(|(name, _)| names_sip(name));
+                }
                 extension::ALPN => {
                     let mut names = vector16(value).map_or(&[] as &[u8], |(names, _)| names);
                     while let Some((name, rest)) = vector8(names) {
@@ -170,6 +177,15 @@ impl ClientHello {
         }
         Some(hello)
     }
+}
+
+/// Whether a host is named after SIP: `sip.example.com`, `sips2.example.com`, `sipdir.example.com`. A name of two labels
+/// is a company's, which has web pages.
+fn names_sip(host: &[u8]) -> bool {
+    let mut labels = host.split(|byte| *byte == b'.');
+    let Some(first) = labels.next().map(<[u8]>::to_ascii_lowercase) else { return false };
+    let name = first.split(|byte| !byte.is_ascii_alphabetic()).next().unwrap_or_default();
+    labels.count() >= 2 && [&b"sip"[..], b"sips", b"sipdir", b"sipfed", b"sipproxy", b"siptls"].contains(&name)
 }
 
 /// What a server chose.
@@ -291,6 +307,22 @@ mod tests {
         assert_eq!(client, ClientHello { random: [7; 32], early_data: true, sip: true });
         let client = ClientHello::parse(&hello(&[(16, b"\0\x03\x02h2")], offer)).unwrap();
         assert_eq!((client.early_data, client.sip), (false, false));
+        let names: &[(&[u8], bool)] = &[
+            (b"sip.example.com", true),
+            (b"SIP2.example.com", true),
+            (b"sips-eu.example.com", true),
+            (b"sipdir.example.com", true),
+            (b"sip.us", false),
+            (b"sipping.example.com", false),
+            (b"www.sip.example.com", false),
+            (b"", false),
+        ];
+        for (name, sip) in names {
+            let len = name.len() as u8;
+            let list = [&[0, len + 3, 0, 0, len], *name].concat();
+            let client = ClientHello::parse(&hello(&[(0, &list)], offer)).unwrap();
+            assert_eq!(client.sip, *sip, "{}", String::from_utf8_lossy(name));
+        }
 
         let choice = &[0xc0, 0x13, 0];
         let server = ServerHello::parse(&hello(&[(22, &[]), (23, &[])], choice)).unwrap();

@@ -212,7 +212,7 @@ fn assemble(packets: &[Packet<'_>], mut sink: impl FnMut(Event<'_>)) {
 impl Said {
     fn event(&self) -> Option<Event<'_>> {
         let Self { at, place, path, duplicate, ref bytes } = *self;
-        Some(Event { at, place, path, duplicate, what: What::Sip(Message::parse(bytes)?) })
+        Some(Event { at, place, path, duplicate, correlation: None, what: What::Sip(Message::parse(bytes)?) })
     }
 }
 

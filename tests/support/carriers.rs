@@ -57,6 +57,11 @@ fn octets(host: Host) -> Vec<u8> {
 /// HEP version 3 around a message that an agent saw over UDP so many milliseconds after the start. `payload`: the chunk's
 /// type, 15 as it is, 16 compressed.
 pub(crate) fn hep3(src: Host, dst: Host, at: u64, payload: (u16, &[u8])) -> Vec<u8> {
+    hep3_of(src, dst, at, b"life@example.com", payload)
+}
+
+/// The same with another correlation.
+pub(crate) fn hep3_of(src: Host, dst: Host, at: u64, correlation: &[u8], payload: (u16, &[u8])) -> Vec<u8> {
     let (family, ips) = if src.is_ipv4() { (2, [3, 4]) } else { (10, [5, 6]) };
     let seconds = ((EPOCH + at / 1000) as u32).to_be_bytes();
     let micros = ((at % 1000 * 1000) as u32).to_be_bytes();
@@ -71,7 +76,7 @@ pub(crate) fn hep3(src: Host, dst: Host, at: u64, payload: (u16, &[u8])) -> Vec<
         (10, &micros),
         (11, &[1]),
         (12, &[0, 0, 0, 7]),
-        (17, b"life@example.com"),
+        (17, correlation),
         payload,
     ];
     let mut out = b"HEP3\0\0".to_vec();

@@ -7,12 +7,10 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 
 use super::{Connection, Connections, Ends, MAX_BYTES, MAX_DISTANCE, MAX_HELD, MAX_OPEN, MAX_PIECES, Side, key};
 use crate::assemble::decrypt::Layer;
-use crate::assemble::split::Stamp;
+use crate::assemble::split::{Said, Stamp};
 use crate::event::Path;
 use crate::issue::Issues;
 use crate::time::Timestamp;
-use crate::wire::keylog::Secrets;
-use crate::wire::sip::Message;
 
 /// The secrets are not among it: those are given anew.
 impl Serialize for Connections {
@@ -40,7 +38,7 @@ impl<'de> Deserialize<'de> for Connections {
         if open.len() > MAX_OPEN || bytes > MAX_BYTES {
             return Err(de::Error::custom("more TCP connections than the bound allows"));
         }
-        Ok(Self { open, bytes, swept, secrets: Secrets::default() })
+        Ok(Self { open, bytes, swept, ..Self::default() })
     }
 }
 
@@ -64,7 +62,7 @@ impl Side {
 impl Connections {
     /// Nobody listened for so long that connections may have ended and others begun between the same ports. Delivers
     /// what is under way; of TLS its keys stay, since whoever joins late cannot learn them again.
-    pub(in crate::assemble) fn on_gap(&mut self, issues: &mut Issues, emit: &mut impl FnMut(Path, Stamp, Message<'_>)) {
+    pub(in crate::assemble) fn on_gap(&mut self, issues: &mut Issues, emit: &mut impl FnMut(Path, Stamp, Said<'_>)) {
         for mut connection in self.remove(|_| true) {
             connection.flush(&self.secrets, issues, emit);
             if connection.tls.is_tls() {

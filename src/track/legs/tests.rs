@@ -47,7 +47,7 @@ fn line(text: &str, frame: u64, tracker: &mut Tracker) {
     message += &format!("From: <sip:{from}@a.example>;tag={}\r\nTo: <sip:{to}@b.example>{to_tag}\r\n", or("tag", "A"));
     message += &format!("Call-ID: {call_id}\r\nCSeq: {cseq} {method}\r\n");
     for (key, value) in &options {
-        if !["from", "to", "uri", "tag", "totag", "cseq", "via", "sdp", "duplicate"].contains(key) {
+        if !["from", "to", "uri", "tag", "totag", "cseq", "via", "sdp", "duplicate", "correlation"].contains(key) {
             message += &format!("{key}: {}\r\n", value.replace('_', " "));
         }
     }
@@ -64,6 +64,7 @@ fn line(text: &str, frame: u64, tracker: &mut Tracker) {
         place: Place { file: 0, frame },
         path: Path { src: address(src), dst: address(dst), transport: Transport::Udp },
         duplicate: option("duplicate").is_some(),
+        correlation: option("correlation").map(str::as_bytes),
         what: What::Sip(Message::parse(message.as_bytes()).expect("a message")),
     });
 }
@@ -175,6 +176,18 @@ fn x_call_id() {
     let mut tracker = Tracker::default();
     tracker.link_by(["x-ACCOUNT".to_owned()]);
     assert_eq!(links(&mut tracker, messages), ["x y x-call-id"], "a header named by the user");
+}
+
+#[test]
+fn what_a_capture_agent_tells() {
+    check(&[
+        ("the other leg", "0 a>s x@1 INVITE\n 9 s>b y INVITE correlation=x@1", "x@1 y x-call-id"),
+        ("told before the other leg is seen", "0 s>b y INVITE correlation=x\n 1 a>s x INVITE", "x y x-call-id"),
+        ("with the end of the string", "0 a>s x INVITE\n 1 s>b y INVITE correlation=x\0\0", "x y x-call-id"),
+        ("the call itself", "0 a>s x INVITE correlation=x\n 1 s>b y INVITE correlation=y", ""),
+        ("a number that is no Call-ID", "0 a>s x INVITE correlation=7\n 1 s>b y INVITE correlation=7", ""),
+        ("nothing", "0 a>s x INVITE correlation=\n 1 s>b y INVITE correlation=", ""),
+    ]);
 }
 
 #[test]

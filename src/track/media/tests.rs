@@ -76,7 +76,7 @@ fn feed(tracker: &mut Tracker, frame: u64, at: i64, happens: &Happens<'_>) {
                 None => What::Rtcp(Rtcp::parse(bytes).expect("a report")),
             };
             let (at, place) = (Timestamp::from_nanos(at), Place { file: 0, frame });
-            tracker.feed(&Event { at, place, path: *path, duplicate: false, what });
+            tracker.feed(&Event { at, place, path: *path, duplicate: false, correlation: None, what });
         }
     }
 }
@@ -663,7 +663,7 @@ fn a_flood_is_bounded_and_counted() {
         let rtp = Rtp { marker: false, payload_type: 0, sequence: 1, timestamp: 0, ssrc, payload: b"" };
         let at = Timestamp::from_millis(3000 + i64::from(ssrc));
         let place = Place { file: 0, frame: 100 + u64::from(ssrc) };
-        tracker.feed(&Event { at, place, path, duplicate: false, what: What::Rtp(rtp, 0) });
+        tracker.feed(&Event { at, place, path, duplicate: false, correlation: None, what: What::Rtp(rtp, 0) });
     }
     let left_out = |tracker: &mut Tracker| {
         let issues = tracker.take_issues();
@@ -676,7 +676,7 @@ fn a_flood_is_bounded_and_counted() {
     for ssrc in 0..10_000_u32 {
         let rtp = Rtp { marker: false, payload_type: 0, sequence: 1, timestamp: 0, ssrc, payload: b"" };
         let (at, place) = (Timestamp::from_millis(5000), Place::default());
-        tracker.feed(&Event { at, place, path, duplicate: false, what: What::Rtp(rtp, 0) });
+        tracker.feed(&Event { at, place, path, duplicate: false, correlation: None, what: What::Rtp(rtp, 0) });
     }
     assert_eq!(left_out(&mut tracker), []);
     tracker.finish(Timestamp::from_millis(6000));

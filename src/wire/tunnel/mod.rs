@@ -68,7 +68,7 @@ pub fn of_protocol(protocol: u8, payload: &[u8], truncated: bool) -> Found<'_> {
 #[inline]
 #[must_use]
 pub const fn may_begin_like_media(udp: &Udp<'_>) -> bool {
-    matches!(udp.dst_port, 4500 | 4789 | 8472) || udp.src_port == 4500
+    matches!(udp.dst_port, 4500 | 4789 | 8472 | 48879) || udp.src_port == 4500
 }
 
 /// Takes off a tunnel over UDP: known by its port, and by the first bytes of its header, since any of these ports may
@@ -86,6 +86,10 @@ pub fn of_udp<'a>(udp: &Udp<'a>, truncated: bool) -> Found<'a> {
         (0x08, [0, 0, 0]) | (0x88, [0 | 0x08 | 0x40 | 0x48, _, _]) if port(4789) || port(8472) => {
             whole("VXLAN header", truncated, bytes.get(8..).map(|frame| Ok(Some(Inside::link(Layer::Ethernet, frame)))))
         }
+        // Cisco's, which says more in the flags than it tells.
+        (0x08..=0xff, _) if port(48879) && first & 0x08 != 0 => {
+            whole("VXLAN header", truncated, bytes.get(8..).map(|frame| Ok(Some(Inside::link(Layer::Ethernet, frame)))))
+        }
         (0x0c, [0, 0, next]) if port(4790) => whole("VXLAN header", truncated, vxlan_gpe(next, bytes)),
         (0x00..=0x3f, [flags, high, low]) if port(6081) && flags & 0x3f == 0 => {
             geneve(first, u16::from_be_bytes([high, low]), bytes, truncated)
@@ -94,6 +98,17 @@ pub fn of_udp<'a>(udp: &Udp<'a>, truncated: bool) -> Found<'a> {
         (0x00..=0x7f, [2, ..]) if port(1701) => whole("L2TP header", truncated, l2tp::version_2(bytes)),
         (0, [3, 0, 0]) if port(1701) => whole("L2TP header", truncated, bytes.get(4..).and_then(l2tp::version_3)),
         (1, [0 | 1, ..]) if port(37008) => whole("TZSP header", truncated, tzsp(bytes)),
+        // GTP version 0 (3GPP TS 09.60 6): a header of 20 bytes, and the packet.
+        (0x1e | 0x1f, [0xff, ..]) if port(3386) => {
+            let inside = bytes.get(20..).map(|packet| Ok(Some(Inside::link(Layer::Ip, packet))));
+            whole("GTP version 0 header", truncated, inside)
+        }
+        _ if port(3544) => Ok(teredo(bytes).map(|packet| Inside::link(Layer::Ip, packet))),
+        // RFC 8086: GRE in UDP.
+        _ if udp.dst_port == 4754 => match gre::read(bytes) {
+            Some(Ok(inside)) => Ok(inside),
+            _ => Ok(None),
+        },
         // RFC 7510 3: MPLS in UDP.
         _ if udp.dst_port == 6635 => match link::peel_from(Layer::Mpls, bytes) {
             link::Link::Ip(_) => Ok(Some(Inside::link(Layer::Mpls, bytes))),
@@ -103,6 +118,18 @@ pub fn of_udp<'a>(udp: &Udp<'a>, truncated: bool) -> Found<'a> {
         (_, spi) if port(4500) && (first, spi) != (0, [0, 0, 0]) => esp::read(bytes, truncated),
         _ => Ok(None),
     }
+}
+
+/// Teredo (RFC 4380 5.1.1): IPv6, perhaps behind an authentication and the origin's address.
+fn teredo(bytes: &[u8]) -> Option<&[u8]> {
+    let mut rest = bytes;
+    if let [0, 1, id, value, ..] = rest {
+        rest = rest.get(13 + usize::from(*id) + usize::from(*value)..)?;
+    }
+    if let [0, 0, ..] = rest {
+        rest = rest.get(8..)?;
+    }
+    rest.first().is_some_and(|first| first >> 4 == 6).then_some(rest)
 }
 
 /// VXLAN with a field for what it carries (draft-ietf-nvo3-vxlan-gpe 3).

@@ -104,6 +104,7 @@ pub fn tracker(bytes: &[u8]) {
             place: Place { file: u32::from(record[7] & 2 != 0), frame },
             path: Path { src: host(pick(6, 0)), dst: host(pick(6, 4)), transport },
             duplicate: record[7] & 0xc == 0xc,
+            correlation: None,
             what: What::Sip(Message::parse(text.as_bytes()).expect("a message")),
         };
         tracker.feed(&event);

@@ -1,0 +1,1 @@
+analyze tls-other-port.pcap --sip-port 15443
