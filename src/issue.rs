@@ -52,8 +52,13 @@ pub struct Issues {
 impl Issues {
     /// Counts one more occurrence.
     pub fn add(&mut self, place: Place, cause: Cause, bytes: u64) {
+        self.add_many(place, cause, 1, bytes);
+    }
+
+    /// Counts so many occurrences, the first of them at `place`.
+    pub fn add_many(&mut self, place: Place, cause: Cause, count: u64, bytes: u64) {
         let tally = self.tallies.entry((place.file, cause)).or_insert(Tally { count: 0, bytes: 0, first: place });
-        tally.count += 1;
+        tally.count += count;
         tally.bytes += bytes;
     }
 

@@ -13,6 +13,7 @@ use crate::assemble::Assembler;
 use crate::capture::{CaptureInfo, Captures, TroubleKind};
 use crate::event::Event;
 use crate::issue::{Cause, Issues, Tally};
+use crate::packet::Place;
 use crate::render::{self, shown};
 use crate::report::{CaptureRow, Report, Skipped, Source, Traffic};
 use crate::track::Tracker;
@@ -119,6 +120,10 @@ fn flow(
         renderer.row(report.take(fact))?;
     }
 
+    for (what, count, place) in tracker.take_bounds() {
+        let place = Place { file: place.file.saturating_sub(offset), ..place };
+        issues.add_many(place, Cause::Bound(what), count, 0);
+    }
     progress.clear();
     troubles.tell(&mut captures, messages);
     let outcome = troubles.outcome(captures.infos(), &issues, messages)?;
@@ -249,7 +254,6 @@ fn traffic(tracker: &Tracker) -> Traffic {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::packet::Place;
 
     fn capture(name: &str, packets: u64) -> CaptureInfo {
         CaptureInfo { name: name.to_owned(), packets, ..CaptureInfo::default() }

@@ -49,6 +49,8 @@ const MOST_SHARED: usize = 16;
 const MOST_VALUES: usize = 8;
 /// REFERs that wait for their INVITE, the oldest giving way.
 const MOST_REFERRALS: usize = 1024;
+/// Offers that may be handed on; of a flood the oldest are forgotten sooner.
+const MOST_OFFERS: usize = 1 << 16;
 /// Hops of one REFER.
 const MOST_HOPS: usize = 8;
 
@@ -358,6 +360,11 @@ impl Legs {
         calls.call(referral.slot).map(|_| referral.slot)
     }
 
+    #[cfg(test)]
+    pub(super) fn footprint(&self) -> usize {
+        self.open.len() + self.carriers.len() + self.referrals.len()
+    }
+
     /// Writes the link down on both sides; of two pieces of evidence the surer one stays.
     fn link(&mut self, one: usize, other: usize, evidence: Evidence, calls: &impl Calls) {
         let (Some(first), Some(second)) = (calls.call(one), calls.call(other)) else { return };
@@ -425,7 +432,7 @@ impl Legs {
     /// Forgets what held for seconds only.
     fn expire(&mut self, now: Timestamp) {
         while let Some(&(until, slot, number)) = self.offers.front()
-            && until < now
+            && (until < now || self.offers.len() > MOST_OFFERS)
         {
             self.offers.pop_front();
             let Some(leg) = self.open.get_mut(&slot) else { continue };

@@ -169,6 +169,15 @@ impl Registration {
         self.code
     }
 
+    pub(super) fn call_id(&self) -> &[u8] {
+        &self.call_id
+    }
+
+    /// Whether one of its bindings has this key of address-of-record and contact, as `key` makes it of the contact's.
+    pub(super) fn holds(&self, holder: u64, key: impl Fn(&str, &str) -> u64) -> bool {
+        self.bindings.iter().any(|binding| key(&self.aor_key, &binding.contact.key) == holder)
+    }
+
     pub(super) fn aor_key(&self) -> &str {
         &self.aor_key
     }

@@ -7,6 +7,7 @@ use std::collections::{BTreeMap, BinaryHeap, HashMap, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::bounds::{Bounds, Hand, MOST_CLOSED};
 use super::call::{Arrival, Call, Tags};
 use super::exchange::{Exchanges, stands_alone};
 use super::explain::{self, Explanation, Note, Recorder};
@@ -18,6 +19,7 @@ use super::slots::Slots;
 use super::transaction::{Digest, Moment, TIMER_B, belongs_to_calls};
 use crate::codes::Code;
 use crate::event::{Event, Path, Undelivered, What};
+use crate::packet::Place;
 use crate::time::Timestamp;
 use crate::wire::sip::{Message, Method, text};
 
@@ -91,10 +93,20 @@ type Groups = HashMap<u64, Group, foldhash::fast::FixedState>;
 #[derive(Debug, serde::Serialize, serde::Deserialize)]
 struct Open {
     call: Call,
-    /// An alarm for this slot is set. Alarms may come early, never late.
-    alarmed: bool,
+    /// The alarm that is set for it; any other of its slot was for a call before it. Alarms may come early, never late.
+    alarm: Option<Timestamp>,
+    /// It had another message since it was opened, or since the hand came by.
+    heard: bool,
     /// It is counted among the calls in progress.
     in_progress: bool,
+}
+
+/// A registration in its slot.
+#[derive(Debug, serde::Serialize, serde::Deserialize)]
+struct Held {
+    registration: Registration,
+    /// As for a call.
+    heard: bool,
 }
 
 /// Holds every call and registration in progress. Given events, it yields facts; it reads no clock, opens no file and
@@ -113,10 +125,18 @@ pub struct Tracker {
     groups: Groups,
     calls: Vec<Option<Open>>,
     free: Vec<usize>,
-    registrations: Vec<Registration>,
+    /// Which call makes room where there are too many.
+    hand: Hand,
+    registrations: Vec<Option<Held>>,
+    free_registrations: Vec<usize>,
+    registrations_hand: Hand,
+    #[serde(skip)]
+    bounds: Bounds,
     pub(super) exchanges: Exchanges,
     /// Which registration holds a contact of an address-of-record.
     holders: HashMap<u64, usize, foldhash::quality::RandomState>,
+    /// With so many of them, those that hold nothing any more are looked for.
+    review_holders: usize,
     /// Which open call sent an initial INVITE last on a hop.
     senders: HashMap<Path, usize, foldhash::quality::RandomState>,
     alarms: BinaryHeap<Reverse<(Timestamp, usize)>>,
@@ -164,8 +184,17 @@ fn wakes_at(call: &Call, settings: &Settings, now: Timestamp) -> Option<Timestam
     call.wakes_at(now).or_else(silence)
 }
 
+fn registration_in(registrations: &[Option<Held>], slot: usize) -> Option<&Registration> {
+    registrations.get(slot)?.as_ref().map(|held| &held.registration)
+}
+
+/// What a contact of an address-of-record is held under.
+fn holder(digest: &Digest, aor_key: &str, contact_key: &str) -> u64 {
+    digest.of((text(aor_key.as_bytes()), contact_key))
+}
+
 /// The fact of a call that is told now. A call marked by the user without a time is marked whatever its state.
-fn settled(mut call: Call, settings: &Settings, now: Timestamp) -> CallFact {
+fn settled(call: &mut Call, settings: &Settings, now: Timestamp) -> CallFact {
     if settings.unmonitored.iter().any(|call_id| **call_id == call.call_id()[..]) {
         call.mark(Code::UNMONITORED_BY_USER, call.last_sign_of_life());
     }
@@ -243,7 +272,7 @@ impl Tracker {
             .registrations
             .as_slice()
             .iter()
-            .filter_map(|slot| self.registrations.get(*slot));
+            .filter_map(|slot| registration_in(&self.registrations, *slot));
         of.filter(|of| of.affinity(arrival) > 0).max_by_key(|of| of.affinity(arrival))
     }
 
@@ -288,14 +317,26 @@ impl Tracker {
                 }
             }
         }
-        while let Some(&(until, key)) = self.closings.front()
+        while let Some(&(until, _)) = self.closings.front()
             && until <= now
         {
-            self.closings.pop_front();
-            if self.closed.get(&key).is_some_and(|held| *held <= now) {
-                self.closed.remove(&key);
-            }
+            self.forget_oldest_closed();
         }
+    }
+
+    fn forget_oldest_closed(&mut self) {
+        // Closed again since, it is remembered longer.
+        if let Some((until, key)) = self.closings.pop_front()
+            && self.closed.get(&key).is_some_and(|held| *held <= until)
+        {
+            self.closed.remove(&key);
+        }
+    }
+
+    /// What had to be told before its time, since more was held at once than the settings allow: what it was, how many,
+    /// and the packet that was the first too many.
+    pub fn take_bounds(&mut self) -> impl Iterator<Item = (&'static str, u64, Place)> + use<> {
+        self.bounds.take()
     }
 
     /// The captures were interrupted from `from` to `to`, longer than [`Settings::restart_gap`], and go on in another
@@ -358,14 +399,16 @@ impl Tracker {
         let now = self.now.unwrap_or(end);
         let mut facts: Vec<Fact> = Vec::new();
         for (slot, open) in self.calls.drain(..).enumerate() {
-            let Some(Open { mut call, .. }) = open else { continue };
+            let Some(mut open) = open else { continue };
+            let call = &mut open.call;
             call.on_time(now);
             call.judge_silence(&self.settings, now);
             let mut fact = settled(call, &self.settings, now);
             fact.linked = self.legs.close(slot);
             facts.push(Fact::Call(Box::new(fact)));
         }
-        facts.extend(self.registrations.drain(..).map(|open| Fact::Registration(Box::new(open.into_fact(now)))));
+        let registrations = self.registrations.drain(..).flatten();
+        facts.extend(registrations.map(|held| Fact::Registration(Box::new(held.registration.into_fact(now)))));
         facts.extend(self.exchanges.finish(now).into_iter().map(|fact| Fact::Transaction(Box::new(fact))));
         facts.sort_by_key(|fact| match fact {
             Fact::Call(call) => (call.start, call.place),
@@ -373,10 +416,25 @@ impl Tracker {
             Fact::Transaction(transaction) => (transaction.first, transaction.place),
         });
         self.facts.extend(facts);
+        self.free.clear();
+        self.free_registrations.clear();
         self.groups.clear();
         self.holders.clear();
         self.senders.clear();
         self.alarms.clear();
+    }
+
+    /// How many calls and registrations are held.
+    #[cfg(test)]
+    pub(super) fn held(&self) -> (usize, usize) {
+        (self.calls.iter().flatten().count(), self.registrations.iter().flatten().count())
+    }
+
+    /// Entries of all that grows with calls and registrations, but for closed calls, which are bounded by themselves.
+    #[cfg(test)]
+    pub(super) fn footprint(&self) -> usize {
+        let slots = self.calls.len() + self.free.len() + self.registrations.len() + self.free_registrations.len();
+        slots + self.groups.len() + self.holders.len() + self.senders.len() + self.alarms.len() + self.legs.footprint()
     }
 
     /// What was on the wire so far.
@@ -386,7 +444,9 @@ impl Tracker {
     }
 
     fn on_alarm(&mut self, at: Timestamp, slot: usize) {
-        let Some(Some(open)) = self.calls.get_mut(slot) else { return };
+        let Some(open) = self.calls.get_mut(slot).and_then(Option::as_mut).filter(|open| open.alarm == Some(at)) else {
+            return;
+        };
         open.call.on_time(at);
         if open.call.closes_at().is_some_and(|close| close <= at) {
             self.close(at, slot);
@@ -396,18 +456,16 @@ impl Tracker {
             open.call.judge_silence(&self.settings, at);
         }
         // No message that comes after this alarm can end a call sooner than 64·T1 from now.
-        match wakes_at(&open.call, &self.settings, at) {
-            Some(wake) => self.alarms.push(Reverse((wake.min(at.after(TIMER_B)), slot))),
-            None => open.alarmed = false,
-        }
+        open.alarm = wakes_at(&open.call, &self.settings, at).map(|wake| wake.min(at.after(TIMER_B)));
+        self.alarms.extend(open.alarm.map(|wake| Reverse((wake, slot))));
         self.count(slot, at);
     }
 
     fn close(&mut self, at: Timestamp, slot: usize) {
-        let Some(open) = self.calls.get_mut(slot).and_then(Option::take) else { return };
+        let Some(open) = self.calls.get_mut(slot).and_then(Option::as_mut) else { return };
         self.free.push(slot);
         self.in_progress -= usize::from(open.in_progress);
-        let call = open.call;
+        let call = &mut open.call;
         let call_key = self.digest.of(&call.call_id()[..]);
         if let Entry::Occupied(mut group) = self.groups.entry(call_key) {
             group.get_mut().calls.remove(slot);
@@ -428,9 +486,15 @@ impl Tracker {
             self.closed.insert(key, until);
             self.closings.push_back((until, key));
         }
-        let mut fact = settled(call, &self.settings, at);
+        let mut fact = Box::new(settled(call, &self.settings, at));
         fact.linked = self.legs.close(slot);
-        self.facts.push_back(Fact::Call(Box::new(fact)));
+        self.facts.push_back(Fact::Call(fact));
+        if let Some(place) = self.calls.get_mut(slot) {
+            *place = None;
+        }
+        while self.closings.len() > MOST_CLOSED {
+            self.forget_oldest_closed();
+        }
     }
 
     /// Counts the calls in progress anew: the limit may be another one than before.
@@ -463,7 +527,8 @@ impl Tracker {
     }
 
     fn feed_call(&mut self, call_id: &[u8], arrival: &Arrival<'_, '_>) {
-        let slot = match self.slot_of(arrival) {
+        let known = self.slot_of(arrival);
+        let slot = match known {
             Some(slot) => slot,
             None if arrival.event.duplicate => return,
             None if arrival.is_initial_invite() => self.open_call(call_id, arrival),
@@ -471,15 +536,16 @@ impl Tracker {
             None => return,
         };
         let Some(Some(open)) = self.calls.get_mut(slot) else { return };
+        open.heard |= known.is_some();
         open.call.feed(&self.digest, arrival);
         if arrival.is_initial_invite() && open.call.awaits(arrival.event.path) {
             self.senders.insert(arrival.event.path, slot);
         }
         let now = self.now.unwrap_or(arrival.event.at);
-        if !open.alarmed && wakes_at(&open.call, &self.settings, now).is_some() {
-            open.alarmed = true;
+        if open.alarm.is_none() && wakes_at(&open.call, &self.settings, now).is_some() {
             let soonest = self.settings.signalling_timeout.min(self.settings.media_timeout);
             let after = if self.settings.as_live { TIMER_B.min(soonest) } else { TIMER_B };
+            open.alarm = Some(now.after(after));
             self.alarms.push(Reverse((now.after(after), slot)));
         }
         self.count(slot, now);
@@ -553,7 +619,30 @@ impl Tracker {
         }
     }
 
+    /// Tells the calls that were quiet for long as they stand, until there is room for one more.
+    fn make_room(&mut self, place: Place) {
+        while self.calls.len() - self.free.len() >= self.settings.max_calls.max(1) {
+            let (slots, calls) = (self.calls.len(), &mut self.calls);
+            let heard = |slot: usize| calls.get_mut(slot)?.as_mut().map(|open| std::mem::take(&mut open.heard));
+            let Some(slot) = self.hand.pick(slots, heard) else { return };
+            if let Some(Some(open)) = self.calls.get_mut(slot) {
+                let now = self.now.unwrap_or_default();
+                open.call.on_time(now);
+                open.call.judge_silence(&self.settings, now);
+                self.bounds.cross("calls", place);
+                self.close(now, slot);
+            }
+        }
+        // Alarms of those that went: they come to nothing, but until then they are many.
+        if self.alarms.len() > 1024 + 2 * self.calls.len() {
+            let calls = &self.calls;
+            let is_set = |at, slot: usize| matches!(calls.get(slot), Some(Some(open)) if open.alarm == Some(at));
+            self.alarms.retain(|Reverse((at, slot))| is_set(*at, *slot));
+        }
+    }
+
     fn open_call(&mut self, call_id: &[u8], arrival: &Arrival<'_, '_>) -> usize {
+        self.make_room(arrival.event.place);
         let slot = self.free.pop().unwrap_or_else(|| {
             self.calls.push(None);
             self.calls.len() - 1
@@ -564,13 +653,14 @@ impl Tracker {
             call.mark(Code::UNMONITORED_LICENSING, arrival.event.at);
         }
         if let Some(place) = self.calls.get_mut(slot) {
-            *place = Some(Open { call, alarmed: false, in_progress: false });
+            *place = Some(Open { call, alarm: None, heard: false, in_progress: false });
         }
         slot
     }
 
     fn feed_registration(&mut self, call_id: &[u8], arrival: &Arrival<'_, '_>) {
-        let affinity = |slot: &usize| self.registrations.get(*slot).map_or(0, |open| open.affinity(arrival));
+        let registration = |slot: usize| registration_in(&self.registrations, slot);
+        let affinity = |slot: &usize| registration(*slot).map_or(0, |open| open.affinity(arrival));
         let known = match self.groups.get(&arrival.call).map_or(&[][..], |group| group.registrations.as_slice()) {
             [only] => Some(*only).filter(|only| affinity(only) > 0),
             slots => slots.iter().copied().filter(|slot| affinity(slot) > 0).max_by_key(affinity),
@@ -578,26 +668,68 @@ impl Tracker {
         let slot = match known {
             Some(slot) => slot,
             None if arrival.event.duplicate => return,
-            None => {
-                let slot = self.registrations.len();
-                self.groups.entry(arrival.call).or_default().registrations.push(slot);
-                self.registrations.push(Registration::open(Arc::from(call_id), arrival));
-                slot
-            }
+            None => self.open_registration(call_id, arrival),
         };
-        let Some(registration) = self.registrations.get_mut(slot) else { return };
-        let bound = registration.feed(&self.digest, arrival);
+        let Some(Some(held)) = self.registrations.get_mut(slot) else { return };
+        held.heard |= known.is_some();
+        let bound = held.registration.feed(&self.digest, arrival);
         if bound.is_empty() {
             return;
         }
-        let aor = text(registration.aor_key().as_bytes());
+        let aor_key: Box<str> = held.registration.aor_key().into();
         for contact in bound {
-            let holder = self.holders.insert(self.digest.of((&aor, &contact)), slot);
-            if let Some(before) = holder.filter(|before| *before != slot)
-                && let Some(registration) = self.registrations.get_mut(before)
+            let before = self.holders.insert(holder(&self.digest, &aor_key, &contact), slot);
+            if let Some(before) = before.filter(|before| *before != slot)
+                && let Some(Some(held)) = self.registrations.get_mut(before)
+                && held.registration.aor_key() == &*aor_key
             {
-                registration.on_replaced(&contact, arrival.event.at);
+                held.registration.on_replaced(&contact, arrival.event.at);
             }
         }
+        if self.holders.len() > self.review_holders.max(1024) {
+            self.review_holders();
+        }
+    }
+
+    fn open_registration(&mut self, call_id: &[u8], arrival: &Arrival<'_, '_>) -> usize {
+        while self.registrations.len() - self.free_registrations.len() >= self.settings.max_registrations.max(1) {
+            let (slots, registrations) = (self.registrations.len(), &mut self.registrations);
+            let heard = |slot: usize| registrations.get_mut(slot)?.as_mut().map(|held| std::mem::take(&mut held.heard));
+            let Some(slot) = self.registrations_hand.pick(slots, heard) else { break };
+            self.bounds.cross("registrations", arrival.event.place);
+            self.close_registration(slot);
+        }
+        let slot = self.free_registrations.pop().unwrap_or_else(|| {
+            self.registrations.push(None);
+            self.registrations.len() - 1
+        });
+        self.groups.entry(arrival.call).or_default().registrations.push(slot);
+        let registration = Registration::open(Arc::from(call_id), arrival);
+        if let Some(place) = self.registrations.get_mut(slot) {
+            *place = Some(Held { registration, heard: false });
+        }
+        slot
+    }
+
+    /// Tells a registration as it stands.
+    fn close_registration(&mut self, slot: usize) {
+        let Some(Held { registration, .. }) = self.registrations.get_mut(slot).and_then(Option::take) else { return };
+        self.free_registrations.push(slot);
+        if let Entry::Occupied(mut group) = self.groups.entry(self.digest.of(registration.call_id())) {
+            group.get_mut().registrations.remove(slot);
+            if group.get().calls.is_empty() && group.get().registrations.is_empty() {
+                group.remove();
+            }
+        }
+        let now = self.now.unwrap_or_default();
+        self.facts.push_back(Fact::Registration(Box::new(registration.into_fact(now))));
+    }
+
+    /// Forgets the contacts whose registration no longer holds them: it let them go, or is told already.
+    fn review_holders(&mut self) {
+        let Self { holders, registrations, digest, .. } = self;
+        let key = |aor: &str, contact: &str| holder(digest, aor, contact);
+        holders.retain(|of, slot| registration_in(registrations, *slot).is_some_and(|held| held.holds(*of, key)));
+        self.review_holders = 2 * self.holders.len();
     }
 }

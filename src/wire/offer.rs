@@ -28,7 +28,9 @@ impl<'a> Identity<'a> {
         while !rest.is_empty() {
             let end = memchr2(b'\r', b'\n', rest).unwrap_or(rest.len());
             let line = rest.get(..end).unwrap_or_default();
-            rest = rest.get(end + 1..).unwrap_or_default();
+            let after = rest.get(end + 1..).unwrap_or_default();
+            // What ends in CR LF ends once.
+            rest = after.strip_prefix(b"\n").unwrap_or(after);
             match (line, media) {
                 ([b'o', b'=', value @ ..], None) if found.origin.is_none() => found.origin = origin(value),
                 ([b'c', b'=', value @ ..], None) => session = address(value),
