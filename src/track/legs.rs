@@ -10,6 +10,7 @@ use std::time::Duration;
 
 use super::call::{Arrival, Call};
 use super::fact::{Evidence, Link};
+use super::slots::Slots;
 use super::transaction::Digest;
 use crate::event::Path;
 use crate::time::Timestamp;
@@ -72,7 +73,7 @@ pub(super) struct Legs {
     headers: Vec<String>,
     open: HashMap<usize, Leg, foldhash::quality::RandomState>,
     /// Which open calls carry a piece of evidence, by its digest.
-    carriers: HashMap<u64, Vec<usize>, foldhash::quality::RandomState>,
+    carriers: HashMap<u64, Slots, foldhash::quality::RandomState>,
     /// Offers that may be handed on, oldest first: until when, whose, and which.
     offers: VecDeque<(Timestamp, usize, u64)>,
     referrals: VecDeque<Referral>,
@@ -401,7 +402,7 @@ impl Legs {
 
     /// Calls that carry this evidence, newest last.
     fn carried(&self, key: u64) -> impl Iterator<Item = usize> {
-        self.carriers.get(&key).into_iter().flatten().copied()
+        self.carriers.get(&key).map_or(&[][..], Slots::as_slice).iter().copied()
     }
 
     fn carry(&mut self, key: u64, slot: usize) {
@@ -414,15 +415,17 @@ impl Legs {
         }
         leg.keys.push(key);
         let carriers = self.carriers.entry(key).or_default();
-        if carriers.len() >= MOST_SHARED {
-            carriers.remove(0);
+        if let [oldest, rest @ ..] = carriers.as_slice()
+            && rest.len() + 1 >= MOST_SHARED
+        {
+            carriers.remove(*oldest);
         }
         carriers.push(slot);
     }
 
     fn drop_carrier(&mut self, key: u64, slot: usize) {
         if let Some(carriers) = self.carriers.get_mut(&key) {
-            carriers.retain(|of| *of != slot);
+            carriers.remove(slot);
             if carriers.is_empty() {
                 self.carriers.remove(&key);
             }

@@ -306,14 +306,15 @@ impl Registration {
             return Bound::new();
         }
         transaction.answer = Some((Answer { code, phrase: owned(phrase) }, event.at));
-        let transaction = transaction.clone();
-        let decides = self.deciding().is_some_and(|deciding| deciding.key == key && deciding.hop == transaction.hop);
+        let hop = transaction.hop;
+        let decides = self.deciding().is_some_and(|deciding| deciding.key == key && deciding.hop == hop);
         if !decides || !code.is_final() {
             return Bound::new();
         }
         self.challenged |= code.is_challenge();
         if code.is_success() {
-            self.on_granted(message, transaction.wish.as_ref(), Moment::of(event))
+            let wish = self.transactions.get(index).and_then(|transaction| transaction.wish.clone());
+            self.on_granted(message, wish.as_ref(), Moment::of(event))
         } else {
             self.step(code, Moment::of(event));
             Bound::new()

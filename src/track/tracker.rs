@@ -21,7 +21,7 @@ use crate::codes::Code;
 use crate::event::{Event, Path, Undelivered, What};
 use crate::packet::Place;
 use crate::time::Timestamp;
-use crate::wire::sip::{Message, Method, text};
+use crate::wire::sip::{Message, Method};
 
 /// How long a closed call is remembered so that its stragglers open no new row.
 const REMEMBERED: Duration = Duration::from_secs(3600);
@@ -190,7 +190,7 @@ fn registration_in(registrations: &[Option<Held>], slot: usize) -> Option<&Regis
 
 /// What a contact of an address-of-record is held under.
 fn holder(digest: &Digest, aor_key: &str, contact_key: &str) -> u64 {
-    digest.of((text(aor_key.as_bytes()), contact_key))
+    digest.of((aor_key, contact_key))
 }
 
 /// The fact of a call that is told now. A call marked by the user without a time is marked whatever its state.

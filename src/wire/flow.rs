@@ -2,7 +2,7 @@
 //! answer. Knows one description, not what the other side says; the plain reading over [`Session`](super::sdp::Session)
 //! stands in the tests.
 
-use memchr::memchr;
+use memchr::memchr_iter;
 
 use super::sdp::{Direction, address_of, media_line};
 
@@ -59,11 +59,10 @@ impl Heard {
                 audio.get_or_insert_with(Self::default).add(session, &section);
             }
         };
-        let mut rest = sdp;
-        while !rest.is_empty() {
-            let end = memchr(b'\n', rest).unwrap_or(rest.len());
-            let line = rest.get(..end).unwrap_or_default();
-            rest = rest.get(end + 1..).unwrap_or_default();
+        let mut at = 0;
+        for end in memchr_iter(b'\n', sdp).chain([sdp.len()]) {
+            let line = sdp.get(at..end).unwrap_or_default();
+            at = end + 1;
             let [kind, b'=', value @ ..] = line else { continue };
             match kind {
                 b'm' => {
