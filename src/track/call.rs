@@ -689,7 +689,7 @@ impl Call {
     }
 
     /// What is to be told of this call as it stands at `now`. It is over then: its texts are taken out of it.
-    pub(super) fn into_fact(&mut self, now: Timestamp) -> CallFact {
+    pub(super) fn take_fact(&mut self, now: Timestamp) -> CallFact {
         let (from, to) = (std::mem::take(&mut self.from), std::mem::take(&mut self.to));
         let (request_uri, user_agent) = (self.request_uri.take(), self.user_agent.take());
         let (timeline, bye_reasons) = (std::mem::take(&mut self.timeline), std::mem::take(&mut self.bye_reasons));

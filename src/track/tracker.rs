@@ -198,7 +198,7 @@ fn settled(call: &mut Call, settings: &Settings, now: Timestamp) -> CallFact {
     if settings.unmonitored.iter().any(|call_id| **call_id == call.call_id()[..]) {
         call.mark(Code::UNMONITORED_BY_USER, call.last_sign_of_life());
     }
-    call.into_fact(now)
+    call.take_fact(now)
 }
 
 impl Tracker {

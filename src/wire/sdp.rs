@@ -237,8 +237,11 @@ impl<'a> Media<'a> {
     }
 }
 
-/// What stands behind `m=` (RFC 8866 5.14): kind, port, proto, formats.
-pub(super) fn media_line(value: &[u8]) -> Option<(&[u8], u16, &[u8], &[u8])> {
+/// What an `m=` line says (RFC 8866 5.14): kind, port, proto, formats.
+type MediaLine<'a> = (&'a [u8], u16, &'a [u8], &'a [u8]);
+
+/// Reads what stands behind `m=`.
+pub(super) fn media_line(value: &[u8]) -> Option<MediaLine<'_>> {
     let (kind, rest) = word(value);
     let (port, rest) = word(rest);
     let (proto, formats) = word(rest);

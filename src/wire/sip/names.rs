@@ -43,6 +43,7 @@ impl Names {
 
 #[cfg(test)]
 mod tests {
+    #![allow(clippy::unwrap_used)]
     use proptest::prelude::*;
 
     use super::super::Message;
@@ -83,7 +84,7 @@ mod tests {
         ) {
             let lines: String = lines.iter().map(|(name, blank, value)| format!("{name}{blank}: {value}\r\n")).collect();
             let bytes = format!("BYE sip:a@b SIP/2.0\r\n{lines}\r\n");
-            let message = Message::parse(bytes.as_bytes()).expect("a message");
+            let message = Message::parse(bytes.as_bytes()).unwrap();
             prop_assert_eq!(message.values(&asked).collect::<Vec<_>>(), values_plainly(&message, &asked));
         }
     }
