@@ -54,6 +54,8 @@ Register-ArgumentCompleter -Native -CommandName 'sipcodes' -ScriptBlock {
             [CompletionResult]::new('--sniffer-restart', '--sniffer-restart', [CompletionResultType]::ParameterName, 'The sniffer restarted at TIME: calls active then are 8002')
             [CompletionResult]::new('--restart-gap', '--restart-gap', [CompletionResultType]::ParameterName, 'A gap between captures, or between sections of one, that is longer than this is a restart (8002)')
             [CompletionResult]::new('--license-limit', '--license-limit', [CompletionResultType]::ParameterName, 'Calls that start while N calls are in progress are 8004')
+            [CompletionResult]::new('--max-calls', '--max-calls', [CompletionResultType]::ParameterName, 'Hold at most N calls at once; the one that was quiet for long is told as it stands')
+            [CompletionResult]::new('--max-registrations', '--max-registrations', [CompletionResultType]::ParameterName, 'Hold at most N registrations at once; the one that was quiet for long is told as it stands')
             [CompletionResult]::new('--events', '--events', [CompletionResultType]::ParameterName, 'Read marks from a CSV file of `time,event,call_id`')
             [CompletionResult]::new('-r', '-r', [CompletionResultType]::ParameterName, 'Of a folder, read the captures in the folders inside it, too')
             [CompletionResult]::new('--recursive', '--recursive', [CompletionResultType]::ParameterName, 'Of a folder, read the captures in the folders inside it, too')

@@ -59,6 +59,8 @@ complete -c sipcodes -n "__fish_sipcodes_using_subcommand analyze" -l server-res
 complete -c sipcodes -n "__fish_sipcodes_using_subcommand analyze" -l sniffer-restart -d 'The sniffer restarted at TIME: calls active then are 8002' -r
 complete -c sipcodes -n "__fish_sipcodes_using_subcommand analyze" -l restart-gap -d 'A gap between captures, or between sections of one, that is longer than this is a restart (8002)' -r
 complete -c sipcodes -n "__fish_sipcodes_using_subcommand analyze" -l license-limit -d 'Calls that start while N calls are in progress are 8004' -r
+complete -c sipcodes -n "__fish_sipcodes_using_subcommand analyze" -l max-calls -d 'Hold at most N calls at once; the one that was quiet for long is told as it stands' -r
+complete -c sipcodes -n "__fish_sipcodes_using_subcommand analyze" -l max-registrations -d 'Hold at most N registrations at once; the one that was quiet for long is told as it stands' -r
 complete -c sipcodes -n "__fish_sipcodes_using_subcommand analyze" -l events -d 'Read marks from a CSV file of `time,event,call_id`' -r -F
 complete -c sipcodes -n "__fish_sipcodes_using_subcommand analyze" -s r -l recursive -d 'Of a folder, read the captures in the folders inside it, too'
 complete -c sipcodes -n "__fish_sipcodes_using_subcommand analyze" -l group -d 'Show the legs of one call together'

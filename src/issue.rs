@@ -63,34 +63,21 @@ impl Tally {
 impl Issues {
     /// Counts one more occurrence.
     pub fn add(&mut self, place: Place, cause: Cause, bytes: u64) {
-        let tally = self.tallies.entry((place.file, cause)).or_insert(Tally { count: 0, bytes: 0, first: place });
-        tally.count += 1;
-        tally.bytes += bytes;
+        self.add_tally(cause, Tally { count: 1, bytes, first: place });
     }
 
     /// Adds another account to this one.
     pub fn absorb(&mut self, other: Self) {
-        for (key, more) in other.tallies {
-            let tally = self.tallies.entry(key).or_insert(Tally { count: 0, bytes: 0, first: more.first });
-            tally.count += more.count;
-            tally.bytes += more.bytes;
-            tally.first = tally.first.min(more.first);
+        for ((_, cause), tally) in other.tallies {
+            self.add_tally(cause, tally);
         }
     }
 
-    /// Counts several occurrences at once, of which the first was at `place`.
-    pub fn add_several(&mut self, place: Place, cause: Cause, count: u64) {
-        if count > 0 {
-            self.add(place, cause, 0);
-            if let Some(tally) = self.tallies.get_mut(&(place.file, cause)) {
-                tally.count += count - 1;
-            }
-        }
-    }
-
-    /// Counts what was counted elsewhere.
+    /// Counts what was counted elsewhere, if it is anything.
     pub fn add_tally(&mut self, cause: Cause, tally: Tally) {
-        self.tallies.entry((tally.first.file, cause)).and_modify(|known| known.add(tally)).or_insert(tally);
+        if tally.count > 0 {
+            self.tallies.entry((tally.first.file, cause)).and_modify(|known| known.add(tally)).or_insert(tally);
+        }
     }
 
     /// All causes of one file with their tallies, in the order of [`Cause`].

@@ -125,10 +125,26 @@ fn an_events_file_gives_the_same_marks() {
     assert!(output.stderr.contains("line 3") && output.stderr.contains("noon"), "{}", output.stderr);
     assert_eq!(output.stdout, "");
 
-    for wrong in [["--signalling-timeout", "soon"], ["--server-restart", "noon"], ["--license-limit", "-1"]] {
+    for wrong in [
+        ["--signalling-timeout", "soon"],
+        ["--server-restart", "noon"],
+        ["--license-limit", "-1"],
+        ["--max-calls", "0"],
+    ] {
         let output = run(&["analyze", wrong[0], wrong[1], "x.pcap"], b"");
         assert_eq!(output.status, 2, "{wrong:?}: {}", output.stderr);
     }
+}
+
+#[test]
+fn beyond_the_bound_a_call_is_told_as_it_stands_and_it_is_said() {
+    let [first, _] = interrupted();
+    let output = support::analyze(&["--max-calls", "1"], &first);
+    let codes: Vec<_> = output.calls().iter().map(|call| call["code"].clone()).collect();
+    assert_eq!(codes, [999, 999, 486]);
+    let said = "more calls at once than the bound allows, the oldest were given up (2 times, here first)";
+    assert!(output.stderr.contains(said), "{}", output.stderr);
+    assert_eq!(output.status, 0, "{}", output.stderr);
 }
 
 #[test]

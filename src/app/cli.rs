@@ -236,6 +236,14 @@ pub(crate) struct States {
     #[arg(long, value_name = "N")]
     pub(crate) license_limit: Option<usize>,
 
+    /// Hold at most N calls at once; the one that was quiet for long is told as it stands
+    #[arg(long, value_name = "N", default_value_t = 1_000_000, value_parser = at_least_one)]
+    pub(crate) max_calls: usize,
+
+    /// Hold at most N registrations at once; the one that was quiet for long is told as it stands
+    #[arg(long, value_name = "N", default_value_t = 2_000_000, value_parser = at_least_one)]
+    pub(crate) max_registrations: usize,
+
     /// Read marks from a CSV file of `time,event,call_id`
     ///
     /// The event is `unmonitor` (with the Call-ID), `server-restart` or `sniffer-restart`.
@@ -245,6 +253,10 @@ pub(crate) struct States {
 
 fn span(text: &str) -> Result<Duration, String> {
     time::parse_span(text).ok_or_else(|| "write it as `90`, `90s`, `5m` or `1h`".to_owned())
+}
+
+fn at_least_one(text: &str) -> Result<usize, String> {
+    text.parse().ok().filter(|count| *count > 0).ok_or_else(|| "write a number above 0".to_owned())
 }
 
 fn instant(text: &str) -> Result<Timestamp, String> {

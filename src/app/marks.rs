@@ -24,6 +24,8 @@ pub(super) fn settings(typed: States) -> Result<Settings, EventsError> {
         restart_gap: typed.restart_gap,
         as_live: typed.as_live,
         license_limit: typed.license_limit,
+        max_calls: typed.max_calls,
+        max_registrations: typed.max_registrations,
         marks: Vec::new(),
         unmonitored: Vec::new(),
     };

@@ -748,11 +748,11 @@ impl Call {
             })
     }
 
-    /// What is to be told of this call as it stands at `now`.
-    pub(super) fn into_fact(mut self, now: Timestamp) -> CallFact {
+    /// What is to be told of this call as it stands at `now`. It is over then: its texts are taken out of it.
+    pub(super) fn take_fact(&mut self, now: Timestamp) -> CallFact {
         let (from, to) = (std::mem::take(&mut self.from), std::mem::take(&mut self.to));
         let (request_uri, user_agent) = (self.request_uri.take(), self.user_agent.take());
-        let timeline = std::mem::take(&mut self.timeline);
+        let (timeline, bye_reasons) = (std::mem::take(&mut self.timeline), std::mem::take(&mut self.bye_reasons));
         let deciding = self.deciding();
         let standing = deciding.standing(now);
         let response = standing.response();
@@ -776,7 +776,7 @@ impl Call {
             .map(|response| response.reasons.clone())
             .into_iter()
             .chain(deciding.cancels().map(|transaction| transaction.cancel_reasons.clone()))
-            .chain([self.bye_reasons.clone()])
+            .chain([bye_reasons])
             .flatten()
             .collect();
         let first_hop = self.transactions.iter().filter(|of| of.invite.is_some()).min_by_key(|of| (of.cseq, of.depth));

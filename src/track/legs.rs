@@ -10,6 +10,7 @@ use std::time::Duration;
 
 use super::call::{Arrival, Call};
 use super::fact::{Evidence, Link};
+use super::slots::Slots;
 use super::transaction::Digest;
 use crate::event::Path;
 use crate::issue::{Cause, Issues};
@@ -50,6 +51,8 @@ const MOST_SHARED: usize = 16;
 const MOST_VALUES: usize = 8;
 /// REFERs that wait for their INVITE, the oldest giving way.
 const MOST_REFERRALS: usize = 1024;
+/// Offers that may be handed on; of a flood the oldest are forgotten sooner.
+const MOST_OFFERS: usize = 1 << 16;
 /// Hops of one REFER.
 const MOST_HOPS: usize = 8;
 
@@ -71,7 +74,7 @@ pub(super) struct Legs {
     headers: Vec<String>,
     open: HashMap<usize, Leg, foldhash::quality::RandomState>,
     /// Which open calls carry a piece of evidence, by its digest.
-    carriers: HashMap<u64, Vec<usize>, foldhash::quality::RandomState>,
+    carriers: HashMap<u64, Slots, foldhash::quality::RandomState>,
     /// Offers that may be handed on, oldest first: until when, whose, and which.
     offers: VecDeque<(Timestamp, usize, u64)>,
     referrals: VecDeque<Referral>,
@@ -368,6 +371,11 @@ impl Legs {
         calls.call(referral.slot).map(|_| referral.slot)
     }
 
+    #[cfg(test)]
+    pub(super) fn footprint(&self) -> usize {
+        self.open.len() + self.carriers.len() + self.referrals.len()
+    }
+
     /// Writes the link down on both sides; of two pieces of evidence the surer one stays.
     fn link(&mut self, one: usize, other: usize, evidence: Evidence, calls: &impl Calls) {
         let (Some(first), Some(second)) = (calls.call(one), calls.call(other)) else { return };
@@ -404,7 +412,7 @@ impl Legs {
 
     /// Calls that carry this evidence, newest last.
     fn carried(&self, key: u64) -> impl Iterator<Item = usize> {
-        self.carriers.get(&key).into_iter().flatten().copied()
+        self.carriers.get(&key).map_or(&[][..], Slots::as_slice).iter().copied()
     }
 
     fn carry(&mut self, key: u64, slot: usize) {
@@ -417,15 +425,17 @@ impl Legs {
         }
         leg.keys.push(key);
         let carriers = self.carriers.entry(key).or_default();
-        if carriers.len() >= MOST_SHARED {
-            carriers.remove(0);
+        if let [oldest, rest @ ..] = carriers.as_slice()
+            && rest.len() + 1 >= MOST_SHARED
+        {
+            carriers.remove(*oldest);
         }
         carriers.push(slot);
     }
 
     fn drop_carrier(&mut self, key: u64, slot: usize) {
         if let Some(carriers) = self.carriers.get_mut(&key) {
-            carriers.retain(|of| *of != slot);
+            carriers.remove(slot);
             if carriers.is_empty() {
                 self.carriers.remove(&key);
             }
@@ -435,7 +445,7 @@ impl Legs {
     /// Forgets what held for seconds only.
     fn expire(&mut self, now: Timestamp) {
         while let Some(&(until, slot, number)) = self.offers.front()
-            && until < now
+            && (until < now || self.offers.len() > MOST_OFFERS)
         {
             self.offers.pop_front();
             let Some(leg) = self.open.get_mut(&slot) else { continue };

@@ -20,6 +20,11 @@ pub struct Settings {
     pub as_live: bool,
     /// Calls that start while so many are in progress are 8004.
     pub license_limit: Option<usize>,
+    /// Calls held at once, those included that ended so lately that stragglers still belong to them. Whoever was quiet
+    /// for long makes room for one more, and is told as it stands.
+    pub max_calls: usize,
+    /// Registrations held at once; likewise.
+    pub max_registrations: usize,
     /// What happened when, in any order.
     pub marks: Vec<Mark>,
     /// Call-IDs marked as unmonitored whenever they come.
@@ -34,6 +39,8 @@ impl Default for Settings {
             restart_gap: Duration::from_secs(300),
             as_live: false,
             license_limit: None,
+            max_calls: 1_000_000,
+            max_registrations: 2_000_000,
             marks: Vec::new(),
             unmonitored: Vec::new(),
         }

@@ -1,11 +1,14 @@
 //! Remembers: what messages mean together, for calls, registrations and what is neither (RFC 3261 10, 12, 13, 15, 17).
 //! Knows no packets' bytes, no files, no wall clock, and nothing of how a fact is printed.
 
+mod bounds;
 mod call;
 mod dialog;
 mod exchange;
 pub mod explain;
 pub mod fact;
+#[cfg(test)]
+mod floods;
 mod hold;
 mod legs;
 #[cfg(test)]

@@ -43,6 +43,12 @@ pub(super) struct Deciding<'a> {
 /// branches of that sender compete with it. Branches that overlap in time are a fork. One that begins when all before
 /// it have failed is failover: it starts afresh, and what was before no longer counts.
 pub(super) fn deciding(transactions: &[InviteTransaction], cseq: u32) -> Deciding<'_> {
+    // Nearly always there is but one, and then there is nothing to pick from.
+    if let [only] = transactions {
+        let of_it = Some(only).filter(|only| only.cseq == cseq);
+        let (depth, client) = (of_it.map_or(0, |only| only.depth), of_it.map(|only| only.hop.src.ip()));
+        return Deciding { transactions, cseq, depth, client };
+    }
     let nearest = transactions.iter().filter(|transaction| transaction.cseq == cseq).min_by_key(|of| of.depth);
     let depth = nearest.map_or(0, |nearest| nearest.depth);
     let client = nearest.map(|nearest| nearest.hop.src.ip());

@@ -194,6 +194,15 @@ impl Registration {
         self.code
     }
 
+    pub(super) fn call_id(&self) -> &[u8] {
+        &self.call_id
+    }
+
+    /// Whether one of its bindings has this key of address-of-record and contact, as `key` makes it of the contact's.
+    pub(super) fn holds(&self, holder: u64, key: impl Fn(&str, &Holder) -> u64) -> bool {
+        self.bindings.iter().any(|binding| key(&self.aor_key, &binding.contact.holder()) == holder)
+    }
+
     pub(super) fn aor_key(&self) -> &str {
         &self.aor_key
     }
@@ -322,14 +331,15 @@ impl Registration {
             return Bound::new();
         }
         transaction.answer = Some((Answer { code, phrase: owned(phrase) }, event.at));
-        let transaction = transaction.clone();
-        let decides = self.deciding().is_some_and(|deciding| deciding.key == key && deciding.hop == transaction.hop);
+        let hop = transaction.hop;
+        let decides = self.deciding().is_some_and(|deciding| deciding.key == key && deciding.hop == hop);
         if !decides || !code.is_final() {
             return Bound::new();
         }
         self.challenged |= code.is_challenge();
         if code.is_success() {
-            self.on_granted(message, transaction.wish.as_ref(), Moment::of(event))
+            let wish = self.transactions.get(index).and_then(|transaction| transaction.wish.clone());
+            self.on_granted(message, wish.as_ref(), Moment::of(event))
         } else {
             self.step(code, Moment::of(event));
             Bound::new()

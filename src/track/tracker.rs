@@ -7,6 +7,7 @@ use std::collections::{BTreeMap, BinaryHeap, HashMap, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::bounds::{Hand, MOST_CLOSED};
 use super::call::{Arrival, Call, Tags};
 use super::exchange::{Exchanges, stands_alone};
 use super::explain::{self, Explanation, Note, Recorder};
@@ -14,16 +15,17 @@ use super::fact::{CallFact, Fact};
 use super::legs::{Calls, Legs};
 use super::marks::{Mark, Marking, Settings};
 use super::media::{FileMedia, Media};
-use super::registration::Registration;
+use super::registration::{Holder, Registration};
 use super::slots::Slots;
 use super::transaction::{Digest, Moment, TIMER_B, belongs_to_calls};
 use crate::codes::Code;
 use crate::event::{Event, Path, Undelivered, What};
-use crate::issue::{Cause, Issues};
+use crate::issue::{Cause, Issues, Tally};
+use crate::packet::Place;
 use crate::time::Timestamp;
 use crate::wire::dtmf;
 use crate::wire::rtp::Rtp;
-use crate::wire::sip::{Message, Method, text};
+use crate::wire::sip::{Message, Method};
 
 /// How long a closed call is remembered so that its stragglers open no new row.
 const REMEMBERED: Duration = Duration::from_secs(3600);
@@ -97,10 +99,20 @@ type Groups = HashMap<u64, Group, foldhash::fast::FixedState>;
 #[derive(Debug, serde::Serialize, serde::Deserialize)]
 struct Open {
     call: Call,
-    /// An alarm for this slot is set. Alarms may come early, never late.
-    alarmed: bool,
+    /// The alarm that is set for it; any other of its slot was for a call before it. Alarms may come early, never late.
+    alarm: Option<Timestamp>,
+    /// It had another message since it was opened, or since the hand came by.
+    heard: bool,
     /// It is counted among the calls in progress.
     in_progress: bool,
+}
+
+/// A registration in its slot.
+#[derive(Debug, serde::Serialize, serde::Deserialize)]
+struct Held {
+    registration: Registration,
+    /// As for a call.
+    heard: bool,
 }
 
 /// Holds every call and registration in progress. Given events, it yields facts; it reads no clock, opens no file and
@@ -119,10 +131,16 @@ pub struct Tracker {
     groups: Groups,
     calls: Vec<Option<Open>>,
     free: Vec<usize>,
-    registrations: Vec<Registration>,
+    /// Which call makes room where there are too many.
+    hand: Hand,
+    registrations: Vec<Option<Held>>,
+    free_registrations: Vec<usize>,
+    registrations_hand: Hand,
     pub(super) exchanges: Exchanges,
     /// Which registration holds a contact of an address-of-record.
     holders: HashMap<u64, usize, foldhash::quality::RandomState>,
+    /// With so many of them, those that hold nothing any more are looked for.
+    review_holders: usize,
     /// Which open call sent an initial INVITE last on a hop.
     senders: HashMap<Path, usize, foldhash::quality::RandomState>,
     alarms: BinaryHeap<Reverse<(Timestamp, usize)>>,
@@ -188,13 +206,22 @@ fn is_over(calls: &[Option<Open>], slot: usize) -> bool {
     calls.get(slot).and_then(Option::as_ref).is_none_or(|open| open.call.is_over())
 }
 
+fn registration_in(registrations: &[Option<Held>], slot: usize) -> Option<&Registration> {
+    registrations.get(slot)?.as_ref().map(|held| &held.registration)
+}
+
+/// What a contact of an address-of-record is held under.
+fn held_under(digest: &Digest, aor_key: &str, holder: &Holder) -> u64 {
+    digest.of((aor_key, holder))
+}
+
 /// The fact of a call that is told now. A call marked by the user without a time is marked whatever its state.
-fn settled(mut call: Call, slot: usize, media: &mut Media, settings: &Settings, now: Timestamp) -> CallFact {
+fn settled(call: &mut Call, slot: usize, media: &mut Media, settings: &Settings, now: Timestamp) -> CallFact {
     if settings.unmonitored.iter().any(|call_id| **call_id == call.call_id()[..]) {
         call.mark(Code::UNMONITORED_BY_USER, call.last_sign_of_life());
     }
     let told = call.told();
-    let mut fact = call.into_fact(now);
+    let mut fact = call.take_fact(now);
     media.close(slot, &told, &mut fact);
     fact
 }
@@ -306,7 +333,7 @@ impl Tracker {
             .registrations
             .as_slice()
             .iter()
-            .filter_map(|slot| self.registrations.get(*slot));
+            .filter_map(|slot| registration_in(&self.registrations, *slot));
         of.filter(|of| of.affinity(arrival) > 0).max_by_key(|of| of.affinity(arrival))
     }
 
@@ -354,13 +381,19 @@ impl Tracker {
                 }
             }
         }
-        while let Some(&(until, key)) = self.closings.front()
+        while let Some(&(until, _)) = self.closings.front()
             && until <= now
         {
-            self.closings.pop_front();
-            if self.closed.get(&key).is_some_and(|held| *held <= now) {
-                self.closed.remove(&key);
-            }
+            self.forget_oldest_closed();
+        }
+    }
+
+    fn forget_oldest_closed(&mut self) {
+        // Closed again since, it is remembered longer.
+        if let Some((until, key)) = self.closings.pop_front()
+            && self.closed.get(&key).is_some_and(|held| *held <= until)
+        {
+            self.closed.remove(&key);
         }
     }
 
@@ -447,14 +480,16 @@ impl Tracker {
         self.hear_all();
         let mut facts: Vec<Fact> = Vec::new();
         for (slot, open) in self.calls.drain(..).enumerate() {
-            let Some(Open { mut call, .. }) = open else { continue };
+            let Some(mut open) = open else { continue };
+            let call = &mut open.call;
             call.on_time(now);
             call.judge_silence(&self.settings, now);
             let mut fact = settled(call, slot, &mut self.media, &self.settings, now);
             fact.linked = self.legs.close(slot);
             facts.push(Fact::Call(Box::new(fact)));
         }
-        facts.extend(self.registrations.drain(..).map(|open| Fact::Registration(Box::new(open.into_fact(now)))));
+        let registrations = self.registrations.drain(..).flatten();
+        facts.extend(registrations.map(|held| Fact::Registration(Box::new(held.registration.into_fact(now)))));
         facts.extend(self.exchanges.finish(now).into_iter().map(|fact| Fact::Transaction(Box::new(fact))));
         facts.extend(self.media.finish().into_iter().map(|fact| Fact::Stream(Box::new(fact))));
         facts.sort_by_key(|fact| match fact {
@@ -464,6 +499,8 @@ impl Tracker {
             Fact::Stream(stream) => (stream.heard.first, stream.place),
         });
         self.facts.extend(facts);
+        self.free.clear();
+        self.free_registrations.clear();
         self.groups.clear();
         self.holders.clear();
         self.senders.clear();
@@ -476,8 +513,22 @@ impl Tracker {
         issues.absorb(std::mem::take(&mut self.exchanges.issues));
         issues.absorb(std::mem::take(&mut self.legs.issues));
         let left_out = self.media.take_left_out();
-        issues.add_several(left_out.first, Cause::Bound("RTP streams"), left_out.packets);
+        let tally = Tally { count: left_out.packets, bytes: 0, first: left_out.first };
+        issues.add_tally(Cause::Bound("RTP streams"), tally);
         issues
+    }
+
+    /// How many calls and registrations are held.
+    #[cfg(test)]
+    pub(super) fn held(&self) -> (usize, usize) {
+        (self.calls.iter().flatten().count(), self.registrations.iter().flatten().count())
+    }
+
+    /// Entries of all that grows with calls and registrations, but for closed calls, which are bounded by themselves.
+    #[cfg(test)]
+    pub(super) fn footprint(&self) -> usize {
+        let slots = self.calls.len() + self.free.len() + self.registrations.len() + self.free_registrations.len();
+        slots + self.groups.len() + self.holders.len() + self.senders.len() + self.alarms.len() + self.legs.footprint()
     }
 
     /// What was on the wire so far.
@@ -487,6 +538,9 @@ impl Tracker {
     }
 
     fn on_alarm(&mut self, at: Timestamp, slot: usize) {
+        if self.calls.get(slot).and_then(Option::as_ref).is_none_or(|open| open.alarm != Some(at)) {
+            return;
+        }
         self.hear(slot);
         let Some(Some(open)) = self.calls.get_mut(slot) else { return };
         open.call.on_time(at);
@@ -498,21 +552,17 @@ impl Tracker {
             open.call.judge_silence(&self.settings, at);
         }
         // No message can end a call sooner than 64·T1 from when it comes, and none comes before the time that is now.
-        match wakes_at(&open.call, &self.settings, at) {
-            Some(wake) => {
-                let soonest = self.now.unwrap_or(at).after(soonest(&self.settings));
-                self.alarms.push(Reverse((wake.min(soonest), slot)));
-            }
-            None => open.alarmed = false,
-        }
+        let soonest = self.now.unwrap_or(at).after(soonest(&self.settings));
+        open.alarm = wakes_at(&open.call, &self.settings, at).map(|wake| wake.min(soonest));
+        self.alarms.extend(open.alarm.map(|wake| Reverse((wake, slot))));
         self.count(slot, at);
     }
 
     fn close(&mut self, at: Timestamp, slot: usize) {
-        let Some(open) = self.calls.get_mut(slot).and_then(Option::take) else { return };
+        let Some(open) = self.calls.get_mut(slot).and_then(Option::as_mut) else { return };
         self.free.push(slot);
         self.in_progress -= usize::from(open.in_progress);
-        let call = open.call;
+        let call = &mut open.call;
         let call_key = self.digest.of(&call.call_id()[..]);
         if let Entry::Occupied(mut group) = self.groups.entry(call_key) {
             group.get_mut().calls.remove(slot);
@@ -533,9 +583,15 @@ impl Tracker {
             self.closed.insert(key, until);
             self.closings.push_back((until, key));
         }
-        let mut fact = settled(call, slot, &mut self.media, &self.settings, at);
+        let mut fact = Box::new(settled(call, slot, &mut self.media, &self.settings, at));
         fact.linked = self.legs.close(slot);
-        self.facts.push_back(Fact::Call(Box::new(fact)));
+        self.facts.push_back(Fact::Call(fact));
+        if let Some(place) = self.calls.get_mut(slot) {
+            *place = None;
+        }
+        while self.closings.len() > MOST_CLOSED {
+            self.forget_oldest_closed();
+        }
     }
 
     /// Counts the calls in progress anew: the limit may be another one than before.
@@ -568,7 +624,8 @@ impl Tracker {
     }
 
     fn feed_call(&mut self, call_id: &[u8], arrival: &Arrival<'_, '_>) {
-        let slot = match self.slot_of(arrival) {
+        let known = self.slot_of(arrival);
+        let slot = match known {
             Some(slot) => slot,
             None if arrival.event.duplicate => return,
             None if arrival.is_initial_invite() => self.open_call(call_id, arrival),
@@ -576,6 +633,7 @@ impl Tracker {
             None => return,
         };
         let Some(Some(open)) = self.calls.get_mut(slot) else { return };
+        open.heard |= known.is_some();
         open.call.feed(&self.digest, arrival);
         if let Some(what) = open.call.take_beyond() {
             self.issues.add(arrival.event.place, Cause::Counted(what), 0);
@@ -584,9 +642,10 @@ impl Tracker {
             self.senders.insert(arrival.event.path, slot);
         }
         let now = self.now.unwrap_or(arrival.event.at);
-        if !open.alarmed && wakes_at(&open.call, &self.settings, now).is_some() {
-            open.alarmed = true;
-            self.alarms.push(Reverse((now.after(soonest(&self.settings)), slot)));
+        if open.alarm.is_none() && wakes_at(&open.call, &self.settings, now).is_some() {
+            let alarm = now.after(soonest(&self.settings));
+            open.alarm = Some(alarm);
+            self.alarms.push(Reverse((alarm, slot)));
         }
         self.count(slot, now);
         let known = Known { digest: &self.digest, groups: &self.groups, calls: &self.calls };
@@ -677,7 +736,30 @@ impl Tracker {
         }
     }
 
+    /// Tells the calls that were quiet for long as they stand, until there is room for one more.
+    fn make_room(&mut self, place: Place) {
+        while self.calls.len() - self.free.len() >= self.settings.max_calls.max(1) {
+            let (slots, calls) = (self.calls.len(), &mut self.calls);
+            let heard = |slot: usize| calls.get_mut(slot)?.as_mut().map(|open| std::mem::take(&mut open.heard));
+            let Some(slot) = self.hand.pick(slots, heard) else { return };
+            if let Some(Some(open)) = self.calls.get_mut(slot) {
+                let now = self.now.unwrap_or_default();
+                open.call.on_time(now);
+                open.call.judge_silence(&self.settings, now);
+                self.issues.add(place, Cause::Bound("calls"), 0);
+                self.close(now, slot);
+            }
+        }
+        // Alarms of those that went: they come to nothing, but until then they are many.
+        if self.alarms.len() > 1024 + 2 * self.calls.len() {
+            let calls = &self.calls;
+            let is_set = |at, slot: usize| matches!(calls.get(slot), Some(Some(open)) if open.alarm == Some(at));
+            self.alarms.retain(|Reverse((at, slot))| is_set(*at, *slot));
+        }
+    }
+
     fn open_call(&mut self, call_id: &[u8], arrival: &Arrival<'_, '_>) -> usize {
+        self.make_room(arrival.event.place);
         let slot = self.free.pop().unwrap_or_else(|| {
             self.calls.push(None);
             self.calls.len() - 1
@@ -688,13 +770,14 @@ impl Tracker {
             call.mark(Code::UNMONITORED_LICENSING, arrival.event.at);
         }
         if let Some(place) = self.calls.get_mut(slot) {
-            *place = Some(Open { call, alarmed: false, in_progress: false });
+            *place = Some(Open { call, alarm: None, heard: false, in_progress: false });
         }
         slot
     }
 
     fn feed_registration(&mut self, call_id: &[u8], arrival: &Arrival<'_, '_>) {
-        let affinity = |slot: &usize| self.registrations.get(*slot).map_or(0, |open| open.affinity(arrival));
+        let registration = |slot: usize| registration_in(&self.registrations, slot);
+        let affinity = |slot: &usize| registration(*slot).map_or(0, |open| open.affinity(arrival));
         let known = match self.groups.get(&arrival.call).map_or(&[][..], |group| group.registrations.as_slice()) {
             [only] => Some(*only).filter(|only| affinity(only) > 0),
             slots => slots.iter().copied().filter(|slot| affinity(slot) > 0).max_by_key(affinity),
@@ -702,29 +785,71 @@ impl Tracker {
         let slot = match known {
             Some(slot) => slot,
             None if arrival.event.duplicate => return,
-            None => {
-                let slot = self.registrations.len();
-                self.groups.entry(arrival.call).or_default().registrations.push(slot);
-                self.registrations.push(Registration::open(Arc::from(call_id), arrival));
-                slot
-            }
+            None => self.open_registration(call_id, arrival),
         };
-        let Some(registration) = self.registrations.get_mut(slot) else { return };
-        let bound = registration.feed(&self.digest, arrival);
-        if std::mem::take(&mut registration.beyond) {
+        let Some(Some(held)) = self.registrations.get_mut(slot) else { return };
+        held.heard |= known.is_some();
+        let bound = held.registration.feed(&self.digest, arrival);
+        if std::mem::take(&mut held.registration.beyond) {
             self.issues.add(arrival.event.place, Cause::Counted("contacts of a registration"), 0);
         }
         if bound.is_empty() {
             return;
         }
-        let aor = text(registration.aor_key().as_bytes());
+        let aor_key: Box<str> = held.registration.aor_key().into();
         for holder in bound {
-            let before = self.holders.insert(self.digest.of((&aor, &holder)), slot);
+            let before = self.holders.insert(held_under(&self.digest, &aor_key, &holder), slot);
             if let Some(before) = before.filter(|before| *before != slot)
-                && let Some(registration) = self.registrations.get_mut(before)
+                && let Some(Some(held)) = self.registrations.get_mut(before)
+                && held.registration.aor_key() == &*aor_key
             {
-                registration.on_replaced(&holder, arrival.event.at);
+                held.registration.on_replaced(&holder, arrival.event.at);
             }
         }
+        if self.holders.len() > self.review_holders.max(1024) {
+            self.review_holders();
+        }
+    }
+
+    fn open_registration(&mut self, call_id: &[u8], arrival: &Arrival<'_, '_>) -> usize {
+        while self.registrations.len() - self.free_registrations.len() >= self.settings.max_registrations.max(1) {
+            let (slots, registrations) = (self.registrations.len(), &mut self.registrations);
+            let heard = |slot: usize| registrations.get_mut(slot)?.as_mut().map(|held| std::mem::take(&mut held.heard));
+            let Some(slot) = self.registrations_hand.pick(slots, heard) else { break };
+            self.issues.add(arrival.event.place, Cause::Bound("registrations"), 0);
+            self.close_registration(slot);
+        }
+        let slot = self.free_registrations.pop().unwrap_or_else(|| {
+            self.registrations.push(None);
+            self.registrations.len() - 1
+        });
+        self.groups.entry(arrival.call).or_default().registrations.push(slot);
+        let registration = Registration::open(Arc::from(call_id), arrival);
+        if let Some(place) = self.registrations.get_mut(slot) {
+            *place = Some(Held { registration, heard: false });
+        }
+        slot
+    }
+
+    /// Tells a registration as it stands.
+    fn close_registration(&mut self, slot: usize) {
+        let Some(Held { registration, .. }) = self.registrations.get_mut(slot).and_then(Option::take) else { return };
+        self.free_registrations.push(slot);
+        if let Entry::Occupied(mut group) = self.groups.entry(self.digest.of(registration.call_id())) {
+            group.get_mut().registrations.remove(slot);
+            if group.get().calls.is_empty() && group.get().registrations.is_empty() {
+                group.remove();
+            }
+        }
+        let now = self.now.unwrap_or_default();
+        self.facts.push_back(Fact::Registration(Box::new(registration.into_fact(now))));
+    }
+
+    /// Forgets the contacts whose registration no longer holds them: it let them go, or is told already.
+    fn review_holders(&mut self) {
+        let Self { holders, registrations, digest, .. } = self;
+        let key = |aor: &str, holder: &Holder| held_under(digest, aor, holder);
+        holders.retain(|of, slot| registration_in(registrations, *slot).is_some_and(|held| held.holds(*of, key)));
+        self.review_holders = 2 * self.holders.len();
     }
 }

@@ -6,6 +6,7 @@
 
 use sipcodes::packet::LinkType;
 use sipcodes::wire::hep::{Hep, Payload};
+use sipcodes::wire::icmp;
 use sipcodes::wire::ip::{self, Carried};
 use sipcodes::wire::keylog::Secrets;
 use sipcodes::wire::link::{self, Link};
@@ -14,7 +15,6 @@ use sipcodes::wire::sdp::{self, Session};
 use sipcodes::wire::tls::{self, ClientHello, Next, ServerHello};
 use sipcodes::wire::tunnel::{self, Content};
 use sipcodes::wire::ws::{self, Header, NoHeader, Upgrade};
-use sipcodes::wire::{icmp, offer::Identity};
 
 /// The parsers that the first byte chooses from.
 pub const PARSERS: &[fn(&[u8])] = &[icmp, sdp, sctp, ws, hep, tls, links, tunnels, key_log];
@@ -42,7 +42,7 @@ fn icmp(bytes: &[u8]) {
 }
 
 fn sdp(bytes: &[u8]) {
-    let identity = Identity::of(bytes);
+    let identity = Session::parse(bytes).map(|session| session.identity()).unwrap_or_default();
     assert!(identity.origin.is_none_or(|words| words.iter().all(|word| is_within(word, bytes))));
     for kind in [None, Some(&b"application/sdp"[..]), Some(b"multipart/mixed;boundary=\"-x\""), Some(bytes)] {
         let found = sdp::find(kind, bytes);

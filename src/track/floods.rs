@@ -1,0 +1,92 @@
+//! Floods: more Call-IDs than may be held at once. What was there before goes on where it is heard of, everything is
+//! told once, and nothing grows with what has passed.
+
+use super::fact::Fact;
+use super::lives::line;
+use super::{Settings, Tracker};
+use crate::codes::Code;
+use crate::packet::Place;
+
+const MOST: usize = 100;
+const FLOOD: u64 = 5000;
+
+fn bounded() -> Tracker {
+    Tracker::with(Settings { max_calls: MOST, max_registrations: MOST, ..Settings::default() })
+}
+
+/// Call-IDs and codes of all that is told.
+fn told(tracker: &mut Tracker) -> Vec<(Box<str>, Option<Code>)> {
+    std::iter::from_fn(|| tracker.poll())
+        .map(|fact| match fact {
+            Fact::Call(call) => (call.call_id, call.code),
+            Fact::Registration(of) => (of.call_id, of.code),
+            other => panic!("nobody asked for {other:?}"),
+        })
+        .collect()
+}
+
+#[test]
+fn a_flood_of_calls_stays_within_the_bound() {
+    let mut tracker = bounded();
+    for (frame, text) in (1..).zip(["0 a>b INVITE id=talk", "0 b>a 200 id=talk", "0 a>b ACK id=talk"]) {
+        line(text, frame, &mut tracker);
+    }
+    let mut rows = Vec::new();
+    for frame in 4..4 + FLOOD {
+        line(&format!("1 x>b INVITE id=flood-{frame} from=F{frame}"), frame, &mut tracker);
+        if frame % 50 == 0 {
+            line(&format!("1 a>b INFO id=talk cseq={frame} via=i{frame}"), frame, &mut tracker);
+        }
+        rows.extend(told(&mut tracker));
+        assert!(tracker.held() <= (MOST, 0), "after {frame}");
+    }
+    let first = Place { file: 0, frame: 4 + MOST as u64 - 1 };
+    assert_eq!(gave_up(&mut tracker), [("bound_calls".into(), FLOOD + 1 - MOST as u64, first)]);
+    assert!(tracker.footprint() <= 8 * MOST + 2048, "{} entries are left", tracker.footprint());
+    line("2 a>b BYE id=talk", 4 + FLOOD, &mut tracker);
+    tracker.finish(crate::time::Timestamp::from_millis(3000));
+    rows.extend(told(&mut tracker));
+    rows.sort();
+    assert_eq!(rows.len() as u64, FLOOD + 1, "each is told once");
+    assert_eq!(rows.last(), Some(&("talk".into(), Some(Code::COMPLETED))), "who is heard of goes on");
+}
+
+/// What had to be told before its time: what it was, how many, and the packet that was the first too many.
+fn gave_up(tracker: &mut Tracker) -> Vec<(String, u64, Place)> {
+    let issues = tracker.take_issues();
+    issues.of_file(0).map(|(cause, tally)| (cause.key(), tally.count, tally.first)).collect()
+}
+
+#[test]
+fn a_flood_of_registrations_stays_within_the_bound() {
+    let mut tracker = bounded();
+    let mut rows = Vec::new();
+    for frame in 1..=FLOOD {
+        let rest = format!("id=flood-{frame} from=F{frame} via=r{frame} contact=<sip:alice@10.0.0.1:{frame}>");
+        line(&format!("1 x>b REGISTER {rest}"), 2 * frame, &mut tracker);
+        line(&format!("1 b>x 200/REGISTER {rest}"), 2 * frame + 1, &mut tracker);
+        rows.extend(told(&mut tracker));
+        assert!(tracker.held() <= (0, MOST), "after {frame}");
+    }
+    let first = Place { file: 0, frame: 2 * (MOST as u64 + 1) };
+    assert_eq!(gave_up(&mut tracker), [("bound_registrations".into(), FLOOD - MOST as u64, first)]);
+    assert!(tracker.footprint() <= 8 * MOST + 2048, "{} entries are left", tracker.footprint());
+    tracker.finish(crate::time::Timestamp::from_millis(3000));
+    rows.extend(told(&mut tracker));
+    assert_eq!(rows.len() as u64, FLOOD, "each is told once");
+    assert!(rows.iter().all(|(_, code)| *code == Some(Code::REGISTERED)));
+}
+
+/// Bytes of what is there once for each call, and for each of its INVITEs, without their texts: they say how much a
+/// million open calls take.
+#[test]
+fn a_call_is_small() {
+    let sizes = [
+        ("call", size_of::<super::call::Call>(), 700),
+        ("INVITE transaction", size_of::<super::transaction::InviteTransaction>(), 500),
+        ("registration", size_of::<super::registration::Registration>(), 500),
+    ];
+    for (name, size, most) in sizes {
+        assert!(size <= most, "{name}: {size} bytes");
+    }
+}
