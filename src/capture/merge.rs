@@ -5,10 +5,10 @@ use std::collections::BinaryHeap;
 use std::fs::{self, File};
 use std::io::{self, ErrorKind, Read};
 use std::path::PathBuf;
-use std::sync::mpsc::{self, Receiver, Sender};
 
 use super::buffer::WINDOW;
 use super::reader::{Log, Reader};
+use super::secrets::{KeyLogs, Secrets};
 use super::{Barren, CaptureInfo, Source, Trouble, TroubleKind};
 use crate::issue::Issues;
 use crate::packet::Packet;
@@ -39,7 +39,7 @@ pub struct Captures {
     open: usize,
     troubles: Vec<Trouble>,
     /// Where key logs go that captures carry.
-    secrets: Option<Sender<Vec<u8>>>,
+    secrets: Option<Secrets>,
     total: Option<u64>,
     /// Bytes of the captures that are done.
     done: u64,
@@ -114,10 +114,10 @@ impl Captures {
 
     /// The TLS key logs that captures carry from now on (pcapng, decryption secrets): each is there before the packet
     /// that stands behind it is delivered.
-    pub fn secrets(&mut self) -> Receiver<Vec<u8>> {
-        let (sender, receiver) = mpsc::channel();
-        self.secrets = Some(sender);
-        receiver
+    pub fn secrets(&mut self) -> KeyLogs {
+        let (secrets, key_logs) = Secrets::new();
+        self.secrets = Some(secrets);
+        key_logs
     }
 
     /// Bytes of the captures read so far.

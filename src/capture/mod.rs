@@ -13,6 +13,7 @@ mod pcap;
 mod pcapng;
 mod reader;
 mod recognise;
+mod secrets;
 mod trouble;
 mod unpack;
 
@@ -20,6 +21,7 @@ use std::path::PathBuf;
 
 pub use folder::{Barren, captures_in};
 pub use merge::Captures;
+pub use secrets::KeyLogs;
 pub use trouble::{Trouble, TroubleKind};
 
 use crate::packet::LinkType;

@@ -110,7 +110,7 @@ impl Pcap {
         })
     }
 
-    #[inline]
+    #[inline(always)] // Runs once per packet, and there are two byte orders.
     fn record<B: ByteOrder>(&mut self, bytes: &[u8], frame: &mut Frame) -> Found {
         let head = match Head::read::<B>(bytes) {
             Some(head) if bytes.len() >= self.head.saturating_add(head.included as usize) => head,

@@ -2,7 +2,6 @@
 //! Knows that there are formats and that files get damaged; not which captures there are besides.
 
 use std::io::{self, Read};
-use std::sync::mpsc::Sender;
 
 use super::buffer::Buffer;
 use super::framing::{Found, Frame, Framing, Origin, Scan};
@@ -10,6 +9,7 @@ use super::netmon::{self, Netmon};
 use super::pcap::Pcap;
 use super::pcapng::Pcapng;
 use super::recognise;
+use super::secrets::Secrets;
 use super::trouble::{Trouble, TroubleKind};
 use super::unpack::{Flaw, Meter, Unpacked};
 use super::{CaptureInfo, Section};
@@ -31,7 +31,7 @@ pub(super) struct Log<'a> {
     pub(super) troubles: &'a mut Vec<Trouble>,
     pub(super) issues: &'a mut Issues,
     /// Where key logs go that the file carries.
-    pub(super) secrets: Option<&'a Sender<Vec<u8>>>,
+    pub(super) secrets: Option<&'a Secrets>,
 }
 
 /// One capture being read.
@@ -242,8 +242,7 @@ impl Reader {
                 if let (Format::Pcapng(pcapng), Some(secrets)) = (&mut self.format, log.secrets)
                     && let Some(key_log) = pcapng.take_key_log()
                 {
-                    // Where nobody listens any more, nobody misses it.
-                    let _ = secrets.send(key_log);
+                    secrets.send(key_log);
                 }
             }
             Found::Unusable { used, flaw } => {

@@ -622,6 +622,8 @@ mod tests {
     #![allow(clippy::indexing_slicing, clippy::unwrap_used)]
 
     use super::super::text::{text, unquote};
+    use proptest::prelude::*;
+
     use super::*;
 
     fn words<'a>(parts: impl IntoIterator<Item = &'a [u8]>) -> Vec<String> {
@@ -816,6 +818,20 @@ mod tests {
         let got: Vec<_> = Headers::new(lines).map(|(name, value)| (text(name), text(value))).collect();
         let expected = [("A", "1"), ("B", "2 3"), ("C", "")].map(|(name, value)| (name.to_owned(), value.to_owned()));
         assert_eq!(got, expected);
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig { cases: 4000, failure_persistence: None, ..ProptestConfig::default() })]
+
+        #[test]
+        fn the_tag_is_found_as_plainly_read(words in prop::collection::vec(prop::sample::select(vec![
+            "\"A\"", "\"", "\\", "A", " ", "\r\n ", "<", ">", "<sip:a@b>", "sip:a@b", "sip:", ";tag=", ";TAG=", ";", "=", ",",
+            "x", ";lr", ";x=<y>", "tag",
+        ]), 0..8)) {
+            let value = words.concat();
+            let value = value.as_bytes();
+            prop_assert_eq!(NameAddr::tag_of(value), NameAddr::parse(value).tag(), "{}", text(value));
+        }
     }
 
     #[test]

@@ -27,7 +27,9 @@ pub struct Message<'a> {
     to: Option<&'a [u8]>,
     from_tag: Option<&'a [u8]>,
     to_tag: Option<&'a [u8]>,
+    /// The topmost Via field, and whether there are commas in it.
     via: Option<&'a [u8]>,
+    via_list: bool,
     via_count: u16,
     contact: Option<&'a [u8]>,
     expires: Option<u32>,
@@ -38,7 +40,8 @@ pub struct Message<'a> {
     defects: Defects,
 }
 
-/// The headers that `parse` keeps, recognised by length first: most names are told apart without comparing.
+/// The headers that `parse` keeps.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Known {
     CallId,
     Cseq,
@@ -54,10 +57,34 @@ enum Known {
     Unasked,
 }
 
+/// What a header line holds that is written as RFC 3261 writes it: which of the headers that are kept, and its value.
+/// `None` leaves it to `split_name` and `known`, which read every way to write it, and this one no differently: a test
+/// holds them equal. The first bytes tell nearly all of them apart, and nobody looks for the colon.
 #[inline]
+const fn usual(line: &[u8]) -> Option<(Known, &[u8])> {
+    Some(match line {
+        [b'V', b'i', b'a', b':', value @ ..] => (Known::Via, value),
+        [b'F', b'r', b'o', b'm', b':', value @ ..] => (Known::From, value),
+        [b'T', b'o', b':', value @ ..] => (Known::To, value),
+        [b'C', b'a', b'l', b'l', b'-', b'I', b'D', b':', value @ ..] => (Known::CallId, value),
+        [b'C', b'S', b'e', b'q', b':', value @ ..] => (Known::Cseq, value),
+        [b'C', b'o', b'n', b't', b'a', b'c', b't', b':', value @ ..] => (Known::Contact, value),
+        [b'C', b'o', b'n', b't', b'e', b'n', b't', b'-', b'L', b'e', b'n', b'g', b't', b'h', b':', value @ ..] => {
+            (Known::ContentLength, value)
+        }
+        [b'C', b'o', b'n', b't', b'e', b'n', b't', b'-', b'T', b'y', b'p', b'e', b':', value @ ..] => {
+            (Known::ContentType, value)
+        }
+        [b'E', b'x', b'p', b'i', b'r', b'e', b's', b':', value @ ..] => (Known::Expires, value),
+        [b'S', b'e', b'r', b'v', b'e', b'r', b':', value @ ..] => (Known::Server, value),
+        [b'U', b's', b'e', b'r', b'-', b'A', b'g', b'e', b'n', b't', b':', value @ ..] => (Known::UserAgent, value),
+        _ => return None,
+    })
+}
+
+/// Which header a name stands for, in any case; recognised by length first.
 fn known(name: &[u8]) -> Known {
-    // Nearly everybody writes them as RFC 3261 does: then one comparison of a few registers is enough.
-    let is = |long: &[u8], known| if name == long || name.eq_ignore_ascii_case(long) { known } else { Known::Unasked };
+    let is = |long: &[u8], known| if name.eq_ignore_ascii_case(long) { known } else { Known::Unasked };
     match name {
         [letter] => match letter.to_ascii_lowercase() {
             b'i' => Known::CallId,
@@ -69,17 +96,17 @@ fn known(name: &[u8]) -> Known {
             b'c' => Known::ContentType,
             _ => Known::Unasked,
         },
-        [b't' | b'T', _] => is(b"To", Known::To),
-        [b'v' | b'V', _, _] => is(b"Via", Known::Via),
-        [b'c' | b'C', _, _, _] => is(b"CSeq", Known::Cseq),
-        [b'f' | b'F', _, _, _] => is(b"From", Known::From),
-        [b's' | b'S', _, _, _, _, _] => is(b"Server", Known::Server),
-        [b'e' | b'E', _, _, _, _, _, _] => is(b"Expires", Known::Expires),
-        [b'c' | b'C', b'a' | b'A', _, _, _, _, _] => is(b"Call-ID", Known::CallId),
-        [b'c' | b'C', _, _, _, _, _, _] => is(b"Contact", Known::Contact),
-        [b'u' | b'U', ..] if name.len() == 10 => is(b"User-Agent", Known::UserAgent),
-        [b'c' | b'C', ..] if name.len() == 12 => is(b"Content-Type", Known::ContentType),
-        [b'c' | b'C', ..] if name.len() == 14 => is(b"Content-Length", Known::ContentLength),
+        [b't' | b'T', _] => is(b"to", Known::To),
+        [b'v' | b'V', _, _] => is(b"via", Known::Via),
+        [b'c' | b'C', _, _, _] => is(b"cseq", Known::Cseq),
+        [b'f' | b'F', _, _, _] => is(b"from", Known::From),
+        [b's' | b'S', _, _, _, _, _] => is(b"server", Known::Server),
+        [b'e' | b'E', _, _, _, _, _, _] => is(b"expires", Known::Expires),
+        [b'c' | b'C', b'a' | b'A', _, _, _, _, _] => is(b"call-id", Known::CallId),
+        [b'c' | b'C', _, _, _, _, _, _] => is(b"contact", Known::Contact),
+        [b'u' | b'U', ..] if name.len() == 10 => is(b"user-agent", Known::UserAgent),
+        [b'c' | b'C', ..] if name.len() == 12 => is(b"content-type", Known::ContentType),
+        [b'c' | b'C', ..] if name.len() == 14 => is(b"content-length", Known::ContentLength),
         _ => Known::Unasked,
     }
 }
@@ -130,6 +157,7 @@ impl<'a> Message<'a> {
         from_tag: None,
         to_tag: None,
         via: None,
+        via_list: false,
         via_count: 0,
         contact: None,
         expires: None,
@@ -190,11 +218,13 @@ impl<'a> Message<'a> {
                     None => break 'head 0,
                 }
             }
-            // Half of the lines are nothing that is asked for: those are not even trimmed.
-            if let Some((name, value)) = lines.get(at..end).and_then(split_name) {
-                self.names.add(name);
+            let line = lines.get(at..end).unwrap_or_default();
+            if let Some((field, value)) = usual(line) {
+                self.take_field(field, trim(value), &mut server);
+            } else if let Some((name, value)) = split_name(line) {
                 match known(name) {
-                    Known::Unasked => {}
+                    // Half of the lines are nothing that is asked for: those are not even trimmed.
+                    Known::Unasked => self.names.add(name),
                     field => self.take_field(field, trim(value), &mut server),
                 }
             }
@@ -224,12 +254,11 @@ impl<'a> Message<'a> {
             Known::Server => *server = server.or(said),
             Known::Contact => self.contact = self.contact.or(Some(value)),
             Known::Via => {
-                self.via = self.via.or(said);
-                let values = if memchr(b',', value).is_some() {
-                    comma_list(value).count()
-                } else {
-                    usize::from(!value.is_empty())
-                };
+                let list = memchr(b',', value).is_some();
+                if self.via.is_none() {
+                    (self.via, self.via_list) = (said, list);
+                }
+                let values = if list { comma_list(value).count() } else { usize::from(!value.is_empty()) };
                 self.via_count = self.via_count.saturating_add(u16::try_from(values).unwrap_or(u16::MAX));
             }
             Known::Cseq => {
@@ -376,7 +405,7 @@ impl<'a> Message<'a> {
     #[must_use]
     pub fn top_via(&self) -> Option<Via<'a>> {
         let list = self.via?;
-        if memchr(b',', list).is_none() { Some(Via::parse(list)) } else { comma_list(list).next().map(Via::parse) }
+        if self.via_list { comma_list(list).next().map(Via::parse) } else { Some(Via::parse(list)) }
     }
 
     /// The branch of the topmost Via value (RFC 3261 8.1.1.7); `None` if missing or empty.
@@ -408,7 +437,8 @@ impl<'a> Message<'a> {
     }
 
     fn contact_list(&self) -> impl Iterator<Item = &'a [u8]> + use<'a> {
-        self.values("contact").flat_map(comma_list)
+        let fields = if self.contact.is_some() { self.fields } else { &[] };
+        values(fields, "contact").flat_map(comma_list)
     }
 
     /// Every value of every Reason header field (RFC 3326).
@@ -450,13 +480,14 @@ impl<'a> Message<'a> {
 
     /// All values of one header by its long name in any case; finds its compact form too. Not split at commas.
     pub fn values<'n>(&self, name: &'n str) -> impl Iterator<Item = &'a [u8]> + use<'a, 'n> {
-        values(if self.names.may_hold(name) { self.fields } else { &[] }, name)
+        values(if self.may_have(&[name]) { self.fields } else { &[] }, name)
     }
 
     /// Whether a header of one of these long names may be there; where not, looking for them is in vain.
     #[must_use]
     pub fn may_have(&self, names: &[&str]) -> bool {
-        self.names.may_hold_any(names)
+        // The names of headers that are kept are not added.
+        names.iter().any(|name| known(name.as_bytes()) != Known::Unasked || self.names.may_hold(name))
     }
 
     /// The body: as long as Content-Length says, at most what was there; all that was there if it says nothing.
@@ -661,6 +692,58 @@ mod tests {
             compact = compact.replace(long, short);
         }
         check(&format!("{start}\r\n{compact}\r\n\r\n{body}"), "compact names");
+    }
+
+    #[test]
+    fn usual_lines_are_read_as_all_are() {
+        let names = "Via From To Call-ID CSeq Contact Expires Content-Length Content-Type User-Agent Server";
+        for name in names.split(' ') {
+            for line in [format!("{name}: a: b"), format!("{name}:"), format!("{name}:\r\n x\r")] {
+                let plain = split_name(line.as_bytes()).map(|(name, value)| (known(name), value));
+                assert_eq!(usual(line.as_bytes()), plain, "{line}");
+            }
+            let lower = format!("{}: x", name.to_lowercase());
+            assert_eq!(usual(lower.as_bytes()), None);
+            assert_ne!(split_name(lower.as_bytes()).map(|(name, _)| known(name)), Some(Known::Unasked), "{lower}");
+            for other in [format!("{name} : x"), format!("{name}-X: x"), format!("X{name}: x"), name.to_owned()] {
+                assert_eq!(usual(other.as_bytes()), None, "{other}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_name_that_is_there_is_never_overlooked() {
+        // What trackers ask for, beside what is in nearly every message.
+        let asked = [
+            "reason",
+            "event",
+            "refer-to",
+            "referred-by",
+            "authorization",
+            "proxy-authorization",
+            "replaces",
+            "record-route",
+            "session-id",
+        ];
+        for name in asked {
+            let sent = [name.to_owned(), name.to_uppercase(), format!("{name} "), format!("\r{name}")];
+            for sent in sent.iter().chain(compact(name).iter()) {
+                let text = format!("BYE sip:a SIP/2.0\r\nVia: v\r\nAllow: x\r\n{sent}: 1\r\nk: y\r\n\r\n");
+                let message = Message::parse(text.as_bytes()).unwrap();
+                assert_eq!(message.values(name).collect::<Vec<_>>(), [b"1"], "{sent:?}");
+            }
+        }
+        let usual = ["max-forwards", "allow", "supported", "require", "session-expires", "min-se", "route", "date"];
+        let mut names = Names::EMPTY;
+        usual.iter().for_each(|name| names.add(name.as_bytes()));
+        let mistaken = asked.iter().filter(|name| names.may_hold(name)).count();
+        assert!(mistaken == 0, "{mistaken} names look as if they were in every message");
+    }
+
+    /// The compact form of a name.
+    fn compact(name: &str) -> Option<String> {
+        let stands_for = |letter: &u8| long_name(std::slice::from_ref(letter)) == name.as_bytes();
+        (b'a'..=b'z').find(stands_for).map(|letter| char::from(letter).to_string())
     }
 
     #[test]

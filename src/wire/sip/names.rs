@@ -22,11 +22,6 @@ impl Names {
         self.0 & Self::bit(name.as_bytes()) != 0
     }
 
-    /// Whether one of these may be there.
-    pub(super) fn may_hold_any(self, names: &[&str]) -> bool {
-        names.iter().any(|name| self.may_hold(name))
-    }
-
     #[inline]
     const fn bit(name: &[u8]) -> u64 {
         let name = match name {
@@ -35,9 +30,7 @@ impl Names {
         };
         // First letter, last letter and length, weighed so that what is looked for and what is usual hardly ever meet.
         match name {
-            [first, .., last] => {
-                1 << (((*first | 0x20) as usize + (*last | 0x20) as usize * 24 + name.len() * 23) % 64)
-            }
+            [first, .., last] => 1 << (((*first | 0x20) as usize * 14 + (*last | 0x20) as usize + name.len() * 2) % 64),
             _ => 1,
         }
     }

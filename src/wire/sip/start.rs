@@ -268,6 +268,7 @@ fn request_line(line: &[u8], len: usize) -> Option<FoundStart<'_>> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use proptest::prelude::*;
 
     #[test]
     fn methods_are_what_their_tokens_say() {
@@ -294,6 +295,33 @@ mod tests {
         ];
         for (name, line, expected) in cases {
             assert_eq!(start_line(line).is_some(), *expected, "{name}");
+        }
+    }
+
+    #[test]
+    fn usual_start_lines_are_read_as_such() {
+        for line in ["INVITE sip:a@b SIP/2.0", "FOO tel:1 SIP/2.0", "SIP/2.0 200 OK", "SIP/2.0 486 "] {
+            assert!(usual(line.as_bytes()).is_some(), "{line}");
+        }
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig { cases: 4000, failure_persistence: None, ..ProptestConfig::default() })]
+
+        #[test]
+        fn the_quick_reading_of_a_start_line_agrees_with_the_whole_one(
+            begin in prop::sample::select(vec!["SIP/2.0 200 ", "SIP/2.0 ", "INVITE ", "SIP ", ""]),
+            words in prop::collection::vec(prop::sample::select(vec![
+                "BYE", " ", "  ", "\t", "\r", "sip:a@b", "<", ">", "SIP/2.0", " SIP/2.0", "sip/2.0", "SIP/1.0", "200",
+                "099", "700", "OK", "\u{e9}", ":", "x",
+            ]), 0..6),
+            end in prop::sample::select(vec![" SIP/2.0", ""]),
+        ) {
+            let line = [begin, &words.concat(), end].concat();
+            if let Some(quick) = usual(line.as_bytes()) {
+                let whole = any_start_line(line.as_bytes(), 0).map(|found| (found.line, found.defects));
+                prop_assert_eq!(whole, Some((quick, Defects::NONE)), "{}", line);
+            }
         }
     }
 }

@@ -5,12 +5,13 @@
 
 use sipcodes::wire::sip::{
     Frame, MAX_BODY, MAX_HEAD, Message, Progress, StartLine, address_key, challenge, comma_list, frame, frame_on,
-    looks_like_sip, scheme, text, unquote, uri_host, uri_user,
+    long_name, looks_like_sip, scheme, text, unquote, uri_host, uri_user,
 };
 
 /// Reads the bytes as a datagram and as a stream, and looks at everything that can be looked at.
 pub fn sip(bytes: &[u8]) {
     datagram(bytes);
+    whole(bytes);
     stream(bytes);
     for value in [bytes, bytes.get(1..).unwrap_or_default()] {
         let items = comma_list(value).inspect(|item| within(item, value)).map(<[u8]>::len).sum::<usize>();
@@ -27,6 +28,14 @@ pub fn sip(bytes: &[u8]) {
 fn within(part: &[u8], whole: &[u8]) {
     let (part, whole) = (part.as_ptr_range(), whole.as_ptr_range());
     assert!(part.start >= whole.start && part.end <= whole.end, "a view left its bytes");
+}
+
+/// What is read in one go is what framing and reading find one after the other.
+fn whole(bytes: &[u8]) {
+    let Some(message) = Message::parse_whole(bytes) else { return };
+    assert_eq!(frame(bytes), Frame::Message(message.raw().len()));
+    let plainly = bytes.get(..message.raw().len()).and_then(Message::parse);
+    assert_eq!(Some(format!("{message:?}")), plainly.map(|message| format!("{message:?}")));
 }
 
 fn datagram(bytes: &[u8]) {
@@ -61,6 +70,10 @@ fn datagram(bytes: &[u8]) {
     for (name, value) in message.headers() {
         assert!(!name.is_empty());
         parts.extend([name, value]);
+        let long = String::from_utf8_lossy(long_name(name)).into_owned();
+        let same = |(name, _): &(&[u8], &[u8])| long_name(name).eq_ignore_ascii_case(long.as_bytes());
+        let plainly = message.headers().filter(same).map(|(_, value)| value);
+        assert!(message.values(&long).eq(plainly), "{long}");
     }
     assert_eq!(message.call_id(), message.values("call-id").find(|value| !value.is_empty()));
     assert_eq!(message.from_value(), message.values("from").find(|value| !value.is_empty()));
