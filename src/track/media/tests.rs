@@ -619,39 +619,6 @@ fn silence() {
     }
 }
 
-/// The same facts whether a run goes through or goes on where another stopped.
-#[test]
-fn a_run_goes_on_with_the_media_of_another() {
-    let life = with(
-        CALL,
-        "2 a:4000>b:5000 RTP n=500
-         2 b:5000>a:4000 RTP ssrc=2 n=500
-         3 c:6000>d:6000 RTP n=400",
-    );
-    let moments = moments(&life);
-    let told = |tracker: &mut Tracker| -> Vec<String> {
-        std::iter::from_fn(|| tracker.poll()).map(|fact| format!("{fact:?}")).collect()
-    };
-    let mut whole = Tracker::new();
-    for (frame, (at, happens)) in (1..).zip(&moments) {
-        feed(&mut whole, frame, *at, happens);
-    }
-    whole.finish(Timestamp::from_millis(60_000));
-    let expected = told(&mut whole);
-    for stop in (0..moments.len()).step_by(97) {
-        let mut tracker = Tracker::new();
-        for (frame, (at, happens)) in (1..).zip(&moments) {
-            if frame == stop as u64 {
-                let saved = postcard::to_allocvec(&tracker).expect("a state");
-                tracker = postcard::from_bytes::<Tracker>(&saved).expect("the same").resume(Settings::default());
-            }
-            feed(&mut tracker, frame, *at, happens);
-        }
-        tracker.finish(Timestamp::from_millis(60_000));
-        assert_eq!(told(&mut tracker), expected, "stopped before moment {stop}");
-    }
-}
-
 #[test]
 fn a_flood_is_bounded_and_counted() {
     let mut tracker = Tracker::new();
