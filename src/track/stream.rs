@@ -366,8 +366,7 @@ impl Stream {
                 }
             }
             _ => {
-                // The first has a part in it: jitter begins at zero.
-                self.untimed += u64::from(!began || span.is_none());
+                self.untimed += 1;
                 self.timestamp = rtp.timestamp;
                 self.timed = at;
             }
@@ -472,7 +471,6 @@ impl Stream {
         match self.slots.get(usize::from(self.slot)) {
             Some(slot) if slot.role != Role::Events => {
                 self.clock_rate = slot.clock_rate;
-                self.untimed -= u64::from(self.clock_rate > 0);
             }
             _ => (self.clock_rate, self.timed) = (0, i64::MIN),
         }
@@ -735,8 +733,8 @@ impl Stream {
             longest_burst: self.longest_burst.into(),
             out_of_order: self.out_of_order.into(),
             duplicates: self.duplicates.into(),
-            jitter: (timed > 1).then(|| Duration::from_nanos(self.jitter_sum / timed.max(1))),
-            jitter_max: (timed > 1).then(|| Duration::from_nanos(self.jitter_max)),
+            jitter: (timed > 0).then(|| Duration::from_nanos(self.jitter_sum / timed.max(1))),
+            jitter_max: (timed > 0).then(|| Duration::from_nanos(self.jitter_max)),
             max_gap: Duration::from_nanos(self.max_gap.unsigned_abs()),
             first: Timestamp::from_nanos(self.first),
             last: Timestamp::from_nanos(self.last),
@@ -1019,8 +1017,8 @@ mod tests {
             ("one packet tells nothing", spoken(0..1, |_| 0), None),
             ("like clockwork", spoken(0..50, |_| 0), Some([0, 0])),
             // |D| of 16 ms once: a sixteenth of it, then 15/16 of that.
-            ("one late from here on", spoken(0..3, |n| if n > 0 { 16 } else { 0 }), Some([645, 1000])),
-            ("late and early in turn", spoken(0..4, |n| i64::from(n % 2) * 16), Some([1438, 2816])),
+            ("one late from here on", spoken(0..3, |n| if n > 0 { 16 } else { 0 }), Some([968, 1000])),
+            ("late and early in turn", spoken(0..4, |n| i64::from(n % 2) * 16), Some([1917, 2816])),
             ("a lost packet is no jitter", joined(spoken(0..5, |_| 0), spoken(6..9, |_| 0)), Some([0, 0])),
             ("nor is silence", joined(spoken(0..5, |_| 0), spoken(500..509, |_| 0)), Some([0, 0])),
             (
@@ -1061,8 +1059,8 @@ mod tests {
         let heard = stream.heard();
         assert_eq!((heard.codec.as_deref(), heard.clock_rate), (Some("opus"), Some(48_000)));
         assert_eq!(heard.jitter_max, Some(Duration::from_nanos(62_500)));
-        // Ten of the new packets, and the one before as the first of all.
-        assert_eq!(heard.jitter, Some(Duration::from_nanos(62_500 / 11)));
+        // Ten differences: that to the packet before the description counts.
+        assert_eq!(heard.jitter, Some(Duration::from_nanos(62_500 / 10)));
         assert_eq!((heard.packets, heard.bytes, heard.dscp), (20, 3200, 46));
     }
 
