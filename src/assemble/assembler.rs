@@ -690,8 +690,9 @@ mod tests {
             frame
         };
         let vxlan = [&[8, 0, 0, 0, 0, 0, 7, 0][..], &[2; 12], &[8, 0], &whole.data].concat();
-        // The frame, the payload type (200 for RTCP), the bytes of payload and the DSCP of each.
-        let cases: Vec<(&str, Vec<Frame>, Vec<(u8, usize, u8)>)> = vec![
+        /// The frames; the payload type (200 for RTCP), the bytes of payload and the DSCP of each event.
+        type Case<'a> = (&'a str, Vec<Frame>, Vec<(u8, usize, u8)>);
+        let cases: Vec<Case<'_>> = vec![
             ("plain", vec![whole.clone()], vec![(8, 160, 0)]),
             ("marked", vec![tos(whole.clone())], vec![(8, 160, 46)]),
             ("over IPv6", vec![udp_v6(&rtp(160))], vec![(8, 160, 0)]),

@@ -2,6 +2,8 @@
 //! `ssrc` (1), payload type `pt` (0) and from the sequence number `seq` (as many as fit into the time so far) on.
 //! `RTCP` is a report of `ssrc` `about` another source, with so many packets `lost`.
 
+#![allow(clippy::or_fun_call, reason = "tests read better so")]
+
 use crate::event::{Event, Path, Transport, What};
 use crate::packet::Place;
 use crate::time::Timestamp;
