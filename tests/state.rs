@@ -117,6 +117,8 @@ fn cut_at_every_packet_the_rows_stay_the_same() {
         ("registration.pcap", &["registrations"], 1),
         ("port-unreachable.pcap", &["calls"], 1),
         ("legs.pcap", &["calls"], 7),
+        ("media-stops.pcap", &["calls"], 9),
+        ("one-way.pcap", &["calls"], 3),
     ] {
         let capture = testdata(name);
         for show in kinds {

@@ -3,10 +3,11 @@
 mod support;
 
 use std::fs;
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
 use serde_json::{Value, json};
-use support::{EPOCH, Scenario, Side, run};
+use support::{EPOCH, Over, Scenario, Side, run};
 
 /// A call answered and acknowledged at this millisecond.
 fn answered(net: &Scenario, id: &str, ms: u64) -> support::Call {
@@ -45,6 +46,45 @@ fn interrupted() -> [Vec<u8>; 2] {
     })
 }
 
+/// A second of PCMU that each of these senders sends to each receiver, from this millisecond on; `lost` of it did not
+/// come.
+fn audio(net: &Scenario, ms: u64, ways: &[(&str, &str)], lost: &[u16]) {
+    let media = |address: &str| SocketAddr::new(net.host(address).ip(), 40_000);
+    for packet in 0..50_u16 {
+        for (way, (from, to)) in (0_u32..).zip(ways) {
+            if lost.contains(&packet) {
+                continue;
+            }
+            let mut bytes = vec![0x80, if packet == 0 { 0x80 } else { 0 }];
+            bytes.extend(packet.to_be_bytes());
+            bytes.extend((u32::from(packet) * 160).to_be_bytes());
+            bytes.extend((0x5eed_0000 + way).to_be_bytes());
+            bytes.extend([0xff; 160]);
+            net.at(ms + u64::from(packet) * 20 + u64::from(way) * 7);
+            net.send_bytes(media(from), media(to), Over::Udp, &bytes);
+        }
+    }
+}
+
+/// Both talk for a second, and then nothing is heard of the call for more than five minutes.
+fn media_stops() -> Vec<u8> {
+    let net = Scenario::new();
+    answered(&net, "stops", 0);
+    audio(&net, 1_000, &[("10.0.0.1", "10.0.0.2"), ("10.0.0.2", "10.0.0.1")], &[20, 21, 30]);
+    busy(&net, "later", 400_000);
+    net.pcap()
+}
+
+/// The callee hears the caller, from behind a NAT, and sends nothing that would come back.
+fn one_way() -> Vec<u8> {
+    let net = Scenario::new();
+    let mut call = answered(&net, "one-way", 0);
+    audio(&net, 1_000, &[("192.0.2.7", "10.0.0.2")], &[]);
+    net.at(3_000);
+    call.hang_up(Side::Caller);
+    net.pcap()
+}
+
 fn testdata(name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("testdata").join(name)
 }
@@ -53,7 +93,13 @@ fn testdata(name: &str) -> PathBuf {
 #[test]
 fn the_captures_are_what_is_built_here() {
     let [first, second] = interrupted();
-    let built = [("silence.pcap", silence()), ("interrupted-1.pcap", first), ("interrupted-2.pcap", second)];
+    let built = [
+        ("silence.pcap", silence()),
+        ("interrupted-1.pcap", first),
+        ("interrupted-2.pcap", second),
+        ("media-stops.pcap", media_stops()),
+        ("one-way.pcap", one_way()),
+    ];
     for (name, bytes) in built {
         if std::env::var_os("BLESS").is_some() {
             fs::write(testdata(name), &bytes).expect("written");
@@ -108,6 +154,13 @@ fn what_is_told_from_outside_decides() {
     }
     assert_eq!(codes(&["silence.pcap"])[0], ("silent".to_owned(), 8003));
     assert_eq!(codes(&["silence.pcap", "--signalling-timeout", "2h"])[0], ("silent".to_owned(), 999));
+}
+
+#[test]
+fn media_that_stop_are_missed_unless_it_goes_on() {
+    assert_eq!(codes(&["media-stops.pcap"])[0], ("stops".to_owned(), 8100));
+    assert_eq!(codes(&["media-stops.pcap", "--media-timeout", "10m"])[0], ("stops".to_owned(), 999));
+    assert_eq!(codes(&["one-way.pcap"])[0], ("one-way".to_owned(), 1000));
 }
 
 #[test]

@@ -776,6 +776,56 @@ mod tests {
     }
 
     #[test]
+    fn media_become_events_wherever_they_are() {
+        let rtp = |payload: usize| [&[0x80, 0x08, 0, 7, 0, 0, 0, 1, 0, 0, 0, 9][..], &vec![0x55; payload]].concat();
+        let rtcp = [0x80, 201, 0, 1, 0, 0, 0, 9];
+        let whole = udp(3, &rtp(160));
+        let [first, last] = fragments(&udp(5, &rtp(160)), 64);
+        let cut = Frame { cut: 160, data: whole.data[..40].to_vec(), ..whole.clone() };
+        let tos = |mut frame: Frame| {
+            frame.data[1] = 46 << 2 | 1;
+            frame
+        };
+        let vxlan = [&[8, 0, 0, 0, 0, 0, 7, 0][..], &[2; 12], &[8, 0], &whole.data].concat();
+        /// The frames; the payload type (200 for RTCP), the bytes of payload and the DSCP of each event.
+        type Case<'a> = (&'a str, Vec<Frame>, Vec<(u8, usize, u8)>);
+        let cases: Vec<Case<'_>> = vec![
+            ("plain", vec![whole.clone()], vec![(8, 160, 0)]),
+            ("marked", vec![tos(whole.clone())], vec![(8, 160, 46)]),
+            ("over IPv6", vec![udp_v6(&rtp(160))], vec![(8, 160, 0)]),
+            ("in fragments", vec![first, last], vec![(8, 160, 0)]),
+            ("cut behind its header", vec![cut], vec![(8, 0, 0)]),
+            ("in IP", vec![raw_of(4, &whole.data)], vec![(8, 160, 0)]),
+            ("in VXLAN", vec![on_port(4789, &vxlan)], vec![(8, 160, 0)]),
+            ("on VXLAN's port", vec![on_port(4789, &rtp(160))], vec![(8, 160, 0)]),
+            ("RTCP", vec![udp(3, &rtcp)], vec![(200, 0, 0)]),
+            ("RTCP of a wrong length", vec![udp(3, &[0x80, 201, 9, 9, 0, 0, 0, 9])], vec![]),
+            ("too short", vec![udp(3, &rtp(0)[..11])], vec![]),
+            ("neither", vec![udp(3, &[0x40; 40]), udp(3, &[0xc0; 40])], vec![]),
+        ];
+        for (name, frames, expected) in cases {
+            let (mut assembler, mut issues, mut seen) = (Assembler::new(), Issues::default(), Vec::new());
+            for frame in &frames {
+                let packet = Packet {
+                    place: Place { file: 0, frame: 1 },
+                    section: 0,
+                    at: Timestamp::default(),
+                    link: frame.link,
+                    original_len: (frame.data.len() + frame.cut) as u32,
+                    data: &frame.data,
+                };
+                assembler.push(&packet, &mut issues, &mut |event| match event.what {
+                    What::Rtp(rtp, dscp) => seen.push((rtp.payload_type, rtp.payload.len(), dscp)),
+                    What::Rtcp(_) => seen.push((200, 0, 0)),
+                    _ => {}
+                });
+            }
+            assert_eq!(seen, expected, "{name}");
+            assert_eq!(issues.of_file(0).count(), 0, "{name}");
+        }
+    }
+
+    #[test]
     fn icmp_errors_about_what_may_be_sip() {
         let error = |quote: &[u8]| {
             let mut data =

@@ -150,7 +150,7 @@ struct Live {
     /// When it was asked last whether somebody announced it.
     asked: (u32, Timestamp),
     /// Slots of other legs of that call, which announced the very same addresses.
-    shared: Option<Box<Vec<u32>>>,
+    shared: Vec<u32>,
 }
 
 /// What ties a stream to a call.
@@ -346,7 +346,7 @@ impl Media {
             dst: event.path.dst,
             key,
             asked: (self.epoch, event.at),
-            shared: None,
+            shared: Vec::new(),
         };
         if let Some(free) = self.streams.get_mut(index as usize) {
             *free = Some(live);
@@ -394,7 +394,7 @@ impl Media {
         live.settled = true;
         (live.call, live.from, live.bound_by) = (binding.call, binding.from, binding.by);
         (live.section, live.description, live.hop) = (binding.section, binding.description, binding.hop);
-        live.shared = (!binding.shared.is_empty()).then(|| Box::new(binding.shared.clone()));
+        live.shared.clone_from(&binding.shared);
         for slot in binding.shared.iter().chain([&binding.call]) {
             if let Some(Some(call)) = self.calls.get_mut(*slot as usize) {
                 call.streams.push(index);
@@ -470,7 +470,7 @@ impl Media {
             section: back.section,
             description: None,
             hop: back.hop,
-            shared: back.shared.as_deref().cloned().unwrap_or_default(),
+            shared: back.shared.clone(),
         })
     }
 
@@ -478,7 +478,7 @@ impl Media {
     fn by_sender(&self, live: &Live, is_over: IsOver<'_>) -> Option<Binding> {
         let announced = self.endpoints.get(&live.src)?;
         let fits = |of: &&Announcement| !of.rtcp && !is_over(of.call as usize) && self.is_in_time(live, of);
-        let best = announced.iter().filter(fits).next_back()?;
+        let best = announced.iter().rfind(fits)?;
         Some(Binding {
             call: best.call,
             from: best.side,
@@ -505,7 +505,7 @@ impl Media {
             section: before.section,
             description: before.description,
             hop: before.hop,
-            shared: before.shared.as_deref().cloned().unwrap_or_default(),
+            shared: before.shared.clone(),
         })
     }
 

@@ -693,11 +693,6 @@ impl Stream {
         Timestamp::from_nanos(self.last)
     }
 
-    /// Packets so far, of distinct sequence numbers.
-    pub(super) const fn packets(&self) -> u64 {
-        self.packets
-    }
-
     /// What it was like so far.
     pub(super) fn heard(&self) -> Heard {
         let mut stream = self.clone();

@@ -319,7 +319,7 @@ impl Media {
                 if let Some(live) = self.live_mut(index)
                     && live.dst == place
                     && live.call != slot
-                    && live.shared.as_deref().is_none_or(|shared| !shared.contains(&slot))
+                    && !live.shared.contains(&slot)
                 {
                     (live.contested, live.settled) = (true, false);
                 }

@@ -37,7 +37,7 @@ impl Media {
         let mut parts: Vec<(u32, Part)> = Vec::new();
         for index in &call.streams {
             let Some(live) = self.live(*index) else { continue };
-            if live.call == number || live.shared.as_deref().is_some_and(|shared| shared.contains(&number)) {
+            if live.call == number || live.shared.contains(&number) {
                 parts.push((*index, Part::of(live, &call, fact)));
             }
         }
@@ -58,16 +58,13 @@ impl Media {
     /// A stream is told by one call; another leg of it may still want it.
     fn release(&mut self, index: u32, slot: u32) {
         let Some(live) = self.live_mut(index) else { return };
-        let shared = live.shared.as_deref_mut();
-        if let Some(shared) = shared {
-            shared.retain(|of| *of != slot);
-            if live.call != slot {
-                return;
-            }
-            if let Some(heir) = shared.pop() {
-                live.call = heir;
-                return;
-            }
+        live.shared.retain(|of| *of != slot);
+        if live.call != slot {
+            return;
+        }
+        if let Some(heir) = live.shared.pop() {
+            live.call = heir;
+            return;
         }
         self.remove(index);
     }

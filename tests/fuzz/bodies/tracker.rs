@@ -11,7 +11,9 @@ use sipcodes::packet::Place;
 use sipcodes::report::Report;
 use sipcodes::time::Timestamp;
 use sipcodes::track::Tracker;
-use sipcodes::track::fact::Fact;
+use sipcodes::track::fact::{Fact, StreamFact};
+use sipcodes::wire::rtcp::Rtcp;
+use sipcodes::wire::rtp::Rtp;
 use sipcodes::wire::sip::Message;
 
 /// What a message is: a method, or a status code and the method that it answers.
@@ -59,10 +61,19 @@ const HEADERS: &[&str] = &[
 ];
 const HOSTS: &[&str] = &["192.0.2.1:5060", "192.0.2.2:5060", "192.0.2.3:5060", "192.0.2.1:40000", "[2001:db8::1]:5060"];
 
-/// Reads messages of eight bytes each, feeds them, and calls the roll of the rows.
+/// What comes with an INVITE, a PRACK or their responses.
+const BODIES: &[&str] = &[
+    "",
+    "v=0\r\nc=IN IP4 192.0.2.1\r\nm=audio 40000 RTP/AVP 0\r\n",
+    "v=0\r\nc=IN IP4 192.0.2.2\r\nm=audio 5060 RTP/AVP 0\r\na=sendonly\r\n",
+    "v=0\r\nc=IN IP4 192.0.2.3\r\nm=audio 5059 RTP/SAVP 0 96\r\na=rtpmap:96 opus/48000\r\nm=image 4 udptl t38\r\n",
+];
+
+/// Reads messages and media packets of eight bytes each, feeds them, and calls the roll of the rows.
 pub fn tracker(bytes: &[u8]) {
     let (mut tracker, mut facts) = (Tracker::new(), Vec::new());
     let (mut at, mut end, mut frame, mut steady) = (0, 0, 0, true);
+    let (mut messages, mut media) = (0, 0);
     for record in bytes.chunks_exact(8) {
         let pick = |index: usize, shift: u8| usize::from(record[index] >> shift);
         // Seconds, fractions of them, or back.
@@ -74,6 +85,24 @@ pub fn tracker(bytes: &[u8]) {
         steady &= record[0] < 248;
         end = end.max(at);
         frame += 1;
+        let host = |index: usize| HOSTS[index % HOSTS.len()].parse::<SocketAddr>().expect("an address");
+        if record[1] >= 200 {
+            let path = Path { src: host(pick(6, 0)), dst: host(pick(6, 4)), transport: Transport::Udp };
+            let bytes = [record[2] | 0x80, record[7], 0, record[3], 0, 0, 1, record[4], 0, 0, 0, record[5] & 3];
+            let report = [0x81, 201, 0, 7, 0, 0, 0, record[5] & 3, 0, 0, 0, record[4] & 3];
+            let report = [&report[..], &[record[2]; 20]].concat();
+            let what = match (Rtp::parse(&bytes), Rtcp::parse(&report)) {
+                (Some(rtp), _) => What::Rtp(rtp, record[7] >> 2),
+                (None, Some(rtcp)) => What::Rtcp(rtcp),
+                _ => continue,
+            };
+            media += u64::from(matches!(what, What::Rtp(..)));
+            let (at, place) = (Timestamp::from_millis(at), Place { file: 0, frame });
+            tracker.feed(&Event { at, place, path, duplicate: false, what });
+            facts.extend(std::iter::from_fn(|| tracker.poll()));
+            continue;
+        }
+        messages += 1;
         let (code, method) = WHAT[pick(1, 0) % WHAT.len()];
         let mut text = match code {
             0 => format!(
@@ -96,8 +125,15 @@ pub fn tracker(bytes: &[u8]) {
         text += &format!("From: <sip:a@b>{}\r\nTo: <sip:b@b>{}\r\n", tag(pick(3, 0)), tag(pick(3, 4)));
         text += &format!("Call-ID: {}\r\nCSeq: {} {method}\r\n", record[4] & 3, record[4] >> 6);
         text += HEADERS[pick(5, 0) % HEADERS.len()];
+        let body = match method {
+            "INVITE" | "PRACK" => BODIES[pick(5, 5) % BODIES.len()],
+            _ => "",
+        };
+        if !body.is_empty() {
+            text += "Content-Type: application/sdp\r\n";
+        }
         text += "\r\n";
-        let host = |index: usize| HOSTS[index % HOSTS.len()].parse::<SocketAddr>().expect("an address");
+        text += body;
         let transport = if record[7] & 1 == 0 { Transport::Udp } else { Transport::Tcp };
         let event = Event {
             at: Timestamp::from_millis(at),
@@ -116,6 +152,14 @@ pub fn tracker(bytes: &[u8]) {
     tracker.finish(end);
     assert!(tracker.poll().is_none(), "every row ends once");
 
+    let (mut heard, mut began) = (0, BTreeSet::new());
+    let mut listen = |stream: &StreamFact| {
+        assert!(stream.heard.first <= stream.heard.last || !steady);
+        // Legs that share their media each tell of it.
+        if began.insert(stream.place) {
+            heard += stream.heard.packets + stream.heard.duplicates;
+        }
+    };
     let (mut counted, mut opened, mut report) = (0, BTreeSet::new(), Report::new(Vec::new()));
     for fact in facts {
         match &fact {
@@ -130,15 +174,27 @@ pub fn tracker(bytes: &[u8]) {
                 assert!(!steady || call.timeline.is_sorted_by_key(|step| step.at));
                 assert!(!steady || call.ended.is_none_or(|ended| (call.start..=end).contains(&ended)));
                 assert!(call.answered.is_none_or(|answered| answered <= call.last));
+                assert!(call.audio.is_none() || call.code.is_some());
+                for stream in call.media.iter().flat_map(|media| &media.streams) {
+                    assert_eq!(stream.call_id.as_ref(), Some(&call.call_id));
+                    listen(stream);
+                }
             }
             Fact::Registration(registration) => {
                 counted += u64::from(registration.messages);
                 assert!(opened.insert(registration.place), "two rows opened by one message");
                 assert_eq!(registration.timeline.last().map(|step| step.code), registration.code);
             }
+            Fact::Stream(stream) => {
+                assert!(stream.call_id.is_none() && stream.from.is_none() && stream.bound_by.is_none());
+                assert!(stream.heard.packets > 1, "one packet is no stream");
+                listen(stream);
+            }
             _ => {}
         }
         _ = report.take(fact);
     }
-    assert!(counted <= frame, "a message of two rows");
+    assert!(counted <= messages, "a message of two rows");
+    let of_files = tracker.media_of_file(0);
+    assert!(heard <= of_files.rtp && of_files.rtp <= media, "{heard} of {} of {media} packets", of_files.rtp);
 }

@@ -1,0 +1,1 @@
+analyze one-way.pcap
