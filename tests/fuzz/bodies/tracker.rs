@@ -98,7 +98,7 @@ pub fn tracker(bytes: &[u8]) {
             };
             media += u64::from(matches!(what, What::Rtp(..)));
             let (at, place) = (Timestamp::from_millis(at), Place { file: 0, frame });
-            tracker.feed(&Event { at, place, path, duplicate: false, what });
+            tracker.feed(&Event { at, place, path, duplicate: false, correlation: None, what });
             facts.extend(std::iter::from_fn(|| tracker.poll()));
             continue;
         }
