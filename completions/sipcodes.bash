@@ -73,7 +73,7 @@ _sipcodes() {
             return 0
             ;;
         sipcodes__subcmd__analyze)
-            opts="-r -f -o -q -h --recursive --keylog --tls-key --sip-port --format --output --columns --show --explain --group --color --quiet --leg-header --state --flush --signalling-timeout --media-timeout --as-live --unmonitor --server-restart --sniffer-restart --restart-gap --license-limit --events --help"
+            opts="-r -f -o -q -h --recursive --keylog --tls-key --sip-port --format --output --columns --show --explain --group --color --quiet --leg-header --state --flush --signalling-timeout --media-timeout --as-live --unmonitor --server-restart --sniffer-restart --restart-gap --license-limit --max-calls --max-registrations --events --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -211,6 +211,14 @@ _sipcodes() {
                     return 0
                     ;;
                 --license-limit)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --max-calls)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --max-registrations)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
