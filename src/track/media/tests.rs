@@ -638,6 +638,11 @@ fn silence() {
 }
 
 #[test]
+fn a_live_stream_is_small() {
+    assert!(size_of::<super::Live>() <= 448, "{}", size_of::<super::Live>());
+}
+
+#[test]
 fn a_flood_is_bounded_and_counted() {
     let mut tracker = Tracker::new();
     for (frame, (at, happens)) in (1..).zip(moments(UP)) {
