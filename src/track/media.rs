@@ -12,7 +12,7 @@ mod verdict;
 
 use std::collections::{HashMap, VecDeque};
 use std::hash::{BuildHasherDefault, Hasher};
-use std::net::{IpAddr, SocketAddr};
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -47,7 +47,8 @@ const EARLY: Duration = Duration::from_secs(5);
 const PAUSE: Duration = Duration::from_secs(1);
 /// Sequence numbers that a straggler may be ahead of the one before it.
 const STRAGGLES: u16 = 100;
-/// Two calls that announce one address within this time are legs of one: later it is used again.
+/// Two calls that announce both ends of a stream, one of them within this time, are legs of one: later the ends are used
+/// again.
 const TOGETHER: Duration = Duration::from_secs(2);
 
 /// No call.
@@ -171,13 +172,11 @@ type IsOver<'o> = &'o dyn Fn(usize) -> bool;
 impl Media {
     #[inline]
     fn key(&self, src: SocketAddr, dst: SocketAddr, ssrc: u32) -> u64 {
-        let rest = u64::from(src.port()) << 48 | u64::from(dst.port()) << 32 | u64::from(ssrc);
-        match (src.ip(), dst.ip()) {
-            (IpAddr::V4(src), IpAddr::V4(dst)) => {
-                self.digest.of((u64::from(src.to_bits()) << 32 | u64::from(dst.to_bits()), rest))
-            }
-            (src, dst) => self.digest.of((src, dst, rest)),
-        }
+        let (SocketAddr::V4(from), SocketAddr::V4(to)) = (src, dst) else {
+            return self.digest.of((src, dst, ssrc));
+        };
+        let addresses = u64::from(from.ip().to_bits()) << 32 | u64::from(to.ip().to_bits());
+        self.digest.of((addresses, u64::from(from.port()) << 48 | u64::from(to.port()) << 32 | u64::from(ssrc)))
     }
 
     /// A packet that has the shape of RTP. `is_over` says of a call whether it ended.
@@ -428,10 +427,11 @@ impl Media {
         let (_, best) = announced.iter().enumerate().filter(|(_, of)| fits(of)).max_by_key(rank)?;
         let also = |of: &&Announcement| {
             of.call != best.call
-                && apart(of.first, best.first) <= TOGETHER
                 && !is_over(of.call as usize)
                 && from_there(of)
                 && from_there(best)
+                && (apart(of.first, best.first) <= TOGETHER
+                    || self.announced_together(live.src, best.side.other(), of.call, best.call))
         };
         let mut shared: Vec<u32> = announced.iter().filter(fits).filter(also).map(|of| of.call).collect();
         shared.sort_unstable();
@@ -445,6 +445,13 @@ impl Media {
             hop: Some(best.description),
             shared,
         })
+    }
+
+    /// Whether two calls announced an address at one time.
+    fn announced_together(&self, address: SocketAddr, side: Side, one: u32, two: u32) -> bool {
+        let announced = self.endpoints.get(&address).map_or(&[][..], Vec::as_slice);
+        let by = |call| announced.iter().find(|of| (of.call, of.side) == (call, side) && !of.rtcp);
+        by(one).zip(by(two)).is_some_and(|(one, two)| apart(one.first, two.first) <= TOGETHER)
     }
 
     /// Whether this call, by this side, announced an address.

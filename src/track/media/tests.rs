@@ -344,6 +344,22 @@ fn streams_and_their_calls() {
              1000 id=d audio=both caller=500/0 callee=500/0",
         ),
         (
+            "two legs whose media go past the server once both are up",
+            "60",
+            "0 a>q INVITE sdp=a:4000
+             0.1 q>b INVITE id=d from=C via=q1 sdp=q:6002
+             9 b>q 200 id=d from=C via=q1 to=D sdp=b:5000
+             9.1 q>a 200 sdp=q:6000
+             9.2 q>b INVITE id=d from=C to=D cseq=2 via=q2 sdp=a:4000
+             9.2 q>a INVITE from=B to=A cseq=7 via=q3 sdp=b:5000
+             9.3 a:4000>b:5000 RTP n=100
+             9.3 b:5000>a:4000 RTP ssrc=2 n=100
+             12 a>q BYE
+             12.1 q>b BYE id=d from=C to=D via=q4 cseq=3",
+            "1000 id=c audio=both caller=100/0 callee=100/0
+             1000 id=d audio=both caller=100/0 callee=100/0",
+        ),
+        (
             "one packet to nowhere is no stream, two in sequence are",
             "60",
             "0 a:4000>b:5000 RTP n=1
@@ -619,6 +635,11 @@ fn silence() {
     for (name, as_live, end, then, expected) in cases {
         live_with(settings(as_live), name, end, &with(UP, then), expected);
     }
+}
+
+#[test]
+fn a_live_stream_is_small() {
+    assert!(size_of::<super::Live>() <= 448, "{}", size_of::<super::Live>());
 }
 
 #[test]
