@@ -1,0 +1,1 @@
+analyze media.pcap --format json --show calls

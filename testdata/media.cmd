@@ -1,0 +1,1 @@
+analyze media.pcap --show calls,streams
