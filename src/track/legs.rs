@@ -15,7 +15,7 @@ use super::transaction::Digest;
 use crate::event::Path;
 use crate::issue::{Cause, Issues};
 use crate::time::Timestamp;
-use crate::wire::sdp::{self, Identity, Session};
+use crate::wire::sdp::{Identity, Outline};
 use crate::wire::sip::{
     Message, Method, NameAddr, ReferTo, Replaces, StartLine, address_key, call_ids, long_name, session_ids, subscriber,
     text,
@@ -115,13 +115,14 @@ struct Sdp {
 }
 
 impl Sdp {
-    fn of(digest: &Digest, message: &Message<'_>) -> Option<Self> {
-        if message.body().is_empty() {
-            return None;
-        }
-        // A body that does not say what it is may be a description all the same.
-        let body = sdp::find(message.content_type(), message.body()).unwrap_or_else(|| message.body());
-        let Identity { origin, media } = Session::parse(body)?.identity();
+    fn of(digest: &Digest, arrival: &Arrival<'_, '_>) -> Option<Self> {
+        let (message, described) = (arrival.message, &arrival.described);
+        let identity = match described.text(message) {
+            Some(_) => described.outline(message)?.identity(),
+            // A body that does not say what it is may be a description all the same.
+            None => Outline::parse(message.body())?.identity(),
+        };
+        let Identity { origin, media } = identity;
         let sdp = Self { origin: origin.map(|words| digest.of(words)), media: media.map(|place| digest.of(place)) };
         (sdp.origin.is_some() || sdp.media.is_some()).then_some(sdp)
     }
@@ -221,7 +222,7 @@ impl Legs {
             self.link(slot, other, evidence, calls);
         }
 
-        let offer = self.offer(at, arrival.message, digest);
+        let offer = self.offer(arrival, digest);
         if first
             && let Some(offer) = offer
             && let Some(other) = self.handing_on(slot, arrival.event.path, offer, calls)
@@ -239,11 +240,12 @@ impl Legs {
     }
 
     /// Who calls whom with which media; nothing where one of them is not said.
-    fn offer(&mut self, at: Timestamp, message: &Message<'_>, digest: &Digest) -> Option<Offer> {
+    fn offer(&mut self, arrival: &Arrival<'_, '_>, digest: &Digest) -> Option<Offer> {
+        let (at, message) = (arrival.event.at, arrival.message);
         let caller = subscriber(message.from()?.uri)?;
         let numbers = [message.to().map(|to| to.uri), message.request_uri()]
             .map(|callee| Some(digest.of(("numbers", &caller, subscriber(callee?)?))));
-        let sdp = Sdp::of(digest, message).filter(|_| numbers.iter().any(Option::is_some))?;
+        let sdp = Sdp::of(digest, arrival).filter(|_| numbers.iter().any(Option::is_some))?;
         self.count += 1;
         let numbers = if numbers[0] == numbers[1] { [numbers[0], None] } else { numbers };
         Some(Offer { at, number: self.count, numbers, sdp })
