@@ -20,8 +20,6 @@ const MAX_SPARE: usize = 8 << 10;
 
 /// A compressed message that points back to others which were not captured.
 const LOST_CONTEXT: &str = "compressed WebSocket message without those before it";
-/// A HEP packet whose payload is no zlib stream.
-pub(super) const BROKEN_HEP: &str = "compressed payload of HEP";
 
 /// When and where a packet was captured.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
@@ -118,8 +116,9 @@ pub(super) struct Stream {
     progress: Progress,
     /// The frames, where this is a WebSocket.
     websocket: Option<Box<WebSocket>>,
-    /// Bytes in HEP that could not be unpacked, since they were last asked for.
-    unread: u64,
+    /// What of HEP was not read since this was last asked, which is behind each segment: a file need not have it.
+    #[serde(skip)]
+    unread: Vec<relay::Unread>,
     /// The packet that brought the buffer's last bytes.
     last: Stamp,
 }
@@ -134,7 +133,7 @@ impl Stream {
             buffer: Vec::new(),
             progress: Progress::default(),
             websocket: None,
-            unread: 0,
+            unread: Vec::new(),
             last: Stamp::default(),
         }
     }
@@ -151,9 +150,7 @@ impl Stream {
 
     /// Whether what was read from a file can be gone on with.
     pub(super) fn is_sound(&self) -> bool {
-        self.passed <= MAX_MESSAGE * 2
-            && self.unread <= u64::MAX / 2
-            && self.websocket.as_ref().is_none_or(|websocket| websocket.is_sound())
+        self.passed <= MAX_MESSAGE * 2 && self.websocket.as_ref().is_none_or(|websocket| websocket.is_sound())
     }
 
     /// Whether the order of the bytes does not matter, since none are kept.
@@ -181,11 +178,10 @@ impl Stream {
         self.buffer.len() + self.websocket.as_ref().map_or(0, |websocket| websocket.buffered())
     }
 
-    /// What could not be unpacked since this was last asked: its name, and how many bytes of it.
+    /// One of those that could not be read since this was last asked: its name, and how many bytes of it.
     pub(super) fn take_unread(&mut self) -> Option<(&'static str, u64)> {
         let frames = self.websocket.as_mut().and_then(|websocket| websocket.take_unread());
-        let relayed = Some(std::mem::take(&mut self.unread)).filter(|bytes| *bytes > 0);
-        frames.map(|bytes| (LOST_CONTEXT, bytes)).or_else(|| relayed.map(|bytes| (BROKEN_HEP, bytes)))
+        frames.map(|bytes| (LOST_CONTEXT, bytes)).or_else(|| self.unread.pop())
     }
 
     /// Takes the next bytes, brought by the packet of `stamp`.
@@ -376,7 +372,7 @@ impl Stream {
                     self.spoke = true;
                     emit(stamp, Inside::Hep(path), message);
                 });
-                self.unread += unread.unwrap_or_default();
+                self.unread.extend(unread);
             }
             return whole;
         }

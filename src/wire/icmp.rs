@@ -78,19 +78,23 @@ fn innermost(mut quoted: Quoted<'_>) -> Quoted<'_> {
 
 /// One tunnel less.
 fn inside<'a>(quoted: &Quoted<'a>) -> Option<Quoted<'a>> {
-    let found = if quoted.protocol == 17 {
-        let [a, b, c, d, rest @ ..] = quoted.carried else { return None };
-        let payload = behind_udp(rest);
-        // It is SIP on the port of a tunnel.
-        if looks_like_sip(payload) {
-            return None;
-        }
-        let (src_port, dst_port) = (u16::from_be_bytes([*a, *b]), u16::from_be_bytes([*c, *d]));
-        tunnel::of_udp(&Udp { src_port, dst_port, payload, to_ip_end: payload }, true)
-    } else {
-        tunnel::of_protocol(quoted.protocol, quoted.carried, true)
+    let take = |truncated| {
+        let found = if quoted.protocol == 17 {
+            let [a, b, c, d, rest @ ..] = quoted.carried else { return None };
+            let payload = behind_udp(rest);
+            // It is SIP on the port of a tunnel.
+            if looks_like_sip(payload) {
+                return None;
+            }
+            let (src_port, dst_port) = (u16::from_be_bytes([*a, *b]), u16::from_be_bytes([*c, *d]));
+            tunnel::of_udp(&Udp { src_port, dst_port, payload, to_ip_end: payload }, truncated)
+        } else {
+            tunnel::of_protocol(quoted.protocol, quoted.carried, truncated)
+        };
+        found.ok().flatten()
     };
-    let inside = found.ok()??;
+    // The quote may be whole, and ESP shows itself at its end.
+    let inside = take(false).or_else(|| take(true))?;
     match inside.content {
         Content::Link(layer) => match link::peel_from(layer, inside.bytes) {
             Link::Ip(packet) => quoted_ip(packet),
