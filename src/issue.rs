@@ -24,7 +24,7 @@ pub enum Cause {
     TcpGap,
     /// Parts of SCTP messages whose other parts were never captured.
     SctpGap,
-    /// A bound on memory was reached and the oldest of this kind was given up.
+    /// A bound on memory was reached, and some of this kind were given up: which ones, its text says.
     Bound(&'static str),
     /// A bound on memory was reached, and what came beyond it was counted, but not kept one by one.
     Counted(&'static str),
@@ -122,7 +122,7 @@ impl Cause {
             Self::FragmentsIncomplete => "IP fragments without the rest of their datagram".to_owned(),
             Self::TcpGap => "TCP segments missing from the capture".to_owned(),
             Self::SctpGap => "SCTP chunks missing from the capture".to_owned(),
-            Self::Bound(what) => format!("more {what} at once than the bound allows, the oldest were given up"),
+            Self::Bound(what) => format!("more {what} at once than the bound allows, {}", given_up(what)),
             Self::Counted(what) => format!("more {what} than the bound allows, the others were only counted"),
             Self::SipIncomplete(what) => format!("SIP message without a usable {what}"),
             Self::Record(what) => format!("damaged record in the file: {what}"),
@@ -138,16 +138,46 @@ impl Cause {
             Self::NotDecoded("TLS cipher suite" | "TLS compression") => {
                 "let the server choose AES-GCM, ChaCha20-Poly1305 or AES-CBC"
             }
+            Self::NotDecoded("HEP RTCP report") => {
+                "let the agent relay RTCP as it was sent, or capture the media themselves"
+            }
+            Self::NotDecoded("HEP payload") => "nothing, where the agent also relays what is no SIP (log lines, DNS)",
+            Self::NotDecoded("media in HEP over TCP") => {
+                "let the agent relay over UDP, or capture the media themselves"
+            }
             Self::NotDecoded(_) => "capture inside the tunnel, or strip the encapsulation first",
             Self::TlsWithoutKeys(_) => "give them with --keylog FILE (SSLKEYLOGFILE of either end), or --tls-key FILE",
             Self::Malformed(_) => "look at the frame named; the sender or the capture damaged it",
             Self::CutShort => "capture again with a larger snap length (tcpdump -s 0)",
             Self::FragmentsIncomplete => "capture without a port filter: later fragments carry no ports",
             Self::TcpGap | Self::SctpGap => "the capture dropped packets; use a larger capture buffer (tcpdump -B)",
+            Self::Bound("calls") => "raise --max-calls, split the capture, or look for a flood at the frame named",
+            Self::Bound("registrations") => {
+                "raise --max-registrations, split the capture, or look for a flood at the frame named"
+            }
+            Self::Bound("TLS secrets") => "give a key log with no more than the connections of this capture",
+            Self::Bound("bytes of TCP connections" | "parts of SCTP messages") => {
+                "look at the frame named for a flood, or for packets that the capture dropped"
+            }
             Self::Bound(_) | Self::Counted(_) => "split the capture, or look for a flood at the frame named",
             Self::SipIncomplete(_) => "look at the frame named; the sender broke RFC 3261 section 8.1.1",
             Self::Record(_) => "the file is damaged there; copy it again from its source",
         }
+    }
+}
+
+/// What is given up of a kind whose bound was reached.
+fn given_up(what: &str) -> &'static str {
+    match what {
+        // Those that are known are heard to their end.
+        "RTP streams" => "the newest were left out",
+        "TLS secrets" => "the later ones were not kept",
+        "bytes of TCP connections" => "the connection that passed it was read with gaps",
+        "parts of SCTP messages" => "those of the association that passed it were given up",
+        "calls" | "registrations" => "those silent for long were told as they stood",
+        "transactions outside calls" => "the oldest were told as they stood",
+        "TCP connections" | "SCTP associations" => "those silent for longest were given up",
+        _ => "the oldest were given up",
     }
 }
 
@@ -173,5 +203,19 @@ mod tests {
         assert_eq!(of(0), [(Cause::NotDecoded("GRE"), Tally { count: 2, bytes: 150, first: at(0, 4) })]);
         assert_eq!(of(1), [(Cause::NotDecoded("GRE"), Tally { count: 1, bytes: 1, first: at(1, 2) })]);
         assert_eq!(of(2), []);
+    }
+
+    #[test]
+    fn a_bound_says_what_was_given_up() {
+        let cases = [
+            ("RTP streams", "more RTP streams at once than the bound allows, the newest were left out"),
+            ("TLS secrets", "more TLS secrets at once than the bound allows, the later ones were not kept"),
+            ("calls", "more calls at once than the bound allows, those silent for long were told as they stood"),
+            ("REFER requests", "more REFER requests at once than the bound allows, the oldest were given up"),
+        ];
+        for (what, text) in cases {
+            assert_eq!(Cause::Bound(what).text(), text);
+        }
+        assert_ne!(Cause::Bound("TLS secrets").remedy(), Cause::Bound("calls").remedy());
     }
 }

@@ -195,7 +195,8 @@ fn beyond_the_bound_a_call_is_told_as_it_stands_and_it_is_said() {
     let output = support::analyze(&["--max-calls", "1"], &first);
     let codes: Vec<_> = output.calls().iter().map(|call| call["code"].clone()).collect();
     assert_eq!(codes, [999, 999, 486]);
-    let said = "more calls at once than the bound allows, the oldest were given up (2 times, here first)";
+    let said =
+        "more calls at once than the bound allows, those silent for long were told as they stood (2 times, here first)";
     assert!(output.stderr.contains(said), "{}", output.stderr);
     assert_eq!(output.status, 0, "{}", output.stderr);
 }

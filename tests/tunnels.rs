@@ -323,6 +323,32 @@ fn tunnels_that_end_anywhere_never_panic_and_are_accounted_for() {
 }
 
 #[test]
+fn an_error_that_quotes_a_tunnel_is_about_what_is_inside() {
+    let invite = invite();
+    for (name, _, wrap) in WRAPS.iter().filter(|(_, link, _)| *link == RAW) {
+        let whole = wrap(&invite);
+        // Routers quote what fits, 128 bytes, or 548; here up to a point behind the start line.
+        for cut in [0, 60] {
+            // Its trailer tells what ESP carries.
+            if cut > 0 && name.starts_with("ESP") {
+                continue;
+            }
+            let quote = &whole[..whole.len() - cut];
+            let packet = outer(1, &on(&[3, 3, 0, 0, 0, 0, 0, 0], quote));
+            let (mut assembler, mut issues, mut seen) = (Assembler::new(), Issues::default(), Vec::new());
+            let place = Place { file: 0, frame: 1 };
+            let (at, original_len) = (Timestamp::from_nanos(0), packet.len() as u32);
+            let packet = Packet { place, section: 0, at, link: LinkType(RAW), original_len, data: &packet };
+            assembler.push(&packet, &mut issues, &mut |event| {
+                let What::Icmp(undelivered) = event.what else { panic!("{name}: no ICMP error") };
+                seen.push((event.path.dst.to_string(), undelivered.message.is_some()));
+            });
+            assert_eq!(seen, [("10.0.0.2:5060".to_owned(), true)], "{name}");
+        }
+    }
+}
+
+#[test]
 fn fragments_inside_of_fragments_are_joined_per_tunnel() {
     let net = Scenario::new();
     net.fragment(Some(400));

@@ -7,7 +7,7 @@ use super::defrag::{Defrag, Key};
 use super::duplicate::Duplicates;
 use super::relay;
 use super::sctp::Associations;
-use super::split::{BROKEN_HEP, Said, Stamp};
+use super::split::{Said, Stamp};
 use super::tcp::{Connections, Ends};
 use super::unfinished::{KeyLog, Unfinished};
 use super::within::Within;
@@ -402,6 +402,9 @@ impl Transports {
     #[cold]
     fn hep(&mut self, around: &Around, hep: &Hep<'_>, issues: &mut Issues, sink: &mut impl FnMut(Event<'_>)) {
         let place = around.stamp.place;
+        if let Some((at, udp)) = relay::media(hep, around.stamp.at) {
+            return media(at, place, (hep.src.ip(), hep.dst.ip()), 0, &udp, sink);
+        }
         let missing = hep.missing.max(around.missing);
         let unread = relay::unwrap(hep, around.stamp, |path, stamp, message| {
             if missing > 0 {
@@ -416,8 +419,8 @@ impl Transports {
             let what = What::Sip(message);
             sink(Event { at: stamp.at, place: stamp.place, path, duplicate, correlation, what });
         });
-        if let Some(bytes) = unread {
-            issues.add(place, Cause::NotDecoded(BROKEN_HEP), bytes);
+        if let Some((name, bytes)) = unread {
+            issues.add(place, Cause::NotDecoded(name), bytes);
         }
     }
 }
@@ -669,6 +672,35 @@ mod tests {
         out
     }
 
+    /// The same with a payload of this protocol type.
+    fn hep_of(protocol_type: u8, payload: &[u8]) -> Vec<u8> {
+        let mut out = [&hep(15, payload)[..], &[0, 0, 0, 11, 0, 7, protocol_type]].concat();
+        out[5] += 7;
+        out
+    }
+
+    #[test]
+    fn media_in_hep_count_with_their_own_time_and_addresses() {
+        let rtp = [&[0x80, 0x08, 0, 7, 0, 0, 0, 1, 0, 0, 0, 9][..], &[0x55; 80]].concat();
+        let frames = [udp(1, &hep_of(4, &rtp)), udp(2, &hep_of(5, &[0x80, 201, 0, 1, 0, 0, 0, 9]))];
+        let (mut assembler, mut issues, mut seen) = (Assembler::new(), Issues::default(), Vec::new());
+        for frame in &frames {
+            let place = Place { file: 0, frame: 1 };
+            let original_len = frame.data.len() as u32;
+            let at = Timestamp::from_millis(900_000);
+            let packet = Packet { section: 0, place, at, link: frame.link, original_len, data: &frame.data };
+            assembler.push(&packet, &mut issues, &mut |event| {
+                assert_eq!((event.at, event.path.src.to_string()), (Timestamp::from_millis(7_000), "1.1.1.1:0".into()));
+                seen.push(match event.what {
+                    What::Rtp(rtp, _) => rtp.payload.len(),
+                    What::Rtcp(_) => 200,
+                    _ => 0,
+                });
+            });
+        }
+        assert_eq!((seen, issues.of_file(0).count()), (vec![80, 200], 0));
+    }
+
     #[test]
     fn hep_counts_with_its_own_time_and_addresses() {
         let packed = {
@@ -753,6 +785,21 @@ mod tests {
                 vec![udp(1, &hep(16, b"no zlib")), udp(2, b"HEP3")],
                 &[],
                 &[("not_decoded_compressed_payload_of_hep", 1), ("not_decoded_hep", 1)],
+            ),
+            (
+                "in HEP, of other types",
+                vec![udp(1, &hep_of(5, b"{}")), udp(2, &hep_of(100, b"a line")), udp(3, &hep_of(5, b"{}"))],
+                &[],
+                &[("not_decoded_hep_rtcp_report", 2), ("not_decoded_hep_payload", 1)],
+            ),
+            (
+                "in HEP over TCP, of other types",
+                vec![tcp(
+                    1,
+                    &[hep_of(1, OPTIONS), hep_of(5, b"{}"), hep_of(4, &rtp[..20]), hep_of(1, OPTIONS)].concat(),
+                )],
+                &[(1, false), (1, false)],
+                &[("not_decoded_hep_rtcp_report", 1), ("not_decoded_media_in_hep_over_tcp", 1)],
             ),
             ("in HEP, cut", vec![cut(udp(1, &hep(15, OPTIONS)), 2)], &[(1, false)], &[("cut_short", 1)]),
             ("an ICMP error", vec![icmp], &[], &[]),

@@ -20,8 +20,6 @@ const MAX_SPARE: usize = 8 << 10;
 
 /// A compressed message that points back to others which were not captured.
 const LOST_CONTEXT: &str = "compressed WebSocket message without those before it";
-/// A HEP packet whose payload is no zlib stream.
-pub(super) const BROKEN_HEP: &str = "compressed payload of HEP";
 
 /// When and where a packet was captured.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
@@ -97,6 +95,10 @@ enum Kind {
     Ignored,
     /// Another protocol, for good: what looks like SIP in it is its contents. And its name, if it may hide SIP.
     Foreign(#[serde(with = "foreign")] Option<Name>),
+    /// A WebSocket was asked for, and no byte of a frame came yet: should it be declined, HTTP goes on.
+    Upgrading,
+    /// So many bytes of the HTTP response that declined a WebSocket are yet to come.
+    Declined(u64),
 }
 
 /// One direction of a connection.
@@ -114,8 +116,9 @@ pub(super) struct Stream {
     progress: Progress,
     /// The frames, where this is a WebSocket.
     websocket: Option<Box<WebSocket>>,
-    /// Bytes in HEP that could not be unpacked, since they were last asked for.
-    unread: u64,
+    /// What of HEP was not read since this was last asked, which is behind each segment: a file need not have it.
+    #[serde(skip)]
+    unread: Vec<relay::Unread>,
     /// The packet that brought the buffer's last bytes.
     last: Stamp,
 }
@@ -130,7 +133,7 @@ impl Stream {
             buffer: Vec::new(),
             progress: Progress::default(),
             websocket: None,
-            unread: 0,
+            unread: Vec::new(),
             last: Stamp::default(),
         }
     }
@@ -147,9 +150,7 @@ impl Stream {
 
     /// Whether what was read from a file can be gone on with.
     pub(super) fn is_sound(&self) -> bool {
-        self.passed <= MAX_MESSAGE * 2
-            && self.unread <= u64::MAX / 2
-            && self.websocket.as_ref().is_none_or(|websocket| websocket.is_sound())
+        self.passed <= MAX_MESSAGE * 2 && self.websocket.as_ref().is_none_or(|websocket| websocket.is_sound())
     }
 
     /// Whether the order of the bytes does not matter, since none are kept.
@@ -177,18 +178,20 @@ impl Stream {
         self.buffer.len() + self.websocket.as_ref().map_or(0, |websocket| websocket.buffered())
     }
 
-    /// What could not be unpacked since this was last asked: its name, and how many bytes of it.
+    /// One of those that could not be read since this was last asked: its name, and how many bytes of it.
     pub(super) fn take_unread(&mut self) -> Option<(&'static str, u64)> {
         let frames = self.websocket.as_mut().and_then(|websocket| websocket.take_unread());
-        let relayed = Some(std::mem::take(&mut self.unread)).filter(|bytes| *bytes > 0);
-        frames.map(|bytes| (LOST_CONTEXT, bytes)).or_else(|| relayed.map(|bytes| (BROKEN_HEP, bytes)))
+        frames.map(|bytes| (LOST_CONTEXT, bytes)).or_else(|| self.unread.pop())
     }
 
     /// Takes the next bytes, brought by the packet of `stamp`.
     pub(super) fn data(&mut self, bytes: &[u8], stamp: Stamp, emit: &mut impl FnMut(Stamp, Inside, Said<'_>)) {
         match self.kind {
             Kind::Foreign(_) => return,
+            Kind::Upgrading if bytes.is_empty() => return,
             Kind::WebSocket => return self.frames(bytes, stamp, emit),
+            Kind::Upgrading if !begins_with_get(bytes) => return self.frames(bytes, stamp, emit),
+            Kind::Upgrading => self.kind = Kind::Fresh,
             Kind::Fresh | Kind::Searching | Kind::Ignored | Kind::Sip
                 if (!self.spoke || self.buffer.is_empty()) && websocket::begins_with_sip(bytes) =>
             {
@@ -202,7 +205,7 @@ impl Stream {
             }
             Kind::Ignored if looks_like_sip(bytes) => self.kind = Kind::Searching,
             Kind::Ignored => return,
-            Kind::Fresh | Kind::Searching | Kind::Sip | Kind::Hep => {}
+            Kind::Fresh | Kind::Searching | Kind::Sip | Kind::Hep | Kind::Declined(_) => {}
         }
         self.last = stamp;
         if self.buffer.is_empty() {
@@ -255,6 +258,13 @@ impl Stream {
     fn take(&mut self, bytes: &[u8], stamp: Stamp, emit: &mut impl FnMut(Stamp, Inside, Said<'_>)) -> usize {
         let mut taken = 0;
         while let Some(rest) = bytes.get(taken..).filter(|rest| !rest.is_empty()) {
+            if let Kind::Declined(body) = self.kind {
+                let now = usize::try_from(body).unwrap_or(usize::MAX).min(rest.len());
+                let left = body - now as u64;
+                self.kind = if left == 0 { Kind::Fresh } else { Kind::Declined(left) };
+                taken += now;
+                continue;
+            }
             // Over TLS or HTTP, even bytes that look like SIP later on are somebody's payload.
             if !self.spoke && self.passed == 0 {
                 match protocol(rest) {
@@ -263,8 +273,19 @@ impl Stream {
                     Protocol::Foreign(name) => self.kind = Kind::Foreign(name),
                     Protocol::Hep => self.kind = Kind::Hep,
                     Protocol::WebSocket(head) => {
-                        self.frames(rest.get(head..).unwrap_or_default(), stamp, emit);
+                        let behind = rest.get(head..).unwrap_or_default();
+                        if behind.is_empty() || begins_with_get(behind) {
+                            self.kind = if behind.is_empty() { Kind::Upgrading } else { Kind::Fresh };
+                            taken += head;
+                            continue;
+                        }
+                        self.frames(behind, stamp, emit);
                         return bytes.len();
+                    }
+                    Protocol::Declined(head, body) => {
+                        self.kind = Kind::Declined(body);
+                        taken += head;
+                        continue;
                     }
                 }
             }
@@ -351,7 +372,7 @@ impl Stream {
                     self.spoke = true;
                     emit(stamp, Inside::Hep(path), message);
                 });
-                self.unread += unread.unwrap_or_default();
+                self.unread.extend(unread);
             }
             return whole;
         }
@@ -424,6 +445,11 @@ fn begins_with_tls(bytes: &[u8]) -> bool {
     bytes.len() >= tls::HEADER && tls::record(bytes) != tls::Next::Other
 }
 
+/// The beginning of `GET`, which no frame of a WebSocket has: its opcode is a reserved one (RFC 6455 5.2).
+fn begins_with_get(bytes: &[u8]) -> bool {
+    bytes.first() == Some(&b'G')
+}
+
 /// Magic number and length of a HEP packet.
 const HEP_START: usize = 6;
 
@@ -437,6 +463,8 @@ enum Protocol {
     Foreign(Option<&'static str>),
     /// A WebSocket, behind so many bytes of handshake.
     WebSocket(usize),
+    /// HTTP that may still become a WebSocket, behind the head of a response and its body, which have so many bytes.
+    Declined(usize, u64),
     Hep,
 }
 
@@ -449,6 +477,7 @@ fn protocol(bytes: &[u8]) -> Protocol {
             Upgrade::NeedMore => Protocol::Undecided,
             Upgrade::No | Upgrade::WebSocket { sip: Some(false), .. } => Protocol::Foreign(None),
             Upgrade::WebSocket { len, .. } => Protocol::WebSocket(len),
+            Upgrade::Declined { len, body } => Protocol::Declined(len, body),
         },
         _ => Protocol::Unknown,
     }
@@ -507,6 +536,53 @@ mod tests {
         for (name, stream, pieces, expected) in cases {
             let stream = Stream { kind: stream.kind, ..Stream::fresh() };
             assert_eq!(feed(stream, pieces).0.len(), *expected, "{name}");
+        }
+    }
+
+    #[test]
+    fn a_websocket_may_be_declined_first() {
+        let asks = |more: &str| {
+            format!("GET /ws HTTP/1.1\r\nUpgrade: websocket\r\nSec-WebSocket-Protocol: sip\r\n{more}\r\n").into_bytes()
+        };
+        let response = |status: &str, more: &str| format!("HTTP/1.1 {status}\r\n{more}\r\n").into_bytes();
+        let accepted = response("101 Switching Protocols", "Upgrade: websocket\r\nSec-WebSocket-Protocol: sip\r\n");
+        let frame = [&[0x82, OPTIONS.len() as u8][..], OPTIONS].concat();
+        assert!(OPTIONS.len() < 126);
+        let refused = |status: &str, body: &[u8]| {
+            [response(status, &format!("Content-Length: {}\r\n", body.len())), body.to_vec()].concat()
+        };
+        let request = [asks(""), asks("Authorization: Basic eA==\r\n"), frame.clone()].concat();
+        let answers = [
+            [refused("401 Unauthorized", b"<p>who?</p>"), accepted.clone(), frame.clone()].concat(),
+            // What a body holds is nobody's message.
+            [refused("407 Proxy Authentication Required", OPTIONS), accepted.clone(), frame.clone()].concat(),
+            [refused("401 Unauthorized", b""), refused("302 Found", b"x"), accepted, frame.clone()].concat(),
+        ];
+        for all in [request].iter().chain(&answers) {
+            for cut in 0..=all.len() {
+                for again in [cut, (cut + 5).min(all.len()), (cut + 130).min(all.len())] {
+                    for stream in [Stream::fresh(), Stream::joined()] {
+                        let (out, stream) = feed(stream, &[&all[..cut], &all[cut..again], &all[again..]]);
+                        assert_eq!(out, [OPTIONS], "cut at {cut} and {again} of {}", String::from_utf8_lossy(all));
+                        assert_eq!((stream.buffered(), stream.foreign()), (0, None));
+                    }
+                }
+            }
+        }
+        // Other HTTP stays what it is.
+        for other in [refused("200 OK", b""), response("401 Unauthorized", "")] {
+            let all = [other, frame.clone()].concat();
+            assert_eq!(feed(Stream::fresh(), &[&all]).1.foreign(), Some(None));
+        }
+        let mut stream = Stream::fresh();
+        stream.data(
+            &response("401 No", "Content-Length: 18446744073709551615\r\n"),
+            Stamp::default(),
+            &mut |_, _, _| {},
+        );
+        for _ in 0..100 {
+            stream.data(&frame, Stamp::default(), &mut |_, _, _| panic!("no message"));
+            assert_eq!(stream.buffered(), 0);
         }
     }
 

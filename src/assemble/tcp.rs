@@ -280,7 +280,7 @@ impl Connection {
         let seq = tcp.seq.wrapping_add(u32::from(tcp.syn));
         if !tcp.payload.is_empty() {
             side.data(seq, tcp.payload, missing, stamp, &mut out);
-            if let Some((name, bytes)) = side.stream.take_unread() {
+            while let Some((name, bytes)) = side.stream.take_unread() {
                 out.issues.add(stamp.place, Cause::NotDecoded(name), bytes);
             }
             if let Some(name) = side.stream.foreign() {

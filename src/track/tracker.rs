@@ -53,6 +53,8 @@ pub struct FileTraffic {
 impl Traffic {
     /// Methods beyond this many different ones are counted together as `other`.
     const MOST_METHODS: usize = 64;
+    /// A method of more bytes is not counted by its name: the longest registered one has 9.
+    const LONGEST_METHOD: usize = 64;
     /// Captures beyond this many, those of earlier runs included, are not counted each.
     const MOST_FILES: usize = 1 << 20;
 
@@ -74,7 +76,8 @@ impl Traffic {
         if let Some(code) = message.code() {
             *self.codes.entry(code).or_default() += 1;
         } else if let Some(method) = message.method() {
-            let token = std::str::from_utf8(method.token()).unwrap_or("other");
+            let token = std::str::from_utf8(method.token()).ok().filter(|token| token.len() <= Self::LONGEST_METHOD);
+            let token = token.unwrap_or("other");
             if let Some(count) = self.methods.get_mut(token) {
                 *count += 1;
             } else {

@@ -32,15 +32,19 @@ pub struct Hep<'a> {
     pub missing: usize,
 }
 
-/// What the packet carried, as far as its protocol type (chunk 0x000b) says that it is SIP.
+/// What the packet carried, by its protocol type (chunk 0x000b): SIP is 1, RTP 4, RTCP 5.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Payload<'a> {
     /// A SIP message.
     Sip(&'a [u8]),
     /// The same as a zlib stream (RFC 1950; chunk 0x0010).
     ZlibSip(&'a [u8]),
-    /// Something else: RTCP, a log line, …
-    Other,
+    /// RTP or RTCP as it was sent.
+    Media(&'a [u8]),
+    /// An agent's report of RTCP, written as JSON: of so many bytes.
+    Report(usize),
+    /// Something else, of so many bytes: a log line, another signalling protocol, …
+    Other(usize),
 }
 
 impl<'a> Hep<'a> {
@@ -111,7 +115,10 @@ fn parse_v3(bytes: &[u8]) -> Option<Hep<'_>> {
     let payload = match (chunks.kind, chunks.payload, chunks.zlib) {
         (Some(1) | None, Some(sip), _) => Payload::Sip(sip),
         (Some(1) | None, None, Some(zlib)) => Payload::ZlibSip(zlib),
-        _ => Payload::Other,
+        // RFC 7983 7: agents that relay RTCP as it was sent give it the type of the reports.
+        (Some(4 | 5), Some(media @ [0x80..=0xbf, ..]), _) => Payload::Media(media),
+        (Some(5), payload, zlib) => Payload::Report(payload.or(zlib).map_or(0, <[u8]>::len)),
+        (_, payload, zlib) => Payload::Other(payload.or(zlib).map_or(0, <[u8]>::len)),
     };
     Some(Hep {
         at: chunks.seconds.filter(|seconds| *seconds > 0).and_then(|seconds| time(seconds, chunks.micros)),
@@ -235,8 +242,11 @@ mod tests {
                 Some((6, nanos, Payload::Sip(SIP), 0)),
             ),
             ("no time", with(&[(0, 11, &[1]), sip]), Some((17, None, Payload::Sip(SIP), 0))),
-            ("RTCP", with(&[(0, 11, &[5]), (0, 15, b"{}")]), Some((17, None, Payload::Other, 0))),
-            ("no payload", with(&[(0, 11, &[1])]), Some((17, None, Payload::Other, 0))),
+            ("RTP", with(&[(0, 11, &[4]), (0, 15, b"\x80\0")]), Some((17, None, Payload::Media(b"\x80\0"), 0))),
+            ("RTCP", with(&[(0, 11, &[5]), (0, 15, b"\x81\xc8")]), Some((17, None, Payload::Media(b"\x81\xc8"), 0))),
+            ("RTCP as JSON", with(&[(0, 11, &[5]), (0, 15, b"{}")]), Some((17, None, Payload::Report(2), 0))),
+            ("a log line", with(&[(0, 11, &[100]), (0, 15, b"x")]), Some((17, None, Payload::Other(1), 0))),
+            ("no payload", with(&[(0, 11, &[1])]), Some((17, None, Payload::Other(0), 0))),
             ("compressed", with(&[(0, 11, &[1]), (0, 16, b"x")]), Some((17, None, Payload::ZlibSip(b"x"), 0))),
             ("a vendor's chunk", with(&[(7, 15, b"x"), sip]), Some((17, None, Payload::Sip(SIP), 0))),
             ("cut", cut, Some((17, None, Payload::Sip(&SIP[..20]), 7))),

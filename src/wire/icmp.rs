@@ -3,7 +3,16 @@
 
 use std::net::{IpAddr, SocketAddr};
 
-/// An ICMP error that quotes a UDP datagram or a TCP segment, borrowed.
+use super::ip::Udp;
+use super::link::{self, Link};
+use super::sip::looks_like_sip;
+use super::tunnel::{self, Content};
+
+/// How many tunnels into each other are taken off what is quoted.
+const MAX_TUNNELS: usize = 8;
+
+/// An ICMP error that quotes a UDP datagram or a TCP segment, borrowed. Where the quote is a tunnel, this is what is
+/// inside, as far as it was quoted.
 #[derive(Clone, Copy, Debug)]
 pub struct Icmp<'a> {
     /// What went wrong, as the record names it: `port unreachable`. ICMPv6 shares the names of ICMPv4.
@@ -30,20 +39,69 @@ pub fn parse(protocol: u8, message: &[u8]) -> Option<Icmp<'_>> {
         (name_v4(*kind, *code)?, usize::from(*words_v4) * 4)
     };
     let quote = quote.get(..len).filter(|quote| quote.len() >= 128).unwrap_or(quote);
-    let (src, dst, protocol, carried) = quoted_ip(quote)?;
-    let [a, b, c, d, rest @ ..] = carried else { return None };
-    let tcp = match protocol {
+    let quoted = innermost(quoted_ip(quote)?);
+    let [a, b, c, d, rest @ ..] = quoted.carried else { return None };
+    let tcp = match quoted.protocol {
         17 => false,
         6 => true,
         _ => return None,
     };
     Some(Icmp {
         error,
-        src: SocketAddr::new(src, u16::from_be_bytes([*a, *b])),
-        dst: SocketAddr::new(dst, u16::from_be_bytes([*c, *d])),
+        src: SocketAddr::new(quoted.src, u16::from_be_bytes([*a, *b])),
+        dst: SocketAddr::new(quoted.dst, u16::from_be_bytes([*c, *d])),
         tcp,
-        payload: if tcp { behind_tcp(carried) } else { behind_udp(rest) },
+        payload: if tcp { behind_tcp(quoted.carried) } else { behind_udp(rest) },
     })
+}
+
+/// A quoted packet without its IP header.
+#[derive(Clone, Copy)]
+struct Quoted<'a> {
+    src: IpAddr,
+    dst: IpAddr,
+    protocol: u8,
+    carried: &'a [u8],
+}
+
+/// Takes the tunnels off a quoted packet: what is inside is what was lost. Where too little of it was quoted, the packet
+/// stays as it is.
+fn innermost(mut quoted: Quoted<'_>) -> Quoted<'_> {
+    for _ in 0..MAX_TUNNELS {
+        match inside(&quoted) {
+            Some(inside) => quoted = inside,
+            None => break,
+        }
+    }
+    quoted
+}
+
+/// One tunnel less.
+fn inside<'a>(quoted: &Quoted<'a>) -> Option<Quoted<'a>> {
+    let take = |truncated| {
+        let found = if quoted.protocol == 17 {
+            let [a, b, c, d, rest @ ..] = quoted.carried else { return None };
+            let payload = behind_udp(rest);
+            // It is SIP on the port of a tunnel.
+            if looks_like_sip(payload) {
+                return None;
+            }
+            let (src_port, dst_port) = (u16::from_be_bytes([*a, *b]), u16::from_be_bytes([*c, *d]));
+            tunnel::of_udp(&Udp { src_port, dst_port, payload, to_ip_end: payload }, truncated)
+        } else {
+            tunnel::of_protocol(quoted.protocol, quoted.carried, truncated)
+        };
+        found.ok().flatten()
+    };
+    // The quote may be whole, and ESP shows itself at its end.
+    let inside = take(false).or_else(|| take(true))?;
+    match inside.content {
+        Content::Link(layer) => match link::peel_from(layer, inside.bytes) {
+            Link::Ip(packet) => quoted_ip(packet),
+            _ => None,
+        },
+        Content::Protocol(protocol) => Some(Quoted { protocol, carried: inside.bytes, ..*quoted }),
+    }
 }
 
 /// The name of an error as [`Icmp::error`] has it, from a copy of its text.
@@ -102,11 +160,11 @@ const fn name_v6(kind: u8, code: u8) -> Option<&'static str> {
     })
 }
 
-/// Sender, receiver and payload of the packet that is quoted.
+/// The packet that is quoted, without its header.
 ///
 /// Not `ip::parse`: a quote is cut by design, often within the transport header, and some stacks quote a header whose
 /// lengths they have already changed. So lengths are not asked for.
-fn quoted_ip(quote: &[u8]) -> Option<(IpAddr, IpAddr, u8, &[u8])> {
+fn quoted_ip(quote: &[u8]) -> Option<Quoted<'_>> {
     let addresses_v4 = |from: usize| quote.get(from..)?.first_chunk::<4>().map(|ip| IpAddr::from(*ip));
     let addresses_v6 = |from: usize| quote.get(from..)?.first_chunk::<16>().map(|ip| IpAddr::from(*ip));
     match quote {
@@ -116,11 +174,11 @@ fn quoted_ip(quote: &[u8]) -> Option<(IpAddr, IpAddr, u8, &[u8])> {
                 return None;
             }
             let payload = quote.get(usize::from(first & 0x0f) * 4..)?;
-            Some((addresses_v4(12)?, addresses_v4(16)?, *protocol, payload))
+            Some(Quoted { src: addresses_v4(12)?, dst: addresses_v4(16)?, protocol: *protocol, carried: payload })
         }
         [0x60..=0x6f, _, _, _, _, _, next, ..] => {
-            let (protocol, payload) = behind_extensions(*next, quote.get(40..)?)?;
-            Some((addresses_v6(8)?, addresses_v6(24)?, protocol, payload))
+            let (protocol, carried) = behind_extensions(*next, quote.get(40..)?)?;
+            Some(Quoted { src: addresses_v6(8)?, dst: addresses_v6(24)?, protocol, carried })
         }
         _ => None,
     }
@@ -215,6 +273,65 @@ mod tests {
     }
 
     #[test]
+    fn a_tunnel_that_is_quoted_is_taken_off() {
+        let inner = udp_v4(b"hello");
+        let ethernet = [&[0; 12][..], &[8, 0], &inner].concat();
+        let over_udp = |port: u16, header: &[u8], inside: &[u8]| {
+            let mut out = Vec::new();
+            let payload = [header, inside].concat();
+            PacketBuilder::ipv4([172, 16, 0, 1], [172, 16, 0, 2], 64).udp(9, port).write(&mut out, &payload).unwrap();
+            out
+        };
+        let over_ip = |protocol: u8, header: &[u8], inside: &[u8]| {
+            let mut out = Vec::new();
+            let payload = [header, inside].concat();
+            let builder = PacketBuilder::ipv4([172, 16, 0, 1], [172, 16, 0, 2], 64);
+            builder.write(&mut out, IpNumber(protocol), &payload).unwrap();
+            out
+        };
+        let gtp = |inside: &[u8]| {
+            over_udp(2152, &[&[0x30, 0xff][..], &(inside.len() as u16).to_be_bytes(), &[0, 0, 0, 1]].concat(), inside)
+        };
+        let vxlan = over_udp(4789, &[8, 0, 0, 0, 0, 0, 5, 0], &ethernet);
+        let gre = over_ip(47, &[0, 0, 8, 0], &inner);
+        let ip_in_ip = over_ip(4, &[], &inner);
+        let pppoe = over_udp(
+            4789,
+            &[8, 0, 0, 0, 0, 0, 5, 0],
+            &[&[0; 12][..], &[0x88, 0x64, 0x11, 0, 0, 1], &(inner.len() as u16 + 2).to_be_bytes(), &[0, 0x21], &inner]
+                .concat(),
+        );
+        let cases: &[(&str, &[u8])] = &[
+            ("GTP-U", &gtp(&inner)),
+            ("VXLAN", &vxlan),
+            ("GRE", &gre),
+            ("IP-in-IP", &ip_in_ip),
+            ("PPPoE in VXLAN", &pppoe),
+            ("GRE in GTP-U", &gtp(&gre)),
+        ];
+        for (name, quote) in cases {
+            let bytes = message(3, 3, quote);
+            let icmp = parse(1, &bytes).unwrap_or_else(|| panic!("{name}"));
+            assert_eq!(
+                (icmp.src.to_string(), icmp.dst.to_string()),
+                ("10.0.0.1:5060".into(), "10.0.0.2:5070".into()),
+                "{name}"
+            );
+            assert_eq!((icmp.tcp, icmp.payload), (false, &b"hello"[..]), "{name}");
+            // Cut inside the payload, whatever the lengths of the tunnel say.
+            let cut = parse(1, &bytes[..bytes.len() - 3]).unwrap_or_else(|| panic!("{name}, cut"));
+            assert_eq!((cut.src, cut.dst, cut.payload), (icmp.src, icmp.dst, &b"he"[..]), "{name}, cut");
+        }
+        // What is inside was not quoted.
+        let bytes = message(3, 3, &vxlan[..28 + 8 + 14 + 12]);
+        assert_eq!(parse(1, &bytes).map(|icmp| icmp.dst.to_string()), Some("172.16.0.2:4789".into()));
+        assert!(parse(1, &message(3, 3, &gre[..24 + 12])).is_none());
+        // SIP on the port of a tunnel is SIP.
+        let sip = over_udp(4789, b"OPTIONS sip:a SIP/2.0\r\n", &[]);
+        assert_eq!(parse(1, &message(3, 3, &sip)).map(|icmp| icmp.dst.to_string()), Some("172.16.0.2:4789".into()));
+    }
+
+    #[test]
     fn quotes_of_every_kind() {
         let later_fragment = {
             let mut ip = Ipv4Header::new(0, 64, IpNumber::UDP, [10, 0, 0, 1], [10, 0, 0, 2]).unwrap();
@@ -269,10 +386,17 @@ mod tests {
         #[test]
         fn any_bytes_are_refused_or_quoted_from(
             v6: bool, kind in 0_u8..13, rest in prop::collection::vec(any::<u8>(), 0..120), first in prop::sample::select(vec![0x45_u8, 0x4f, 0x60]),
+            tunnel in prop::sample::select(vec![17_u8, 4, 41, 47, 50, 97, 115, 137, 143]),
+            port in prop::sample::select(vec![2152_u16, 4789, 6081, 1701, 37008, 3544, 4754, 6635, 4500, 5060]),
         ) {
             let mut bytes = message(kind, 0, &rest);
             if let Some(byte) = bytes.get_mut(8) {
                 *byte = first;
+            }
+            if let Some(quote) = bytes.get_mut(8..).filter(|quote| quote.len() >= 24 && first == 0x45) {
+                quote[6..8].fill(0);
+                quote[9] = tunnel;
+                quote[22..24].copy_from_slice(&port.to_be_bytes());
             }
             if let Some(icmp) = parse(if v6 { 58 } else { 1 }, &bytes) {
                 let (part, whole) = (icmp.payload.as_ptr_range(), bytes.as_ptr_range());

@@ -18,6 +18,14 @@ pub enum Upgrade {
         /// Whether the subprotocol is SIP (RFC 7118 5); `None` where none is named.
         sip: Option<bool>,
     },
+    /// A response that refuses one, or asks for something first (RFC 6455 4.1): a login (401, 407), another place. The
+    /// next request may still open one.
+    Declined {
+        /// Bytes of its head.
+        len: usize,
+        /// Bytes of the body that follows.
+        body: u64,
+    },
     /// Any other HTTP.
     No,
 }
@@ -25,13 +33,14 @@ pub enum Upgrade {
 /// Reads the head of an HTTP message at the very beginning of these bytes, whose first line is whole.
 #[must_use]
 pub fn upgrade(bytes: &[u8]) -> Upgrade {
-    if !(bytes.starts_with(b"GET ") || switches(bytes)) {
+    let status = status(bytes);
+    if !(bytes.starts_with(b"GET ") || status.is_some_and(|code| !(200..300).contains(&code))) {
         return Upgrade::No;
     }
     let Some(end) = memmem::find(bytes, b"\r\n\r\n").filter(|end| *end < MAX_UPGRADE) else {
         return if bytes.len() < MAX_UPGRADE { Upgrade::NeedMore } else { Upgrade::No };
     };
-    let (mut websocket, mut sip) = (false, None);
+    let (mut websocket, mut sip, mut body) = (false, None, None);
     for line in bytes.get(..end).unwrap_or_default().split(|byte| *byte == b'\n').skip(1) {
         let Some((name, value)) = memchr(b':', line).and_then(|colon| line.split_at_checked(colon)) else { continue };
         let mut words = value.get(1..).unwrap_or_default().split(|byte| *byte == b',').map(<[u8]>::trim_ascii);
@@ -39,14 +48,42 @@ pub fn upgrade(bytes: &[u8]) -> Upgrade {
             websocket |= words.any(|word| word.eq_ignore_ascii_case(b"websocket"));
         } else if name.trim_ascii().eq_ignore_ascii_case(b"sec-websocket-protocol") {
             sip = Some(sip == Some(true) || words.any(|word| word.eq_ignore_ascii_case(b"sip")));
+        } else if name.trim_ascii().eq_ignore_ascii_case(b"content-length") {
+            body = words.next().and_then(|word| std::str::from_utf8(word).ok()?.parse().ok());
         }
     }
-    if websocket { Upgrade::WebSocket { len: end + 4, sip } } else { Upgrade::No }
+    let len = end + 4;
+    match status {
+        None | Some(101) if websocket => Upgrade::WebSocket { len, sip },
+        None | Some(101) => Upgrade::No,
+        // No body, whatever the head says (RFC 9112 6.3).
+        Some(100..200 | 304) => Upgrade::Declined { len, body: 0 },
+        // A body of chunks, or one that ends with the connection, is not stepped over.
+        Some(_) => body.map_or(Upgrade::No, |body| Upgrade::Declined { len, body }),
+    }
 }
 
-/// A status line of 101.
-fn switches(bytes: &[u8]) -> bool {
-    matches!(bytes, [b'H', b'T', b'T', b'P', b'/', b'1', b'.', _, b' ', b'1', b'0', b'1', b' ' | b'\r', ..])
+/// The code of an HTTP response.
+fn status(bytes: &[u8]) -> Option<u16> {
+    match bytes {
+        [
+            b'H',
+            b'T',
+            b'T',
+            b'P',
+            b'/',
+            b'1',
+            b'.',
+            _,
+            b' ',
+            a @ b'1'..=b'9',
+            b @ b'0'..=b'9',
+            c @ b'0'..=b'9',
+            b' ' | b'\r',
+            ..,
+        ] => Some(u16::from(a - b'0') * 100 + u16::from(b - b'0') * 10 + u16::from(c - b'0')),
+        _ => None,
+    }
 }
 
 /// What a frame carries.
@@ -169,11 +206,23 @@ mod tests {
                 assert_eq!(upgrade(&text.as_bytes()[..cut]), NeedMore, "{name}, cut at {cut}");
             }
         }
+        let declined = [
+            ("HTTP/1.1 401 Unauthorized\r\ncontent-length: 12\r\n\r\n", 12),
+            ("HTTP/1.1 407 Proxy Authentication Required\r\nContent-Length: 0\r\n\r\n", 0),
+            ("HTTP/1.0 302 Found\r\nContent-Length:7\r\n\r\n", 7),
+            ("HTTP/1.1 304 Not Modified\r\nContent-Length: 7\r\n\r\n", 0),
+            ("HTTP/1.1 103 Early Hints\r\n\r\n", 0),
+        ];
+        for (text, body) in declined {
+            assert_eq!(upgrade(text.as_bytes()), Upgrade::Declined { len: text.len(), body }, "{text}");
+        }
         let long = format!("{request}{}", "X: y\r\n".repeat(MAX_UPGRADE / 6));
         let others = [
             "GET / HTTP/1.1\r\nUpgrade: h2c\r\n\r\n",
             "POST / HTTP/1.1\r\nUpgrade: websocket\r\n",
             "HTTP/1.1 200 OK\r\nUpgrade: websocket\r\n",
+            "HTTP/1.1 401 Unauthorized\r\nTransfer-Encoding: chunked\r\n\r\n",
+            "HTTP/1.1 401 Unauthorized\r\nContent-Length: -1\r\n\r\n",
             long.as_str(),
         ];
         for text in others {

@@ -113,9 +113,6 @@ pub enum StartLine<'a> {
 /// How many bytes of junk may stand before the start line of a datagram.
 const MAX_JUNK: usize = 64;
 
-/// How long a method may be. The longest registered one has 9 bytes; what is longer than this is prose.
-const MAX_METHOD: usize = 64;
-
 /// Whether these bytes begin like a SIP message: the cheap gate in front of `parse`, for every datagram.
 ///
 /// True exactly where [`Message::parse`] finds a message. RTP and RTCP are turned away at the first byte.
@@ -164,7 +161,7 @@ fn usual(line: &[u8]) -> Option<StartLine<'_>> {
         return Some(StartLine::Response { code, phrase: trim(phrase) });
     }
     let rest = line.strip_suffix(b" SIP/2.0")?;
-    let (method, uri) = rest.split_at_checked(rest.iter().take(MAX_METHOD + 1).position(|byte| !is_token(*byte))?)?;
+    let (method, uri) = rest.split_at_checked(rest.iter().position(|byte| !is_token(*byte))?)?;
     let [b' ', uri @ ..] = uri else { return None };
     if method.is_empty() || matches!(uri, [] | [b'<', ..]) || memchr3(b' ', b'\t', b'\r', uri).is_some() {
         return None;
@@ -231,7 +228,8 @@ fn status_line(line: &[u8], len: usize) -> Option<FoundStart<'_>> {
 }
 
 fn request_line(line: &[u8], len: usize) -> Option<FoundStart<'_>> {
-    let method_len = line.iter().take(MAX_METHOD + 1).position(|byte| !is_token(*byte))?;
+    // A method may be as long as its line: prose has blanks, and does not end in `SIP/2.0`.
+    let method_len = line.iter().position(|byte| !is_token(*byte))?;
     if method_len == 0 || !matches!(line.get(method_len), Some(b' ' | b'\t')) {
         return None;
     }
@@ -293,7 +291,12 @@ mod tests {
             ("a code with a letter", b"SIP/2.0 4v1 nonce\r\n", false),
             ("prose", b"SIP/2.0 is a protocol\r\n", false),
         ];
-        for (name, line, expected) in cases {
+        let long = [&[b'a'; 60_000][..], b" sip:a@b SIP/2.0\r\n"].concat();
+        let padding = [&[b'a'; 60_000][..], b" and so on\r\n"].concat();
+        let word = [b'a'; 60_000];
+        let long: [(&str, &[u8], bool); 3] =
+            [("a method of many letters", &long, true), ("no version", &padding, false), ("a word", &word, false)];
+        for (name, line, expected) in cases.iter().chain(&long) {
             assert_eq!(start_line(line).is_some(), *expected, "{name}");
         }
     }

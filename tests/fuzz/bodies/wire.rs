@@ -100,8 +100,8 @@ fn hep(bytes: &[u8]) {
     assert!(Hep::len_in_stream(bytes).is_none_or(|len| len >= 6));
     let Some(hep) = Hep::parse(bytes) else { return };
     let payload = match hep.payload {
-        Payload::Sip(payload) | Payload::ZlibSip(payload) => payload,
-        Payload::Other => &[],
+        Payload::Sip(payload) | Payload::ZlibSip(payload) | Payload::Media(payload) => payload,
+        Payload::Report(_) | Payload::Other(_) => &[],
     };
     assert!(is_within(payload, bytes) && is_within(hep.correlation.unwrap_or_default(), bytes));
 }
