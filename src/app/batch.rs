@@ -202,3 +202,106 @@ impl Head {
         Event { at, place, path, duplicate, correlation, what }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+
+    use super::*;
+    use crate::event::Transport;
+
+    /// Writes down what it is told.
+    #[derive(Default)]
+    struct Heard(Vec<String>);
+
+    impl Downstream for Heard {
+        type Stop = ();
+
+        fn event(&mut self, event: &Event<'_>) {
+            self.0.push(format!("{event:?}"));
+        }
+
+        fn gap(&mut self, gap: Gap) {
+            self.0.push(format!("{gap:?}"));
+        }
+
+        fn sources(&mut self, sources: Vec<Source>) {
+            self.0.push(format!("{sources:?}"));
+        }
+
+        fn settle(&mut self) -> Result<(), ()> {
+            self.0.push("settle".to_owned());
+            if self.0.len() > 99 { Err(()) } else { Ok(()) }
+        }
+    }
+
+    #[test]
+    fn what_is_laid_down_is_said_again() {
+        let (src, dst) = ("10.0.0.1:5060".parse().unwrap(), "[2001:db8::1]:5060".parse().unwrap());
+        let message = || Message::parse(b"\r\nINVITE sip:a@b SIP/2.0\r\nCall-ID: x\r\nl: 3\r\n\r\nv=0").unwrap();
+        let rtp = Rtp::parse(b"\x80\x08\0\x01\0\0\0\x02\0\0\0\x03media").unwrap();
+        let rtcp = Rtcp::parse(b"\x80\xc9\0\x01\0\0\0\x03").unwrap();
+        let undelivered = |message| What::Icmp(Undelivered { error: "port unreachable", message });
+        let all = [
+            (What::Sip(message()), None),
+            (What::Sip(message()), Some(&b"another"[..])),
+            (undelivered(Some(message())), None),
+            (undelivered(None), Some(b"")),
+            (What::Rtp(rtp, 46), None),
+            (What::Rtp(rtp, 0), Some(b"call")),
+            (What::Rtcp(rtcp), None),
+        ];
+        let mut batch = Batch::default();
+        let gap = Gap { from: Timestamp::from_nanos(1), to: Timestamp::from_nanos(2), of_runs: true };
+        let sources = vec![Source { name: "a".into(), digits: 6 }];
+        // Twice: what is cleared is as good as new.
+        for round in 0..2 {
+            let mut expected = Vec::new();
+            for (number, (what, correlation)) in (0..).zip(&all) {
+                let (at, place) = (Timestamp::from_nanos(number), Place { file: 1, frame: number.unsigned_abs() });
+                let path = Path { src, dst, transport: Transport::Udp };
+                let (correlation, what) = (*correlation, what.clone());
+                let event = Event { at, place, path, duplicate: number % 2 == round, correlation, what };
+                batch.event(&event);
+                expected.extend([format!("{event:?}"), "settle".to_owned()]);
+            }
+            batch.gap(gap);
+            expected.extend([format!("{gap:?}"), "settle".to_owned()]);
+            // What was learnt with a packet holds for what that packet settles.
+            batch.event(&Event { correlation: None, what: What::Rtp(rtp, 0), ..event(src, dst) });
+            batch.sources(sources.clone());
+            let last = Event { correlation: None, what: What::Rtp(rtp, 0), ..event(src, dst) };
+            expected.extend([format!("{last:?}"), format!("{sources:?}"), "settle".to_owned()]);
+            let mut heard = Heard::default();
+            batch.say(&mut heard).unwrap();
+            assert_eq!(heard.0, expected);
+            batch.clear();
+        }
+    }
+
+    fn event(src: std::net::SocketAddr, dst: std::net::SocketAddr) -> Event<'static> {
+        Event {
+            at: Timestamp::from_nanos(9),
+            place: Place::default(),
+            path: Path { src, dst, transport: Transport::Udp },
+            duplicate: false,
+            correlation: None,
+            what: What::Icmp(Undelivered { error: "", message: None }),
+        }
+    }
+
+    #[test]
+    fn a_batch_is_handed_on_and_stops_in_time() {
+        let (src, dst) = ("10.0.0.1:5060".parse().unwrap(), "10.0.0.2:5060".parse().unwrap());
+        let mut batch = Batch::default();
+        while !batch.is_full() {
+            batch.event(&event(src, dst));
+        }
+        assert!((9..ENOUGH).contains(&batch.items.len()), "{}", batch.items.len());
+        let mut heard = Heard::default();
+        assert_eq!((batch.say(&mut heard), heard.0.len()), (Err(()), 100));
+        batch.bytes.resize(8 * ENOUGH, 0);
+        batch.clear();
+        assert!(batch.bytes.capacity() <= 2 * ENOUGH && !batch.is_full());
+    }
+}
