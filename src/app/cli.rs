@@ -171,8 +171,8 @@ pub(crate) struct Analyze {
 
     /// Use at most N threads; without this option, as many as there are cores
     ///
-    /// One thread reads and decodes, another tells calls from it; a third finds nothing to do as yet. What is printed is
-    /// the same for every N.
+    /// One thread reads and decodes, another one follows the calls and writes the answer; more than two change nothing.
+    /// The answer is the same to the byte for every N.
     #[arg(long, value_name = "N", value_parser = at_least_one, help_heading = "Speed")]
     pub(crate) threads: Option<usize>,
 
