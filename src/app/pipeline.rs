@@ -17,6 +17,7 @@ use crate::render::{self, shown};
 use crate::report::{CaptureRow, Report, Skipped, Source, Traffic};
 use crate::track::Tracker;
 use crate::wire::keylog::Secrets;
+use crate::wire::media::Media;
 
 /// Reads the plan's captures to their end and tells what was in them.
 pub(crate) fn analyze(plan: Plan, messages: &Messages) -> Result<Outcome, Failure> {
@@ -114,7 +115,15 @@ fn flow(
         while let Some(fact) = tracker.poll() {
             renderer.row(report.take(fact))?;
         }
-        if progress.packet() {
+        // Most packets are one more of a stream that is known: those settle nothing and go straight to the tracker.
+        let skimmed = captures.skim(|packet| {
+            Media::of(packet).is_some_and(|media| tracker.feed_known(packet.at, packet.place.file, &media))
+        });
+        if let Some((_, last)) = skimmed.times {
+            place = skimmed.place;
+            end = end.max(assembler.clock(last));
+        }
+        if progress.packets(1 + skimmed.packets) {
             progress.show(captures.bytes_done(), captures.bytes_total());
         }
     }
