@@ -1,10 +1,13 @@
 //! What one thread hands to the next: events apart from the packets that they borrow from, in one piece of memory.
 //! Knows no thread, and of events only what they borrow.
 
-use crate::event::{Event, Path, Undelivered, What};
+use std::net::{Ipv4Addr, SocketAddr};
+
+use crate::event::{Event, Path, Transport, Undelivered, What};
 use crate::packet::Place;
 use crate::report::Source;
 use crate::time::Timestamp;
+use crate::wire::media::Media;
 use crate::wire::rtcp::Rtcp;
 use crate::wire::rtp::Rtp;
 use crate::wire::sip::{Message, Parsed};
@@ -29,6 +32,12 @@ pub(crate) trait Downstream {
     /// Takes what happened on the wire.
     fn event(&mut self, event: &Event<'_>);
 
+    /// Takes a packet of media straight from its capture. `false`: it was not taken, and is to come as an event.
+    fn media(&mut self, at: Timestamp, place: Place, media: &Media<'_>) -> bool;
+
+    /// The last of the media taken since the last event was captured then.
+    fn passed(&mut self, last: Timestamp);
+
     /// Hears that nobody listened.
     fn gap(&mut self, gap: Gap);
 
@@ -46,15 +55,37 @@ pub(crate) struct Batch {
     bytes: Vec<u8>,
     items: Vec<Item>,
     messages: Vec<Parsed>,
+    media: Vec<Plain>,
+    /// Packets of media that are part of a run that ended.
+    told: usize,
 }
 
 #[derive(Debug)]
 enum Item {
-    /// The usual RTP packet.
-    Rtp(Head, Rtp<'static>, u8, Span),
+    /// A run of so many packets of media that came straight from their capture; from where their payloads stand, one
+    /// behind the other; and when the last of them came.
+    Media(usize, usize, Timestamp),
     Event(Head, Option<Span>, Kind),
     Gap(Gap),
     Sources(Vec<Source>),
+}
+
+/// A packet of media, as small as may be: there may be hundreds of thousands in a second.
+#[derive(Clone, Copy, Debug)]
+struct Plain {
+    at: Timestamp,
+    frame: u64,
+    addresses: u64,
+    ports: u32,
+    file: u32,
+    timestamp: u32,
+    ssrc: u32,
+    sequence: u16,
+    marker: bool,
+    payload_type: u8,
+    dscp: u8,
+    /// Of its payload. An IP packet has less than 64 KiB.
+    len: u16,
 }
 
 /// What every event has.
@@ -84,7 +115,7 @@ impl Batch {
     /// Whether it is time to hand it on.
     pub(crate) const fn is_full(&self) -> bool {
         let (items, messages) = (self.items.len() * size_of::<Item>(), self.messages.len() * size_of::<Parsed>());
-        self.bytes.len() + items + messages >= ENOUGH
+        self.bytes.len() + items + messages + self.media.len() * size_of::<Plain>() >= ENOUGH
     }
 
     /// Makes room for other things, and keeps the memory; not that of a giant.
@@ -93,17 +124,23 @@ impl Batch {
         self.bytes.shrink_to(2 * ENOUGH);
         self.items.clear();
         self.messages.clear();
+        self.media.clear();
+        self.told = 0;
     }
 
     /// Says to `down` all that was laid down here, as if it came from the packets.
     pub(crate) fn say<D: Downstream>(&mut self, down: &mut D) -> Result<(), D::Stop> {
-        let Self { bytes, items, messages } = self;
+        let Self { bytes, items, messages, media, .. } = self;
         let lent = Lent { bytes, messages };
+        let mut media = media.as_slice();
         let mut items = items.iter_mut().peekable();
         while let Some(item) = items.next() {
             match item {
-                Item::Rtp(head, rtp, dscp, payload) => {
-                    down.event(&head.event(None, What::Rtp(Rtp { payload: lent.slice(*payload), ..*rtp }, *dscp)));
+                Item::Media(count, from, last) => {
+                    let (run, rest) = media.split_at_checked(*count).unwrap_or((media, &[]));
+                    media = rest;
+                    say_media(run, lent.bytes.get(*from..).unwrap_or_default(), down)?;
+                    down.passed(*last);
                 }
                 Item::Event(head, correlation, kind) => {
                     let correlation = correlation.map(|span| lent.slice(span));
@@ -125,25 +162,51 @@ impl Batch {
     pub(crate) fn event(&mut self, event: &Event<'_>) {
         let Event { at, place, path, duplicate, correlation, .. } = *event;
         let head = Head { at, place, path, duplicate };
-        let item = match (&event.what, correlation) {
-            (What::Rtp(rtp, dscp), None) => {
-                let payload = self.keep(rtp.payload);
-                Item::Rtp(head, Rtp { payload: &[], ..*rtp }, *dscp, payload)
+        let correlation = correlation.map(|bytes| self.keep(bytes));
+        let kind = match &event.what {
+            What::Sip(message) => Kind::Sip(self.message(message)),
+            What::Icmp(Undelivered { error, message }) => {
+                Kind::Icmp(error, message.as_ref().map(|message| self.message(message)))
             }
-            (what, _) => {
-                let correlation = correlation.map(|bytes| self.keep(bytes));
-                let kind = match what {
-                    What::Sip(message) => Kind::Sip(self.message(message)),
-                    What::Icmp(Undelivered { error, message }) => {
-                        Kind::Icmp(error, message.as_ref().map(|message| self.message(message)))
-                    }
-                    What::Rtp(rtp, dscp) => Kind::Rtp(Rtp { payload: &[], ..*rtp }, *dscp, self.keep(rtp.payload)),
-                    What::Rtcp(rtcp) => Kind::Rtcp(rtcp.over(&[]), self.keep(rtcp.clear())),
-                };
-                Item::Event(head, correlation, kind)
-            }
+            What::Rtp(rtp, dscp) => Kind::Rtp(Rtp { payload: &[], ..*rtp }, *dscp, self.keep(rtp.payload)),
+            What::Rtcp(rtcp) => Kind::Rtcp(rtcp.over(&[]), self.keep(rtcp.clear())),
         };
-        self.items.push(item);
+        self.items.push(Item::Event(head, correlation, kind));
+    }
+
+    /// Lays down a packet of media, where there is room. [`passed`](Self::passed) ends a run of them.
+    #[inline]
+    pub(crate) fn media(&mut self, at: Timestamp, Place { file, frame }: Place, media: &Media<'_>) -> bool {
+        let Media { addresses, ports, dscp, rtp } = *media;
+        let Rtp { marker, payload_type, sequence, timestamp, ssrc, payload } = rtp;
+        let Ok(len) = u16::try_from(payload.len()) else { return false };
+        if self.is_full() {
+            return false;
+        }
+        self.bytes.extend_from_slice(payload);
+        self.media.push(Plain {
+            at,
+            frame,
+            addresses,
+            ports,
+            file,
+            timestamp,
+            ssrc,
+            sequence,
+            marker,
+            payload_type,
+            dscp,
+            len,
+        });
+        true
+    }
+
+    /// Ends a run of packets of media.
+    pub(crate) fn passed(&mut self, last: Timestamp) {
+        let run = self.media.get(self.told..).unwrap_or_default();
+        let bytes: usize = run.iter().map(|plain| usize::from(plain.len)).sum();
+        self.items.push(Item::Media(run.len(), self.bytes.len().saturating_sub(bytes), last));
+        self.told = self.media.len();
     }
 
     /// Lays down a gap.
@@ -166,6 +229,33 @@ impl Batch {
         self.bytes.extend_from_slice(bytes);
         (at, bytes.len())
     }
+}
+
+/// Says a run of packets of media. What is of no known stream is said as the event that it would have been: see
+/// [`Media::of`].
+fn say_media<D: Downstream>(run: &[Plain], mut payloads: &[u8], down: &mut D) -> Result<(), D::Stop> {
+    let mut before = None;
+    for plain in run {
+        let &Plain { at, frame, addresses, ports, file, timestamp, ssrc, sequence, .. } = plain;
+        let &Plain { marker, payload_type, dscp, len, .. } = plain;
+        let (payload, rest) = payloads.split_at_checked(len.into()).unwrap_or_default();
+        payloads = rest;
+        let rtp = Rtp { marker, payload_type, sequence, timestamp, ssrc, payload };
+        let place = Place { file, frame };
+        if down.media(at, place, &Media { addresses, ports, dscp, rtp }) {
+            before = before.max(Some(at));
+            continue;
+        }
+        if let Some(last) = before.take() {
+            down.passed(last);
+        }
+        let end = |address: u64, port: u32| SocketAddr::new(Ipv4Addr::from_bits(address as u32).into(), port as u16);
+        let (src, dst) = (end(addresses >> 32, ports >> 16), end(addresses, ports));
+        let path = Path { src, dst, transport: Transport::Udp };
+        down.event(&Event { at, place, path, duplicate: false, correlation: None, what: What::Rtp(rtp, dscp) });
+        down.settle()?;
+    }
+    Ok(())
 }
 
 /// What events borrow from here.
@@ -205,10 +295,9 @@ impl Head {
 
 #[cfg(test)]
 mod tests {
-    #![allow(clippy::unwrap_used)]
+    #![allow(clippy::indexing_slicing, clippy::unwrap_used)]
 
     use super::*;
-    use crate::event::Transport;
 
     /// Writes down what it is told.
     #[derive(Default)]
@@ -219,6 +308,18 @@ mod tests {
 
         fn event(&mut self, event: &Event<'_>) {
             self.0.push(format!("{event:?}"));
+        }
+
+        fn media(&mut self, at: Timestamp, place: Place, media: &Media<'_>) -> bool {
+            let known = media.rtp.ssrc < 9;
+            if known {
+                self.0.push(format!("{at:?} {place:?} {media:?}"));
+            }
+            known
+        }
+
+        fn passed(&mut self, last: Timestamp) {
+            self.0.push(format!("passed {last:?}"));
         }
 
         fn gap(&mut self, gap: Gap) {
@@ -279,7 +380,43 @@ mod tests {
         }
     }
 
-    fn event(src: std::net::SocketAddr, dst: std::net::SocketAddr) -> Event<'static> {
+    #[test]
+    fn media_are_said_as_they_are_or_as_events() {
+        let rtp = |ssrc, payload| Rtp { marker: true, payload_type: 8, sequence: 7, timestamp: 6, ssrc, payload };
+        let addresses = 0x0a00_0001_0a00_0002;
+        let media = |ssrc, payload| Media { addresses, ports: 5004 << 16 | 5006, dscp: 46, rtp: rtp(ssrc, payload) };
+        let all = [media(1, &b"one"[..]), media(2, b""), media(10, b"stranger"), media(3, b"three")];
+        let (mut batch, mut expected) = (Batch::default(), Vec::new());
+        let place = |number| Place { file: 1, frame: number };
+        let (src, dst) = ("10.0.0.1:5004".parse().unwrap(), "10.0.0.2:5006".parse().unwrap());
+        for run in 0..2 {
+            for (number, media) in (0..).zip(&all) {
+                let at = Timestamp::from_nanos(number);
+                assert!(batch.media(at, place(number.unsigned_abs()), media));
+                if media.rtp.ssrc < 9 {
+                    expected.push(format!("{at:?} {:?} {media:?}", place(number.unsigned_abs())));
+                    continue;
+                }
+                expected.push(format!("passed {:?}", Timestamp::from_nanos(number - 1)));
+                let path = Path { src, dst, transport: Transport::Udp };
+                let (place, what) = (place(number.unsigned_abs()), What::Rtp(media.rtp, 46));
+                let event = Event { at, place, path, duplicate: false, correlation: None, what };
+                expected.extend([format!("{event:?}"), "settle".to_owned()]);
+            }
+            batch.passed(Timestamp::from_nanos(run + 5));
+            batch.event(&event(src, dst));
+            let stop = [format!("passed {:?}", Timestamp::from_nanos(run + 5)), "settle".to_owned()];
+            expected.extend(stop);
+            expected.extend([format!("{:?}", event(src, dst)), "settle".to_owned()]);
+        }
+        let mut heard = Heard::default();
+        batch.say(&mut heard).unwrap();
+        assert_eq!(heard.0, expected);
+        while batch.media(Timestamp::default(), Place::default(), &all[0]) {}
+        assert!(batch.is_full());
+    }
+
+    fn event(src: SocketAddr, dst: SocketAddr) -> Event<'static> {
         Event {
             at: Timestamp::from_nanos(9),
             place: Place::default(),

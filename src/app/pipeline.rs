@@ -25,6 +25,7 @@ use crate::report::{CaptureRow, Report, Skipped, Source, Traffic};
 use crate::time::Timestamp;
 use crate::track::Tracker;
 use crate::wire::keylog::Secrets;
+use crate::wire::media::Media;
 
 /// Reads the plan's captures to their end and tells what was in them.
 pub(crate) fn analyze(plan: Plan, messages: &Messages) -> Result<Outcome, Failure> {
@@ -194,7 +195,15 @@ impl Reading {
                 down.sources(sources(earlier, captures.infos()));
             }
             down.settle()?;
-            if progress.packet() {
+            // Most packets are media with nothing unusual about them: those go straight down.
+            let skimmed = captures
+                .skim(|packet| Media::of(packet).is_some_and(|media| down.media(packet.at, packet.place, &media)));
+            if let Some((_, last)) = skimmed.times {
+                place = skimmed.place;
+                down.passed(last);
+                self.end = self.end.max(assembler.clock(last));
+            }
+            if progress.packets(1 + skimmed.packets) {
                 progress.show(captures.bytes_done(), captures.bytes_total());
             }
         }
@@ -228,6 +237,15 @@ impl Downstream for Telling<'_> {
     #[inline]
     fn event(&mut self, event: &Event<'_>) {
         self.tracker.feed(event);
+    }
+
+    #[inline]
+    fn media(&mut self, at: Timestamp, place: Place, media: &Media<'_>) -> bool {
+        self.tracker.feed_known(at, place.file, media)
+    }
+
+    fn passed(&mut self, last: Timestamp) {
+        self.tracker.pass(last);
     }
 
     fn gap(&mut self, Gap { from, to, of_runs }: Gap) {
@@ -276,6 +294,15 @@ impl Downstream for Loading {
 
     fn event(&mut self, event: &Event<'_>) {
         self.batch.event(event);
+    }
+
+    #[inline]
+    fn media(&mut self, at: Timestamp, place: Place, media: &Media<'_>) -> bool {
+        self.batch.media(at, place, media)
+    }
+
+    fn passed(&mut self, last: Timestamp) {
+        self.batch.passed(last);
     }
 
     fn gap(&mut self, gap: Gap) {

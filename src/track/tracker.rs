@@ -24,6 +24,7 @@ use crate::issue::{Cause, Issues, Tally};
 use crate::packet::Place;
 use crate::time::Timestamp;
 use crate::wire::dtmf;
+use crate::wire::media::Media as MediaPacket;
 use crate::wire::rtp::Rtp;
 use crate::wire::sip::{Message, Method};
 
@@ -263,6 +264,17 @@ impl Tracker {
             What::Rtp(rtp, dscp) => self.feed_rtp(event, rtp, *dscp),
             _ => self.feed_other(event),
         }
+    }
+
+    /// Takes in a packet of media, captured at `at` in this file, where it is one more of a known stream and nothing falls
+    /// due. `false`: it was not taken in, and is to be [fed](Self::feed).
+    #[inline]
+    pub fn feed_known(&mut self, at: Timestamp, file: u32, media: &MediaPacket<'_>) -> bool {
+        if self.quiet_until.is_none_or(|until| until <= at) || !self.media.on_known(at, file, media) {
+            return false;
+        }
+        self.now = self.now.max(Some(at));
+        true
     }
 
     #[inline]
