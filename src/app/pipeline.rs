@@ -121,6 +121,7 @@ fn flow(
         });
         if let Some((_, last)) = skimmed.times {
             place = skimmed.place;
+            tracker.pass(last);
             end = end.max(assembler.clock(last));
         }
         if progress.packets(1 + skimmed.packets) {
