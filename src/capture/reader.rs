@@ -230,7 +230,7 @@ impl Reader {
                 self.head = head;
                 self.take();
             }
-            Behind::Else(found) => self.aside = Some(found),
+            Behind::Else(found, head) => (self.aside, self.head) = (Some(found), head),
         }
         run
     }

@@ -24,8 +24,8 @@ pub struct Skimmed {
 pub(super) enum Behind {
     /// A packet that is not for the run, decoded.
     Packet(Frame),
-    /// Anything else.
-    Else(Found),
+    /// Anything else; of a packet that claims too much, what it would be.
+    Else(Found, Frame),
 }
 
 /// Gives `take` one packet after the other, as long as it takes them and they are from before `until`. Returns the bytes
@@ -47,7 +47,7 @@ pub(super) fn skim<F: Framing>(
         let mut head = Frame::NONE;
         match framing.decode(rest, &mut head) {
             Found::Packet if !head.overrun => {}
-            other => break Behind::Else(other),
+            other => break Behind::Else(other, head),
         }
         let from = head.from as usize;
         let data = rest.get(from..from + head.len as usize).unwrap_or_default();

@@ -267,14 +267,15 @@ impl Tracker {
     }
 
     /// Takes in a packet of media, captured at `at` in this file, where it is one more of a known stream and nothing falls
-    /// due. `false`: it was not taken in, and is to be [fed](Self::feed).
+    /// due. `false`: it was not taken in, and is to be [fed](Self::feed). Behind the last of a run, [`pass`](Self::pass).
     #[inline]
     pub fn feed_known(&mut self, at: Timestamp, file: u32, media: &MediaPacket<'_>) -> bool {
-        if self.quiet_until.is_none_or(|until| until <= at) || !self.media.on_known(at, file, media) {
-            return false;
-        }
+        self.quiet_until.is_some_and(|until| at < until) && self.media.on_known(at, file, media)
+    }
+
+    /// Time passed up to here, as packets of known streams showed, and nothing fell due.
+    pub fn pass(&mut self, at: Timestamp) {
         self.now = self.now.max(Some(at));
-        true
     }
 
     #[inline]

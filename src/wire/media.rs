@@ -41,3 +41,60 @@ impl<'a> Media<'a> {
         })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::packet::{LinkType, Place};
+    use crate::time::Timestamp;
+    use proptest::prelude::*;
+
+    fn packet(data: &[u8]) -> Packet<'_> {
+        let (place, at) = (Place::default(), Timestamp::default());
+        Packet { place, section: 0, at, link: LinkType::ETHERNET, original_len: data.len() as u32, data }
+    }
+
+    /// RTP of this many bytes of payload over UDP, IPv4 and Ethernet.
+    fn rtp(payload: u8) -> Vec<u8> {
+        let ip = [0x45, 46 << 2, 0, 40 + payload, 0, 1, 0x40, 0, 64, 17, 0, 0, 10, 0, 0, 1, 10, 0, 0, 2];
+        let udp = [0x9c, 0x40, 0x75, 0x30, 0, 20 + payload, 0, 0];
+        let rtp = [0x80, 8, 0, 7, 0, 0, 0, 1, 0, 0, 0, 9];
+        [&[2; 12][..], &[8, 0], &ip, &udp, &rtp, &vec![0x55; payload.into()]].concat()
+    }
+
+    #[test]
+    fn the_usual_packet_is_read() {
+        let data = rtp(160);
+        let media = Media::of(&packet(&data));
+        let seen =
+            media.map(|media| (media.addresses, media.ports, media.dscp, media.rtp.ssrc, media.rtp.payload.len()));
+        assert_eq!(seen, Some((0x0a00_0001_0a00_0002, 0x9c40_7530, 46, 9, 160)));
+    }
+
+    proptest! {
+        #[test]
+        fn it_is_read_as_elsewhere_or_not_at_all(
+            payload in 0u8..40,
+            changes in proptest::collection::vec((0usize..70, any::<u8>()), 0..3),
+            port in prop_oneof![Just(0x7530_u16), Just(4500), Just(4789), any::<u16>()],
+        ) {
+            let mut data = rtp(payload);
+            data.splice(36..38, port.to_be_bytes());
+            for (at, byte) in changes {
+                if let Some(old) = data.get_mut(at) {
+                    *old = byte;
+                }
+            }
+            if let Some(media) = Media::of(&packet(&data)) {
+                let Link::Ip(bytes) = link::peel(LinkType::ETHERNET, &data) else { return Err(TestCaseError::fail("no IP")) };
+                let Ok(ip) = ip::parse(bytes, false) else { return Err(TestCaseError::fail("no IP header")) };
+                let Carried::Udp(udp) = ip.carried else { return Err(TestCaseError::fail("no UDP")) };
+                prop_assert_eq!((ip.dscp, Rtp::parse(udp.payload)), (media.dscp, Some(media.rtp)));
+                prop_assert_eq!(media.ports, u32::from(udp.src_port) << 16 | u32::from(udp.dst_port));
+                let both = [ip.src(), ip.dst()].map(|ip| if let std::net::IpAddr::V4(ip) = ip { ip.to_bits() } else { 0 });
+                prop_assert_eq!(media.addresses, u64::from(both[0]) << 32 | u64::from(both[1]));
+                prop_assert!(!tunnel::may_begin_like_media(&udp));
+            }
+        }
+    }
+}
