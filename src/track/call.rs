@@ -5,6 +5,7 @@ mod verdict;
 
 use std::sync::Arc;
 
+use super::described::Described;
 use super::dialog::{Bye, Dialogs};
 use super::fact::{Answer, CallFact, IcmpError, Party, Proof, Reason, Side, Step};
 use super::hold::Hold;
@@ -16,7 +17,6 @@ use super::transaction::{Digest, InviteTransaction, Moment, Seen, TIMER_B, TIMER
 use crate::codes::{Category, Code};
 use crate::event::{Event, Path};
 use crate::time::Timestamp;
-use crate::wire::sdp;
 use crate::wire::sip::{Message, Method, NameAddr, StartLine, challenge, text, unquote};
 
 /// A call in progress, or one that ended so lately that stragglers still belong to it.
@@ -88,7 +88,7 @@ impl Tags {
 }
 
 /// A message of a call with what was made out about it once.
-#[derive(Clone, Copy)]
+#[derive(Clone)]
 pub(super) struct Arrival<'e, 'a> {
     pub(super) event: &'e Event<'a>,
     pub(super) message: &'e Message<'a>,
@@ -97,6 +97,7 @@ pub(super) struct Arrival<'e, 'a> {
     /// See [`Digest::transaction`].
     pub(super) key: u64,
     pub(super) tags: Tags,
+    pub(super) described: Described<'a>,
 }
 
 impl Arrival<'_, '_> {
@@ -580,11 +581,10 @@ impl Call {
     /// (RFC 3261 21.4.26).
     pub(super) fn description<'a>(&self, arrival: &Arrival<'_, 'a>) -> Option<Said<'a>> {
         let Arrival { event, message, tags, .. } = *arrival;
-        let body = message.body();
-        if body.is_empty() || event.duplicate || message.code().is_some_and(|code| code >= 300) {
+        if event.duplicate || message.code().is_some_and(|code| code >= 300) {
             return None;
         }
-        let text = sdp::find(message.content_type(), body)?;
+        let text = arrival.described.text(message)?;
         Some(Said {
             side: if message.is_request() { self.sender(tags) } else { self.sender(tags).other() },
             leg: self.callee_tag(tags),

@@ -10,8 +10,10 @@ use std::time::Duration;
 use super::call::Arrival;
 use super::fact::Side;
 use crate::time::Timestamp;
-use crate::wire::sdp::{self, Session};
-use crate::wire::sip::{Message, Method, StartLine};
+#[cfg(test)]
+use crate::wire::sdp::Session;
+use crate::wire::sdp::{self, Outline};
+use crate::wire::sip::{Method, StartLine};
 
 /// What one side's description says: whether it sends, and whether it wants to receive.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
@@ -23,6 +25,13 @@ struct Flow {
 impl Flow {
     /// Of the audio streams where there are any: a video that is switched off holds no call. One stream that flows is
     /// enough; with none left (RFC 3264 8.2) nobody is to be heard.
+    fn told_by(outline: &Outline<'_>) -> Self {
+        let sdp::Flow { sends, receives } = outline.audio().or_else(|| outline.others()).unwrap_or_default();
+        Self { sends, receives }
+    }
+
+    /// The same by the full reading, to compare.
+    #[cfg(test)]
     fn of(session: &Session<'_>) -> Self {
         let live = || session.media().filter(|media| media.port != 0);
         let has_audio = live().any(|media| media.kind.eq_ignore_ascii_case(b"audio"));
@@ -36,12 +45,12 @@ impl Flow {
     }
 
     /// Of the description in a message. One that the snap length cut may have lost the very line that holds.
-    fn in_message(message: &Message<'_>) -> Option<Self> {
-        let body = message.body();
-        if body.is_empty() || message.content_length().is_some_and(|len| len > body.len()) {
+    fn in_message(arrival: &Arrival<'_, '_>) -> Option<Self> {
+        let message = arrival.message;
+        if message.content_length().is_some_and(|len| len > message.body().len()) {
             return None;
         }
-        Some(Self::of(&Session::parse(sdp::find(message.content_type(), body)?)?))
+        arrival.described.outline(message).map(Self::told_by)
     }
 }
 
@@ -101,7 +110,9 @@ impl Hold {
         if !matches!(method, Method::Invite | Method::Ack | Method::Update | Method::Prack) {
             return;
         }
-        let flow = Flow::in_message(message);
+        // What comes with a refusal only says what could have been (RFC 3261 21.4.26).
+        let is_refusal = message.code().is_some_and(|code| code >= 300);
+        let flow = if is_refusal { None } else { Flow::in_message(arrival) };
         let exchange = Exchange {
             key: arrival.key,
             by,
@@ -285,6 +296,7 @@ mod tests {
             let sdp = format!("v=0\n{lines}\n");
             let flow = Flow::of(&Session::parse(sdp.as_bytes()).expect("a description"));
             assert_eq!((flow.sends, flow.receives), expected, "{name}");
+            assert_eq!(Outline::parse(sdp.as_bytes()).as_ref().map(Flow::told_by), Some(flow), "{name}, in short");
         }
     }
 }

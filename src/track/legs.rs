@@ -15,10 +15,10 @@ use super::transaction::Digest;
 use crate::event::Path;
 use crate::issue::{Cause, Issues};
 use crate::time::Timestamp;
-use crate::wire::sdp::{self, Identity, Session};
+use crate::wire::sdp::{Identity, Outline};
 use crate::wire::sip::{
-    Message, Method, NameAddr, ReferTo, Replaces, StartLine, address_key, call_ids, long_name, session_ids, subscriber,
-    text,
+    Message, Method, NameAddr, Names, ReferTo, Replaces, StartLine, address_key, address_uri, call_ids, long_name,
+    session_ids, subscriber, subscriber_of, text,
 };
 
 /// Headers in which B2BUAs write the Call-ID of the other leg, and tools look for it.
@@ -37,6 +37,9 @@ const LEG_HEADERS: [&str; 13] = [
     "X-Inbound-Call-ID",
     "P-Call-ID",
 ];
+
+/// All headers of an INVITE that name another call.
+const NAMING: Names = Names::of(&["session-id", "replaces", "referred-by"]).and(Names::of(&LEG_HEADERS));
 
 /// A B2BUA that has looked up where to go sends its own INVITE within this of the one it got.
 const HANDED_ON: Duration = Duration::from_secs(5);
@@ -115,13 +118,14 @@ struct Sdp {
 }
 
 impl Sdp {
-    fn of(digest: &Digest, message: &Message<'_>) -> Option<Self> {
-        if message.body().is_empty() {
-            return None;
-        }
-        // A body that does not say what it is may be a description all the same.
-        let body = sdp::find(message.content_type(), message.body()).unwrap_or_else(|| message.body());
-        let Identity { origin, media } = Session::parse(body)?.identity();
+    fn of(digest: &Digest, arrival: &Arrival<'_, '_>) -> Option<Self> {
+        let (message, described) = (arrival.message, &arrival.described);
+        let identity = match described.text(message) {
+            Some(_) => described.outline(message)?.identity(),
+            // A body that does not say what it is may be a description all the same.
+            None => Outline::parse(message.body())?.identity(),
+        };
+        let Identity { origin, media } = identity;
         let sdp = Self { origin: origin.map(|words| digest.of(words)), media: media.map(|place| digest.of(place)) };
         (sdp.origin.is_some() || sdp.media.is_some()).then_some(sdp)
     }
@@ -221,7 +225,7 @@ impl Legs {
             self.link(slot, other, evidence, calls);
         }
 
-        let offer = self.offer(at, arrival.message, digest);
+        let offer = self.offer(arrival, digest);
         if first
             && let Some(offer) = offer
             && let Some(other) = self.handing_on(slot, arrival.event.path, offer, calls)
@@ -239,13 +243,18 @@ impl Legs {
     }
 
     /// Who calls whom with which media; nothing where one of them is not said.
-    fn offer(&mut self, at: Timestamp, message: &Message<'_>, digest: &Digest) -> Option<Offer> {
-        let caller = subscriber(message.from()?.uri)?;
-        let numbers = [message.to().map(|to| to.uri), message.request_uri()]
-            .map(|callee| Some(digest.of(("numbers", &caller, subscriber(callee?)?))));
-        let sdp = Sdp::of(digest, message).filter(|_| numbers.iter().any(Option::is_some))?;
+    fn offer(&mut self, arrival: &Arrival<'_, '_>, digest: &Digest) -> Option<Offer> {
+        let (at, message) = (arrival.event.at, arrival.message);
+        let caller = subscriber_of(address_uri(message.from_value()?))?;
+        let callee = message.to_value().map(address_uri).and_then(subscriber_of);
+        // Mostly the same: then it counts once.
+        let target = message.request_uri().and_then(subscriber_of).filter(|target| callee.as_ref() != Some(target));
+        if callee.is_none() && target.is_none() {
+            return None;
+        }
+        let sdp = Sdp::of(digest, arrival)?;
         self.count += 1;
-        let numbers = if numbers[0] == numbers[1] { [numbers[0], None] } else { numbers };
+        let numbers = [callee, target].map(|callee| Some(digest.of(("numbers", &caller, callee?))));
         Some(Offer { at, number: self.count, numbers, sdp })
     }
 
@@ -514,8 +523,7 @@ impl<'a> Named<'a> {
     /// One pass over the headers.
     fn by(message: &Message<'a>, more: &[String]) -> Self {
         let mut named = Self::default();
-        let known = ["session-id", "replaces", "referred-by"];
-        if more.is_empty() && !message.may_have(&known) && !message.may_have(&LEG_HEADERS) {
+        if !message.may_have_any(NAMING) && !more.iter().any(|name| message.may_have(&[name])) {
             return named;
         }
         let is = |name: &[u8], known: &str| name.eq_ignore_ascii_case(known.as_bytes());

@@ -3,6 +3,7 @@
 
 mod bounds;
 mod call;
+mod described;
 mod dialog;
 mod exchange;
 pub mod explain;

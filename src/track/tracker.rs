@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use super::bounds::{Hand, MOST_CLOSED};
 use super::call::{Arrival, Call, Tags};
+use super::described::Described;
 use super::exchange::{Exchanges, stands_alone};
 use super::explain::{self, Explanation, Note, Recorder};
 use super::fact::{CallFact, Fact};
@@ -317,7 +318,8 @@ impl Tracker {
         let Some(call_id) = message.call_id() else { return };
         let key = self.digest.transaction(message);
         let call = self.digest.of(call_id);
-        let arrival = Arrival { event, message, call, key, tags: Tags::of(&self.digest, message) };
+        let (tags, described) = (Tags::of(&self.digest, message), Described::default());
+        let arrival = Arrival { event, message, call, key, tags, described };
         let before = self.recorder.wants(call_id).then(|| self.before(&arrival));
         if method == Method::Register {
             self.feed_registration(call_id, &arrival);
@@ -707,7 +709,8 @@ impl Tracker {
         }
         if message.from_value().is_some() && message.top_via().is_some() && message.cseq().is_some() {
             let (call, key) = (self.digest.of(call_id), self.digest.transaction(message));
-            return self.slot_of(&Arrival { event, message, call, key, tags: Tags::of(&self.digest, message) });
+            let (tags, described) = (Tags::of(&self.digest, message), Described::default());
+            return self.slot_of(&Arrival { event, message, call, key, tags, described });
         }
         // Cut before what tells the calls of one Call-ID apart; a registration under it might be meant as well.
         let group = self.groups.get(&self.digest.of(call_id))?;

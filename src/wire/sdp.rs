@@ -7,6 +7,7 @@ mod attribute;
 mod body;
 mod level;
 mod media;
+mod outline;
 
 use memchr::{memchr, memchr2, memmem};
 
@@ -14,6 +15,7 @@ pub use attribute::{Candidate, CandidateType, Crypto, Direction, Fingerprint, Se
 pub use body::find;
 use level::Level;
 pub use media::{Media, MediaType};
+pub use outline::{Flow, Outline};
 
 /// A session description, borrowed.
 #[derive(Clone, Copy, Debug)]

@@ -450,3 +450,69 @@ proptest! {
         prop_assert_eq!(format!("a={:?}", media[0].direction).to_lowercase(), at);
     }
 }
+
+/// Which way the media that `counts` flow, by the full reading.
+fn flow(session: &Session<'_>, counts: impl Fn(&Media<'_>) -> bool) -> Option<Flow> {
+    let wanted = session.media().filter(|media| media.port != 0 && counts(media));
+    let flows = wanted.map(|media| Flow { sends: media.sends(), receives: media.receives() });
+    flows.reduce(|one, other| Flow { sends: one.sends || other.sends, receives: one.receives || other.receives })
+}
+
+/// Lines of a description that matter to the outline, in any order, with any line end.
+fn telling() -> impl Strategy<Value = Vec<u8>> {
+    let line = prop::sample::select(vec![
+        "v=0",
+        "o=- 2890844526 7 IN IP4 192.0.2.1",
+        "o=- 1234 7 IN IP4 192.0.2.1",
+        "o=a 12345",
+        " o=- 2890844526 7 IN IP4 192.0.2.1",
+        "c=IN IP4 192.0.2.7",
+        "c=IN IP4 0.0.0.0/3",
+        "c= IN IP6 ::",
+        "c=IN IP6 0:0:0:0:0:0:0:0",
+        "c=IN IP6 [::]",
+        "c=IN IP4 00.0.0.0",
+        "c=IN IP4 ",
+        "c=IN IP4 host.invalid",
+        "m=audio 4000 RTP/AVP 0",
+        "m=AUDIO 4002/2 RTP/AVP 0",
+        "m=audio 0 RTP/AVP 0",
+        "m=video 5000 RTP/AVP 31",
+        "m=image 5002 udptl t38",
+        "m=audio 70000 RTP/AVP 0",
+        "m=audio +4 RTP/AVP 0",
+        "m=audio 4004 ",
+        "m= 4 x",
+        "m=",
+        "a=sendrecv",
+        "a=SendOnly",
+        "a= recvonly ",
+        "a=inactive",
+        "a=inactive:",
+        "a=inactiv\x45",
+        "a=rtpmap:0 PCMU/8000",
+        "a=ice-ufrag:x",
+        "a=ICE-Ufrag",
+        "a=ice-ufrag2",
+        "a=ice-lite",
+        "a",
+        "",
+    ]);
+    let end = prop::sample::select(vec!["\r\n", "\n", "\r", "\n\r", " \r\n"]);
+    prop::collection::vec((line, end), 0..16).prop_map(|lines| {
+        lines.into_iter().flat_map(|(line, end)| [line.as_bytes(), end.as_bytes()].concat()).collect()
+    })
+}
+
+proptest! {
+    #[test]
+    fn the_outline_says_what_the_full_reading_says(text in prop_oneof![telling(), bytes()]) {
+        let (session, outline) = (Session::parse(&text), Outline::parse(&text));
+        prop_assert_eq!(session.is_some(), outline.is_some());
+        let (Some(session), Some(outline)) = (session, outline) else { return Ok(()) };
+        prop_assert_eq!(outline.identity(), session.identity());
+        let is_audio = |media: &Media<'_>| media.kind.eq_ignore_ascii_case(b"audio");
+        prop_assert_eq!(outline.audio(), flow(&session, is_audio));
+        prop_assert_eq!(outline.others(), flow(&session, |media| !is_audio(media)));
+    }
+}

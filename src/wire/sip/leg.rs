@@ -1,7 +1,9 @@
 //! Values by which one call speaks of another: Session-ID (RFC 7989), Replaces (RFC 3891), Refer-To (RFC 3515), another
 //! Call-ID, a subscriber's number. One value at a time; knows no call.
 
-use memchr::memchr;
+use std::borrow::Cow;
+
+use memchr::{memchr, memchr2};
 
 use super::header::{NameAddr, Params, trim};
 use super::uri::{headers, hex, params, uri_host, uri_user};
@@ -93,10 +95,16 @@ pub fn call_ids(value: &[u8]) -> impl Iterator<Item = &[u8]> {
 /// number without separators and without its `+` or `00`. `None` where nobody is named: no user, or an anonymous one.
 #[must_use]
 pub fn subscriber(uri: &[u8]) -> Option<Vec<u8>> {
+    subscriber_of(uri).map(Cow::into_owned)
+}
+
+/// The same as [`subscriber`], borrowed where it is written as it is meant.
+#[must_use]
+pub fn subscriber_of(uri: &[u8]) -> Option<Cow<'_, [u8]>> {
     const NOBODY: [&[u8]; 7] =
         [b"anonymous", b"unknown", b"unavailable", b"restricted", b"private", b"withheld", b"asserted-unknown"];
     if let Some(number) = plain_number(uri) {
-        return Some(national(number).to_vec());
+        return Some(Cow::Borrowed(national(number)));
     }
     let user = uri_user(uri)?;
     let user = unescaped(user.get(..memchr(b';', user).unwrap_or(user.len()))?);
@@ -107,9 +115,29 @@ pub fn subscriber(uri: &[u8]) -> Option<Vec<u8>> {
     let number: Vec<u8> = user.iter().copied().filter(|byte| !b"-.() ".contains(byte)).collect();
     let digits = number.strip_prefix(b"+").unwrap_or(&number);
     if digits.is_empty() || !digits.iter().all(u8::is_ascii_digit) {
-        return Some(user);
+        return Some(Cow::Owned(user));
     }
-    Some(national(digits).to_vec())
+    Some(Cow::Owned(national(digits).to_vec()))
+}
+
+/// The URI of a From or To value, without reading the rest where it is written as usual: `"Display" <uri>`, perhaps
+/// without the display name.
+#[must_use]
+pub fn address_uri(value: &[u8]) -> &[u8] {
+    let address = match value {
+        [b'"', quoted @ ..] => {
+            let end = memchr2(b'"', b'\\', quoted).filter(|end| quoted.get(*end) == Some(&b'"'));
+            let behind = end.and_then(|end| quoted.get(end + 1..)).unwrap_or_default();
+            behind.strip_prefix(b" ").unwrap_or(behind)
+        }
+        _ => value,
+    };
+    if let [b'<', inner @ ..] = address
+        && let Some(end) = memchr(b'>', inner)
+    {
+        return trim(inner.get(..end).unwrap_or_default());
+    }
+    NameAddr::parse(value).uri
 }
 
 /// A number without the `00` of an international one; a short one is an extension that begins so.
@@ -276,8 +304,16 @@ mod tests {
         }
 
         #[test]
+        fn the_uri_of_an_address_is_that_of_the_full_reading(
+            value in "( |\t)?(\"([a<> ;:]|\\\\.)?\"?)?( |a )?<?( |<|>|\"|sip:|x:)?[+]?[a@0;]{0,4}( )?(>|\")?(;tag=>?a)?",
+        ) {
+            prop_assert_eq!(address_uri(value.as_bytes()), NameAddr::parse(value.as_bytes()).uri, "{}", value);
+        }
+
+        #[test]
         fn any_bytes_are_read(value in proptest::collection::vec(any::<u8>(), 0..64)) {
             let _ = (session_ids(&value), Replaces::parse(&value), ReferTo::parse(&value), subscriber(&value));
+            prop_assert_eq!(address_uri(&value), NameAddr::parse(&value).uri);
             prop_assert!(call_ids(&value).count() <= 2 * (value.len() + 1));
         }
 

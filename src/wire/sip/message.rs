@@ -494,6 +494,12 @@ impl<'a> Message<'a> {
         names.iter().any(|name| known(name.as_bytes()) != Known::Unasked || self.names.may_hold(name))
     }
 
+    /// Whether a header of these names may be there, as [`Message::may_have`] tells of each.
+    #[must_use]
+    pub const fn may_have_any(&self, names: Names) -> bool {
+        self.names.meets(names)
+    }
+
     /// The body: as long as Content-Length says, at most what was there; all that was there if it says nothing.
     #[must_use]
     pub const fn body(&self) -> &'a [u8] {

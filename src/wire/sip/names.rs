@@ -5,10 +5,33 @@ use super::header::long_name;
 
 /// A set of header names, each one bit of 64: names of equal bits count as one.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(super) struct Names(u64);
+pub struct Names(u64);
 
 impl Names {
     pub(super) const EMPTY: Self = Self(0);
+
+    /// Those of these long names. Names of headers that every message keeps anyway say nothing here.
+    #[must_use]
+    pub const fn of(mut long: &[&str]) -> Self {
+        let mut names = Self::EMPTY;
+        while let [name, rest @ ..] = long {
+            names.add(name.as_bytes());
+            long = rest;
+        }
+        names
+    }
+
+    /// With those of another set.
+    #[must_use]
+    pub const fn and(self, other: Self) -> Self {
+        Self(self.0 | other.0)
+    }
+
+    /// Whether both may hold the same name.
+    #[inline]
+    pub(super) const fn meets(self, other: Self) -> bool {
+        self.0 & other.0 != 0
+    }
 
     /// Takes in a name as sent, compact or long, in any case.
     #[inline]
@@ -30,7 +53,9 @@ impl Names {
         };
         // First letter, last letter and length, weighed so that what is looked for and what is usual hardly ever meet.
         match name {
-            [first, .., last] => 1 << (((*first | 0x20) as usize * 14 + (*last | 0x20) as usize + name.len() * 2) % 64),
+            [first, .., last] => {
+                1 << (((*first | 0x20) as usize * 4 + (*last | 0x20) as usize * 11 + name.len() * 32) % 64)
+            }
             _ => 1,
         }
     }

@@ -1,0 +1,172 @@
+//! What is asked of every description, read in one pass: who is to be heard, and what tells it from others. Knows no
+//! codec, key or candidate; for those there is the full reading.
+
+use memchr::memchr2;
+
+use super::attribute::{self, Direction};
+use super::level::connection;
+use super::{Identity, is_specified, lines, number, origin, word};
+
+/// What a session description says in short, borrowed.
+#[derive(Clone, Copy, Debug)]
+pub struct Outline<'a> {
+    /// From the first `o=` line before the media on, where there is one.
+    origin: Option<&'a [u8]>,
+    media: Option<(&'a [u8], u16)>,
+    audio: Option<Flow>,
+    others: Option<Flow>,
+}
+
+/// Which way media flow, as seen by the one who wrote the description: by its direction, and by the address of zeros
+/// that holds as well (RFC 3264 8.4).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Flow {
+    /// The writer is going to send.
+    pub sends: bool,
+    /// The writer wants to receive.
+    pub receives: bool,
+}
+
+/// What the session, or one media description, says.
+#[derive(Clone, Copy, Default)]
+struct Level<'a> {
+    address: Option<&'a [u8]>,
+    direction: Option<Direction>,
+    ice: bool,
+}
+
+/// An `m=` line that is wanted.
+#[derive(Clone, Copy)]
+struct Wanted {
+    audio: bool,
+    port: u16,
+}
+
+/// The first media that are wanted and have an address.
+#[derive(Clone, Copy)]
+enum Place<'a> {
+    Open,
+    Found(Option<(&'a [u8], u16)>),
+}
+
+impl<'a> Outline<'a> {
+    /// Reads a description. `None`: there is neither a `v=` nor an `m=` line.
+    #[must_use]
+    pub fn parse(text: &'a [u8]) -> Option<Self> {
+        let mut outline = Self { origin: None, media: None, audio: None, others: None };
+        let (mut is_description, mut in_media) = (false, false);
+        let (mut shared, mut own) = (Level::default(), Level::default());
+        let (mut wanted, mut place) = (None, Place::Open);
+        let mut rest = text;
+        while !rest.is_empty() {
+            let Some((line, after)) = rest.split_at_checked(memchr2(b'\r', b'\n', rest).unwrap_or(rest.len())) else {
+                break;
+            };
+            let level = if in_media { &mut own } else { &mut shared };
+            match line {
+                [b'a', b'=', value @ ..] => level.take(value),
+                [b'c', b'=', value @ ..] if level.address.is_none() => level.address = connection(value.trim_ascii()).0,
+                [b'm', b'=', value @ ..] => {
+                    outline.close(wanted, own, &shared, &mut place);
+                    wanted = Wanted::read(value);
+                    own = Level::default();
+                    (is_description, in_media) = (true, true);
+                }
+                [b'v', b'=', ..] => is_description = true,
+                [b'o', b'=', ..] if !in_media => outline.origin = outline.origin.or(Some(rest)),
+                _ => {}
+            }
+            rest = match after {
+                [b'\r', b'\n', rest @ ..] | [_, rest @ ..] => rest,
+                [] => break,
+            };
+        }
+        outline.close(wanted, own, &shared, &mut place);
+        if let Place::Found(media) = place {
+            outline.media = media;
+        }
+        is_description.then_some(outline)
+    }
+
+    /// A media description is read to its end.
+    fn close(&mut self, wanted: Option<Wanted>, own: Level<'a>, shared: &Level<'a>, place: &mut Place<'a>) {
+        let Some(Wanted { audio, port }) = wanted else { return };
+        let direction = own.direction.or(shared.direction).unwrap_or_default();
+        let address = own.address.or(shared.address);
+        let is_nowhere = !own.ice && !shared.ice && address.is_some_and(is_unspecified);
+        let flow = if audio { &mut self.audio } else { &mut self.others }.get_or_insert_default();
+        flow.sends |= direction.sends() && !is_nowhere;
+        flow.receives |= direction.receives() && !is_nowhere;
+        if let Place::Open = place {
+            let specified = address.filter(is_specified).map(|address| (address, port));
+            // An address of its own counts, whatever it is; where the session has none, the next media may.
+            if own.address.is_some() || specified.is_some() {
+                *place = Place::Found(specified);
+            }
+        }
+    }
+
+    /// Of all audio streams that are wanted; `None` where there is none.
+    #[must_use]
+    pub const fn audio(&self) -> Option<Flow> {
+        self.audio
+    }
+
+    /// Of all other streams that are wanted; `None` where there is none.
+    #[must_use]
+    pub const fn others(&self) -> Option<Flow> {
+        self.others
+    }
+
+    /// What tells this description from others, as [`Session::identity`](super::Session::identity) has it.
+    #[must_use]
+    pub fn identity(&self) -> Identity<'a> {
+        let of_session = lines(self.origin.unwrap_or_default()).take_while(|(kind, _)| *kind != b'm');
+        let origin = of_session.filter(|(kind, _)| *kind == b'o').find_map(|(_, value)| origin(value));
+        Identity { origin, media: self.media }
+    }
+}
+
+impl Wanted {
+    /// Of what follows `m=`. `None` where it cannot be read, or is refused or over (RFC 3264 5.1, 8.2).
+    fn read(value: &[u8]) -> Option<Self> {
+        let (kind, rest) = word(value);
+        let (port, proto) = word(rest);
+        let port = number(port.split(|byte| *byte == b'/').next()?)?;
+        let is_wanted = port != 0 && !kind.is_empty() && !proto.trim_ascii_start().is_empty();
+        is_wanted.then(|| Self { audio: kind.eq_ignore_ascii_case(b"audio"), port })
+    }
+}
+
+impl Level<'_> {
+    /// The value of an `a=` line.
+    #[inline]
+    fn take(&mut self, value: &[u8]) {
+        // Nearly all are `a=rtpmap:` and the like: longer than a direction, and not of ICE.
+        match value.trim_ascii() {
+            name @ [_, _, _, _, _, _, _, _] => self.direction = self.direction.or_else(|| direction(name)),
+            [b'i' | b'I', b'c' | b'C', b'e' | b'E', ..] => self.ice |= is_ufrag(value.trim_ascii()),
+            _ => {}
+        }
+    }
+}
+
+fn direction(name: &[u8]) -> Option<Direction> {
+    let directions: [(&[u8], Direction); 4] = [
+        (b"sendrecv", Direction::SendRecv),
+        (b"sendonly", Direction::SendOnly),
+        (b"recvonly", Direction::RecvOnly),
+        (b"inactive", Direction::Inactive),
+    ];
+    directions.iter().find(|(known, _)| name.eq_ignore_ascii_case(known)).map(|(_, direction)| *direction)
+}
+
+/// Whether the attribute is `ice-ufrag`, with a value or without.
+fn is_ufrag(attribute: &[u8]) -> bool {
+    super::attribute(attribute).0.eq_ignore_ascii_case(b"ice-ufrag")
+}
+
+/// Whether it is an address of zeros; only what begins like one is read.
+fn is_unspecified(address: &[u8]) -> bool {
+    matches!(address, [b'0' | b':' | b'[', ..]) && attribute::ip(address).is_some_and(|ip| ip.is_unspecified())
+}
