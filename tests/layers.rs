@@ -30,7 +30,7 @@ const DOORS: &[(&str, &[&str])] = &[
     ("zstd", &["capture/unpack.rs"]),
     ("etherparse", &["wire/ip.rs", "wire/link.rs"]),
     ("rsip", &["wire/sip/typed.rs"]),
-    ("itoa", &["render/"]),
+    ("itoa", &["render/", "report/", "time.rs"]),
     ("jiff", &["time.rs"]),
     ("comfy_table", &["render/"]),
     ("csv", &["render/csv.rs", "render/codes.rs", "app/marks.rs"]),

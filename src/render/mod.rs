@@ -5,6 +5,7 @@ pub mod codes;
 mod csv;
 mod explain;
 mod json;
+mod scalar;
 mod table;
 
 use std::borrow::Cow;
@@ -62,7 +63,7 @@ pub fn renderer<'a>(format: Format, layout: Layout, out: &'a mut dyn Write) -> B
         Format::Table => Box::new(table::Table::new(layout, out)),
         Format::Csv => Box::new(csv::Csv::new(layout.columns, layout.group, out)),
         Format::Json => Box::new(json::Document::new(layout.columns, layout.group, out)),
-        Format::Ndjson => Box::new(json::Lines::new(layout.columns, out)),
+        Format::Ndjson => Box::new(json::Lines::new(&layout.columns, out)),
     }
 }
 
@@ -133,10 +134,20 @@ const fn is_hidden(c: char) -> bool {
 /// Whether all of it is printable ASCII but for these two characters: of that nothing is hidden. Nearly every text of
 /// nearly every capture, and told sixteen bytes at a time.
 fn is_plain_without(text: &str, but: [u8; 2]) -> bool {
-    let plain =
-        |bytes: &[u8]| bytes.iter().fold(true, |plain, byte| plain & (0x20..0x7f).contains(byte) & !but.contains(byte));
-    let (chunks, rest) = text.as_bytes().as_chunks::<16>();
-    chunks.iter().all(|chunk| plain(chunk)) && plain(rest)
+    let [one, other] = but;
+    let plain = |bytes: &[u8; 16]| {
+        let is_plain = |byte: u8| (0x20..0x7f).contains(&byte) & (byte != one) & (byte != other);
+        bytes.iter().fold(true, |plain, byte| plain & is_plain(*byte))
+    };
+    let bytes = text.as_bytes();
+    if let Some(last) = bytes.last_chunk::<16>() {
+        // What is left of the last whole chunk is looked at twice rather than byte by byte.
+        bytes.as_chunks::<16>().0.iter().all(plain) && plain(last)
+    } else {
+        let mut padded = [b' '; 16];
+        padded.iter_mut().zip(bytes).for_each(|(to, byte)| *to = *byte);
+        plain(&padded)
+    }
 }
 
 /// A stranger's text made fit for a terminal: hidden characters are spelled out (`\x1b`, `\u{202e}`). For tables, and
