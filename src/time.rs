@@ -39,6 +39,12 @@ impl Timestamp {
         Self(self.0.saturating_add(i64::try_from(span.as_nanos()).unwrap_or(i64::MAX)))
     }
 
+    /// This instant and `span` before, held at the beginning of what can be said.
+    #[must_use]
+    pub fn before(self, span: Duration) -> Self {
+        Self(self.0.saturating_sub(i64::try_from(span.as_nanos()).unwrap_or(i64::MAX)))
+    }
+
     /// Reads an instant as people write it: RFC 3339 (`2026-11-22T16:57:03.25Z`) or seconds since the epoch
     /// (`1795366623.25`).
     #[must_use]
@@ -103,14 +109,19 @@ impl Rfc3339 {
         let (days, second) = (seconds.div_euclid(86_400), seconds.rem_euclid(86_400));
         // Every i64 of nanoseconds lies in the years 1677 to 2262.
         let (year, month, day) = civil(days);
-        let mut printed = *b"0000-00-00T00:00:00.000000000Z";
-        put(&mut printed, 0, year, 4);
-        put(&mut printed, 5, month, 2);
-        put(&mut printed, 8, day, 2);
-        put(&mut printed, 11, second / 3600, 2);
-        put(&mut printed, 14, second / 60 % 60, 2);
-        put(&mut printed, 17, second % 60, 2);
-        put(&mut printed, 20, nanos, 9);
+        // All of these are positive and fit.
+        let (second, nanos) = (second as u32, nanos as u32);
+        let ([c, d], [y, z]) = (two(year / 100), two(year % 100));
+        let ([m, n], [a, b]) = (two(month), two(day));
+        let ([h, i], [j, k], [s, t]) = (two(second / 3600), two(second / 60 % 60), two(second % 60));
+        let ([f1, f2], [f3, f4]) = (two(nanos / 10_000_000), two(nanos / 100_000 % 100));
+        let ([f5, f6], [f7, f8]) = (two(nanos / 1_000 % 100), two(nanos / 10 % 100));
+        let [_, f9] = two(nanos % 10);
+        #[rustfmt::skip]
+        let mut printed = [
+            c, d, y, z, b'-', m, n, b'-', a, b, b'T', h, i, b':', j, k, b':', s, t,
+            b'.', f1, f2, f3, f4, f5, f6, f7, f8, f9, b'Z',
+        ];
         let end = if self.digits == 0 { 19 } else { 20 + usize::from(self.digits.min(9)) };
         if let Some(last) = printed.get_mut(end) {
             *last = b'Z';
@@ -119,23 +130,17 @@ impl Rfc3339 {
     }
 }
 
-/// Writes `number` into so many digits from `from` on.
-#[inline]
-fn put(text: &mut [u8; 30], from: usize, number: i64, digits: usize) {
-    // All numbers of a time of day, a date or a fraction of a second are positive and fit.
-    let mut rest = number as u32;
-    for digit in text.iter_mut().skip(from).take(digits).rev() {
-        *digit = b'0' + (rest % 10) as u8;
-        rest /= 10;
-    }
+/// The two digits of a number below 100.
+const fn two(number: u32) -> [u8; 2] {
+    [b'0' + (number / 10) as u8, b'0' + (number % 10) as u8]
 }
 
 /// Year, month and day of this many days since 1970-01-01, counted in years that begin in March: then the leap day is
 /// the last of its year, and a month's first day follows from its number alone.
-const fn civil(days: i64) -> (i64, i64, i64) {
+const fn civil(days: i64) -> (u32, u32, u32) {
     // 719,468 days from 0000-03-01; 146,097 in 400 years.
     let days = days + 719_468;
-    let (era, day) = (days.div_euclid(146_097), days.rem_euclid(146_097));
+    let (era, day) = (days.div_euclid(146_097) as u32, days.rem_euclid(146_097) as u32);
     let year = (day - day / 1_460 + day / 36_524 - day / 146_096) / 365;
     let day = day - (365 * year + year / 4 - year / 100);
     let month = (5 * day + 2) / 153;

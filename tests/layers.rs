@@ -15,7 +15,7 @@ const HOUSE: &[(&str, &[&str])] = &[
     ("assemble", &["event", "issue", "packet", "time", "wire"]),
     ("track", &["codes", "event", "issue", "packet", "time", "wire"]),
     ("report", &["codes", "issue", "packet", "time", "track"]),
-    ("render", &["codes", "report"]),
+    ("render", &["codes", "report", "time"]),
     ("app", &["assemble", "capture", "codes", "event", "issue", "packet", "render", "report", "time", "track", "wire"]),
 ];
 

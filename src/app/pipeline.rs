@@ -114,6 +114,9 @@ fn flow(
         while let Some(fact) = tracker.poll() {
             renderer.row(report.take(fact))?;
         }
+        if place.frame.is_multiple_of(1 << 16) {
+            renderer.passed(tracker.begun(end))?;
+        }
         if progress.packet() {
             progress.show(captures.bytes_done(), captures.bytes_total());
         }

@@ -259,7 +259,11 @@ fn push_timeline(text: &mut String, timeline: Timeline<'_>) {
         text.push_str("\",\"code\":");
         text.push_str(itoa::Buffer::new().format(step.code));
         text.push_str(",\"status\":");
-        push_optional(text, step.status);
+        match step.status {
+            // The catalogue's names need no escape.
+            Some(name) => push_quoted(text, |text| text.push_str(name)),
+            None => text.push_str("null"),
+        }
         text.push_str(",\"file\":");
         push_text(text, step.file);
         text.push_str(",\"frame\":");
