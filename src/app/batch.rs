@@ -41,7 +41,7 @@ pub(crate) trait Downstream {
     /// Hears that nobody listened.
     fn gap(&mut self, gap: Gap);
 
-    /// Learns more of the captures. What the packet gave of which it was learnt comes before.
+    /// Learns more of the captures, behind what the packet gave of which it was learnt.
     fn sources(&mut self, sources: Vec<Source>);
 
     /// All that a packet gave was said.
@@ -53,7 +53,8 @@ pub(crate) trait Downstream {
 pub(crate) struct Batch {
     /// All that events borrow, one after another.
     bytes: Vec<u8>,
-    items: Vec<Item>,
+    /// Each with whether it was the last of its packet.
+    items: Vec<(Item, bool)>,
     messages: Vec<Parsed>,
     media: Vec<Plain>,
     /// Packets of media that are part of a run that ended.
@@ -114,7 +115,8 @@ type Told = (usize, Span);
 impl Batch {
     /// Whether it is time to hand it on.
     pub(crate) const fn is_full(&self) -> bool {
-        let (items, messages) = (self.items.len() * size_of::<Item>(), self.messages.len() * size_of::<Parsed>());
+        let (items, messages) =
+            (self.items.len() * size_of::<(Item, bool)>(), self.messages.len() * size_of::<Parsed>());
         self.bytes.len() + items + messages + self.media.len() * size_of::<Plain>() >= ENOUGH
     }
 
@@ -133,8 +135,7 @@ impl Batch {
         let Self { bytes, items, messages, media, .. } = self;
         let lent = Lent { bytes, messages };
         let mut media = media.as_slice();
-        let mut items = items.iter_mut().peekable();
-        while let Some(item) = items.next() {
+        for (item, settles) in items {
             match item {
                 Item::Media(count, from, last) => {
                     let (run, rest) = media.split_at_checked(*count).unwrap_or((media, &[]));
@@ -151,7 +152,7 @@ impl Batch {
                 Item::Gap(gap) => down.gap(*gap),
                 Item::Sources(sources) => down.sources(std::mem::take(sources)),
             }
-            if !matches!(items.peek(), Some(Item::Sources(_))) {
+            if *settles {
                 down.settle()?;
             }
         }
@@ -171,7 +172,7 @@ impl Batch {
             What::Rtp(rtp, dscp) => Kind::Rtp(Rtp { payload: &[], ..*rtp }, *dscp, self.keep(rtp.payload)),
             What::Rtcp(rtcp) => Kind::Rtcp(rtcp.over(&[]), self.keep(rtcp.clear())),
         };
-        self.items.push(Item::Event(head, correlation, kind));
+        self.items.push((Item::Event(head, correlation, kind), false));
     }
 
     /// Lays down a packet of media, where there is room. [`passed`](Self::passed) ends a run of them.
@@ -205,18 +206,26 @@ impl Batch {
     pub(crate) fn passed(&mut self, last: Timestamp) {
         let run = self.media.get(self.told..).unwrap_or_default();
         let bytes: usize = run.iter().map(|plain| usize::from(plain.len)).sum();
-        self.items.push(Item::Media(run.len(), self.bytes.len().saturating_sub(bytes), last));
+        self.items.push((Item::Media(run.len(), self.bytes.len().saturating_sub(bytes), last), false));
         self.told = self.media.len();
     }
 
     /// Lays down a gap.
     pub(crate) fn gap(&mut self, gap: Gap) {
-        self.items.push(Item::Gap(gap));
+        self.items.push((Item::Gap(gap), false));
     }
 
     /// Lays down what is known of the captures.
     pub(crate) fn sources(&mut self, sources: Vec<Source>) {
-        self.items.push(Item::Sources(sources));
+        self.items.push((Item::Sources(sources), false));
+    }
+
+    /// Ends what a packet gave.
+    #[inline]
+    pub(crate) fn settle(&mut self) {
+        if let Some((_, settles)) = self.items.last_mut() {
+            *settles = true;
+        }
     }
 
     fn message(&mut self, message: &Message<'_>) -> Told {
@@ -364,13 +373,20 @@ mod tests {
                 let (correlation, what) = (*correlation, what.clone());
                 let event = Event { at, place, path, duplicate: number % 2 == round, correlation, what };
                 batch.event(&event);
-                expected.extend([format!("{event:?}"), "settle".to_owned()]);
+                expected.push(format!("{event:?}"));
+                // Several may be of one packet.
+                if number > 2 {
+                    batch.settle();
+                    expected.push("settle".to_owned());
+                }
             }
             batch.gap(gap);
+            batch.settle();
             expected.extend([format!("{gap:?}"), "settle".to_owned()]);
             // What was learnt with a packet holds for what that packet settles.
             batch.event(&Event { correlation: None, what: What::Rtp(rtp, 0), ..event(src, dst) });
             batch.sources(sources.clone());
+            batch.settle();
             let last = Event { correlation: None, what: What::Rtp(rtp, 0), ..event(src, dst) };
             expected.extend([format!("{last:?}"), format!("{sources:?}"), "settle".to_owned()]);
             let mut heard = Heard::default();
@@ -405,8 +421,8 @@ mod tests {
             }
             batch.passed(Timestamp::from_nanos(run + 5));
             batch.event(&event(src, dst));
-            let stop = [format!("passed {:?}", Timestamp::from_nanos(run + 5)), "settle".to_owned()];
-            expected.extend(stop);
+            batch.settle();
+            expected.push(format!("passed {:?}", Timestamp::from_nanos(run + 5)));
             expected.extend([format!("{:?}", event(src, dst)), "settle".to_owned()]);
         }
         let mut heard = Heard::default();
@@ -433,6 +449,7 @@ mod tests {
         let mut batch = Batch::default();
         while !batch.is_full() {
             batch.event(&event(src, dst));
+            batch.settle();
         }
         assert!((9..ENOUGH).contains(&batch.items.len()), "{}", batch.items.len());
         let mut heard = Heard::default();

@@ -17,7 +17,7 @@ use super::secrets;
 use super::state::{Left, State};
 use crate::assemble::{Assembler, Unfinished};
 use crate::capture::{CaptureInfo, Captures, KeyLogs, TroubleKind};
-use crate::event::Event;
+use crate::event::{Event, What};
 use crate::issue::{Cause, Issues, Tally};
 use crate::packet::Place;
 use crate::render::{self, Render, shown};
@@ -100,7 +100,7 @@ fn flow(
         // What is under way is delivered once: here, or by the next run.
         delivers: state.is_none() || plan.flush,
     };
-    let mut telling = Telling { tracker, report, renderer };
+    let mut telling = Telling { tracker, report, renderer, messages: 0, latest: before.unwrap_or_default() };
     let threads = plan.threads.unwrap_or_else(|| thread::available_parallelism().map_or(1, NonZero::get));
     // No batch is waited for where somebody waits for each record.
     if threads > 1 && !plan.live {
@@ -223,7 +223,14 @@ struct Telling<'a> {
     tracker: Tracker,
     report: Report,
     renderer: Box<dyn Render + 'a>,
+    /// SIP messages since what waits in the renderer was looked through, and when the last of them came. Counted by what
+    /// is the same for every number of threads.
+    messages: u32,
+    latest: Timestamp,
 }
+
+/// SIP messages after which what waits in the renderer is looked through.
+const STRIDE: u32 = 1 << 15;
 
 impl<'a> Telling<'a> {
     fn apart(self) -> (Tracker, Report, Box<dyn Render + 'a>) {
@@ -236,6 +243,10 @@ impl Downstream for Telling<'_> {
 
     #[inline]
     fn event(&mut self, event: &Event<'_>) {
+        if matches!(event.what, What::Sip(_)) {
+            self.messages += 1;
+            self.latest = self.latest.max(event.at);
+        }
         self.tracker.feed(event);
     }
 
@@ -264,6 +275,10 @@ impl Downstream for Telling<'_> {
     fn settle(&mut self) -> Result<(), Stop> {
         while let Some(fact) = self.tracker.poll() {
             self.renderer.row(self.report.take(fact))?;
+        }
+        if self.messages >= STRIDE {
+            self.messages = 0;
+            self.renderer.passed(self.tracker.begun(self.latest))?;
         }
         Ok(())
     }
@@ -315,6 +330,7 @@ impl Downstream for Loading {
 
     #[inline]
     fn settle(&mut self) -> Result<(), Gone> {
+        self.batch.settle();
         if self.batch.is_full() { self.hand_on() } else { Ok(()) }
     }
 }

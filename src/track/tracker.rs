@@ -32,6 +32,9 @@ use crate::wire::sip::{Message, Method};
 /// How long a closed call is remembered so that its stragglers open no new row.
 const REMEMBERED: Duration = Duration::from_secs(3600);
 
+/// How far packets may step back in time behind the latest.
+const STEPS_BACK: Duration = Duration::from_secs(60);
+
 /// What was on the wire, call or not.
 #[derive(Clone, Debug, Default)]
 pub struct Traffic {
@@ -484,6 +487,17 @@ impl Tracker {
     /// The next thing that is settled.
     pub fn poll(&mut self) -> Option<Fact> {
         self.facts.pop_front()
+    }
+
+    /// No call that is still to be told began before this: the earliest start of all that are open, or a minute before
+    /// `now`, since merged captures and what is carried in others step back. A message that comes later than that may
+    /// still open a call that began before.
+    #[must_use]
+    pub fn begun(&self, now: Timestamp) -> Timestamp {
+        let open = self.calls.iter().flatten().map(|open| open.call.begun());
+        let told =
+            self.facts.iter().filter_map(|fact| if let Fact::Call(call) = fact { Some(call.start) } else { None });
+        open.chain(told).fold(now.before(STEPS_BACK), Timestamp::min)
     }
 
     /// The captures end here: everything that is open is told as it stands at `end`.
