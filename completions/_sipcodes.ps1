@@ -45,6 +45,7 @@ Register-ArgumentCompleter -Native -CommandName 'sipcodes' -ScriptBlock {
             [CompletionResult]::new('--show', '--show', [CompletionResultType]::ParameterName, 'What to list [default: calls,registrations; in CSV: calls]')
             [CompletionResult]::new('--explain', '--explain', [CompletionResultType]::ParameterName, 'Show this call alone, and why it has its code: each message, what it did, by which rule; repeatable')
             [CompletionResult]::new('--color', '--color', [CompletionResultType]::ParameterName, 'When to use colour in tables and messages')
+            [CompletionResult]::new('--threads', '--threads', [CompletionResultType]::ParameterName, 'Use at most N threads; without this option, as many as there are cores')
             [CompletionResult]::new('--leg-header', '--leg-header', [CompletionResultType]::ParameterName, 'Header whose value is the Call-ID of another leg of the call; repeatable')
             [CompletionResult]::new('--state', '--state', [CompletionResultType]::ParameterName, 'Go on where the last run with this FILE ended, and leave in it what is in progress')
             [CompletionResult]::new('--signalling-timeout', '--signalling-timeout', [CompletionResultType]::ParameterName, 'An answered call without media is 8003 after so long without signalling')

@@ -73,7 +73,7 @@ _sipcodes() {
             return 0
             ;;
         sipcodes__subcmd__analyze)
-            opts="-r -f -o -q -h --recursive --keylog --tls-key --sip-port --format --output --columns --show --explain --group --color --quiet --leg-header --state --flush --signalling-timeout --media-timeout --as-live --unmonitor --server-restart --sniffer-restart --restart-gap --license-limit --max-calls --max-registrations --events --help"
+            opts="-r -f -o -q -h --recursive --keylog --tls-key --sip-port --format --output --columns --show --explain --group --color --quiet --threads --leg-header --state --flush --signalling-timeout --media-timeout --as-live --unmonitor --server-restart --sniffer-restart --restart-gap --license-limit --max-calls --max-registrations --events --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -165,6 +165,10 @@ _sipcodes() {
                     ;;
                 --color)
                     COMPREPLY=($(compgen -W "auto always never" -- "${cur}"))
+                    return 0
+                    ;;
+                --threads)
+                    COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
                 --leg-header)

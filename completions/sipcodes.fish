@@ -50,6 +50,7 @@ complete -c sipcodes -n "__fish_sipcodes_using_subcommand analyze" -l explain -d
 complete -c sipcodes -n "__fish_sipcodes_using_subcommand analyze" -l color -d 'When to use colour in tables and messages' -r -f -a "auto\t'On a terminal, unless `NO_COLOR` is set'
 always\t'Even into a pipe or a file'
 never\t'Not at all'"
+complete -c sipcodes -n "__fish_sipcodes_using_subcommand analyze" -l threads -d 'Use at most N threads; without this option, as many as there are cores' -r
 complete -c sipcodes -n "__fish_sipcodes_using_subcommand analyze" -l leg-header -d 'Header whose value is the Call-ID of another leg of the call; repeatable' -r
 complete -c sipcodes -n "__fish_sipcodes_using_subcommand analyze" -l state -d 'Go on where the last run with this FILE ended, and leave in it what is in progress' -r -F
 complete -c sipcodes -n "__fish_sipcodes_using_subcommand analyze" -l signalling-timeout -d 'An answered call without media is 8003 after so long without signalling' -r

@@ -15,7 +15,7 @@ const HOUSE: &[(&str, &[&str])] = &[
     ("assemble", &["event", "issue", "packet", "time", "wire"]),
     ("track", &["codes", "event", "issue", "packet", "time", "wire"]),
     ("report", &["codes", "issue", "packet", "time", "track"]),
-    ("render", &["codes", "report"]),
+    ("render", &["codes", "report", "time"]),
     ("app", &["assemble", "capture", "codes", "event", "issue", "packet", "render", "report", "time", "track", "wire"]),
 ];
 
@@ -30,7 +30,7 @@ const DOORS: &[(&str, &[&str])] = &[
     ("zstd", &["capture/unpack.rs"]),
     ("etherparse", &["wire/ip.rs", "wire/link.rs"]),
     ("rsip", &["wire/sip/typed.rs"]),
-    ("itoa", &["render/"]),
+    ("itoa", &["render/", "report/", "time.rs"]),
     ("jiff", &["time.rs"]),
     ("comfy_table", &["render/"]),
     ("csv", &["render/csv.rs", "render/codes.rs", "app/marks.rs"]),

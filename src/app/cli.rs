@@ -169,6 +169,13 @@ pub(crate) struct Analyze {
     #[arg(short, long, help_heading = "Output")]
     pub(crate) quiet: bool,
 
+    /// Use at most N threads; without this option, as many as there are cores
+    ///
+    /// One thread reads and decodes, another one follows the calls and writes the answer; more than two change nothing.
+    /// The answer is the same to the byte for every N.
+    #[arg(long, value_name = "N", value_parser = at_least_one, help_heading = "Speed")]
+    pub(crate) threads: Option<usize>,
+
     /// Header whose value is the Call-ID of another leg of the call; repeatable
     ///
     /// Beside X-CID, X-Call-ID, X-Orig-Call-ID and the like, which are known.

@@ -2,7 +2,13 @@
 //! Knows the rooms by their doors only, and no rule of SIP.
 
 use std::collections::BTreeMap;
+use std::num::NonZero;
+use std::panic::resume_unwind;
+use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
+use std::thread;
+use std::time::Duration;
 
+use super::batch::{Batch, Downstream, Gap};
 use super::output::Sink;
 use super::plan::Plan;
 use super::progress::Progress;
@@ -10,13 +16,16 @@ use super::run::{Failure, Messages, Outcome};
 use super::secrets;
 use super::state::{Left, State};
 use crate::assemble::{Assembler, Unfinished};
-use crate::capture::{CaptureInfo, Captures, TroubleKind};
+use crate::capture::{CaptureInfo, Captures, KeyLogs, TroubleKind};
+use crate::event::{Event, What};
 use crate::issue::{Cause, Issues, Tally};
 use crate::packet::Place;
-use crate::render::{self, shown};
+use crate::render::{self, Render, shown};
 use crate::report::{CaptureRow, Report, Skipped, Source, Traffic};
+use crate::time::Timestamp;
 use crate::track::Tracker;
 use crate::wire::keylog::Secrets;
+use crate::wire::media::Media;
 
 /// Reads the plan's captures to their end and tells what was in them.
 pub(crate) fn analyze(plan: Plan, messages: &Messages) -> Result<Outcome, Failure> {
@@ -59,9 +68,7 @@ fn flow(
     let Left { end: before, sources: earlier, tracker, unfinished } = left.unwrap_or_default();
     // Captures are counted on from run to run, so that a timeline may name those of earlier ones.
     let offset = u32::try_from(earlier.len()).unwrap_or(u32::MAX);
-    let mut issues = Issues::default();
     let mut troubles = Troubles::default();
-    let mut progress = Progress::new(plan.progress);
 
     let mut captures = Captures::open(plan.sources).numbered_from(offset); //    file   -> Packet
     let embedded = captures.secrets();
@@ -69,70 +76,47 @@ fn flow(
     assembler = assembler.with_sip_ports(plan.sip_ports);
     let restart_gap = plan.settings.restart_gap;
     let mut tracker = tracker.resume(plan.settings); //                          Event  -> Fact
-    let mut report = Report::new(sources(&earlier, captures.infos())); //        Fact   -> Row
-    let mut renderer = match &plan.explain[..] {
+    let report = Report::new(sources(&earlier, captures.infos())); //        Fact   -> Row
+    let renderer = match &plan.explain[..] {
         [] => render::renderer(plan.format, plan.layout, sink), //               Row    -> bytes
         asked => render::explained(asked.to_vec(), plan.layout, sink),
     };
 
     tracker.link_by(plan.leg_headers);
     tracker.explain(plan.explain.iter().map(String::as_str));
-    let mut end = before.unwrap_or_default();
-    let mut origin_before = None;
-    let mut place = Place { file: offset, frame: 0 };
-    let mut digits = vec![0; captures.infos().len()];
     troubles.tell(&mut captures, messages);
-    while let Some(packet) = captures.next(&mut issues) {
-        let file = (packet.place.file - offset) as usize;
-        let origin = (packet.place.file, packet.section);
-        place = packet.place;
-        // Nobody listened between two captures; a silence within one is no gap.
-        let joined = origin_before.replace(origin);
-        let heard = if joined.is_none() { before } else { Some(end).filter(|_| joined != Some(origin)) };
-        if let Some(heard) = heard {
-            let now = assembler.clock(packet.at);
-            if heard.after(restart_gap) < now {
-                assembler.on_gap(&mut issues, &mut |event| tracker.feed(&event));
-            }
-            match joined {
-                None => tracker.on_server_gap(heard, now),
-                Some(_) => tracker.on_sniffer_gap(heard, now),
-            }
-        }
-        for key_log in embedded.try_iter() {
-            assembler.learn(&key_log, packet.place, &mut issues);
-        }
-        assembler.push(&packet, &mut issues, &mut |event| tracker.feed(&event));
-        end = end.max(assembler.clock(packet.at));
-        // How precise its times are shows only as a capture is read.
-        if let (Some(known), Some(info)) = (digits.get_mut(file), captures.infos().get(file))
-            && *known != info.digits
-        {
-            *known = info.digits;
-            report.set_sources(sources(&earlier, captures.infos()));
-        }
-        while let Some(fact) = tracker.poll() {
-            renderer.row(report.take(fact))?;
-        }
-        if progress.packet() {
-            progress.show(captures.bytes_done(), captures.bytes_total());
-        }
+    let mut reading = Reading {
+        digits: vec![0; captures.infos().len()],
+        captures,
+        embedded,
+        assembler,
+        issues: Issues::default(),
+        progress: Progress::new(plan.progress),
+        earlier,
+        offset,
+        before,
+        end: before.unwrap_or_default(),
+        restart_gap,
+        // What is under way is delivered once: here, or by the next run.
+        delivers: state.is_none() || plan.flush,
+    };
+    let mut telling = Telling { tracker, report, renderer, messages: 0, latest: before.unwrap_or_default() };
+    let threads = plan.threads.unwrap_or_else(|| thread::available_parallelism().map_or(1, NonZero::get));
+    // No batch is waited for where somebody waits for each record.
+    if threads > 1 && !plan.live {
+        beside(&mut reading, &mut telling)?;
+    } else {
+        reading.run(&mut telling)?;
     }
-    // Behind the last packet, they are the next run's.
-    for key_log in embedded.try_iter() {
-        assembler.learn(&key_log, place, &mut issues);
-    }
-    // What is under way is delivered once: here, or by the next run.
+    let Reading { mut captures, assembler, mut issues, mut progress, earlier, end, delivers, .. } = reading;
     let mut unfinished = Unfinished::default();
-    if state.is_none() || plan.flush {
-        assembler.finish(&mut issues, &mut |event| tracker.feed(&event));
-        tracker.finish(end);
+    if delivers {
+        telling.tracker.finish(end);
     } else {
         unfinished = assembler.unfinished();
     }
-    while let Some(fact) = tracker.poll() {
-        renderer.row(report.take(fact))?;
-    }
+    telling.settle()?;
+    let (mut tracker, mut report, renderer) = telling.apart();
 
     issues.absorb(tracker.take_issues());
     progress.clear();
@@ -154,6 +138,236 @@ fn flow(
         None => {}
     }
     if missing.is_empty() { Ok(outcome) } else { Err(Stop::NoSuchCall(missing)) }
+}
+
+/// The upper half of the river, down to events: what is read and decoded, and how far that is.
+struct Reading {
+    captures: Captures,
+    embedded: KeyLogs,
+    assembler: Assembler,
+    issues: Issues,
+    progress: Progress,
+    /// The captures of earlier runs.
+    earlier: Vec<Source>,
+    offset: u32,
+    /// When the last packet of the earlier runs came.
+    before: Option<Timestamp>,
+    /// When the last packet came.
+    end: Timestamp,
+    restart_gap: Duration,
+    /// How precise the times of each capture are, as far as was said.
+    digits: Vec<u8>,
+    /// Whether messages under way at the end are delivered.
+    delivers: bool,
+}
+
+impl Reading {
+    /// Reads to the end, and says everything to `down`.
+    fn run<D: Downstream>(&mut self, down: &mut D) -> Result<(), D::Stop> {
+        let Self { captures, embedded, assembler, issues, progress, earlier, digits, .. } = self;
+        let (offset, before, restart_gap) = (self.offset, self.before, self.restart_gap);
+        let mut origin_before = None;
+        let mut place = Place { file: offset, frame: 0 };
+        while let Some(packet) = captures.next(issues) {
+            let file = (packet.place.file - offset) as usize;
+            let origin = (packet.place.file, packet.section);
+            place = packet.place;
+            // Nobody listened between two captures; a silence within one is no gap.
+            let joined = origin_before.replace(origin);
+            let heard = if joined.is_none() { before } else { Some(self.end).filter(|_| joined != Some(origin)) };
+            if let Some(heard) = heard {
+                let now = assembler.clock(packet.at);
+                if heard.after(restart_gap) < now {
+                    assembler.on_gap(issues, &mut |event| down.event(&event));
+                }
+                down.gap(Gap { from: heard, to: now, of_runs: joined.is_none() });
+            }
+            for key_log in embedded.try_iter() {
+                assembler.learn(&key_log, packet.place, issues);
+            }
+            assembler.push(&packet, issues, &mut |event| down.event(&event));
+            self.end = self.end.max(assembler.clock(packet.at));
+            // How precise its times are shows only as a capture is read.
+            if let (Some(known), Some(info)) = (digits.get_mut(file), captures.infos().get(file))
+                && *known != info.digits
+            {
+                *known = info.digits;
+                down.sources(sources(earlier, captures.infos()));
+            }
+            down.settle()?;
+            // Most packets are media with nothing unusual about them: those go straight down.
+            let skimmed = captures
+                .skim(|packet| Media::of(packet).is_some_and(|media| down.media(packet.at, packet.place, &media)));
+            if let Some((_, last)) = skimmed.times {
+                place = skimmed.place;
+                down.passed(last);
+                self.end = self.end.max(assembler.clock(last));
+            }
+            if progress.packets(1 + skimmed.packets) {
+                progress.show(captures.bytes_done(), captures.bytes_total());
+            }
+        }
+        // Behind the last packet, they are the next run's.
+        for key_log in embedded.try_iter() {
+            assembler.learn(&key_log, place, issues);
+        }
+        if self.delivers {
+            assembler.finish(issues, &mut |event| down.event(&event));
+        }
+        Ok(())
+    }
+}
+
+/// The lower half of the river, from events on.
+struct Telling<'a> {
+    tracker: Tracker,
+    report: Report,
+    renderer: Box<dyn Render + 'a>,
+    /// SIP messages since what waits in the renderer was looked through, and when the last of them came. Counted by what
+    /// is the same for every number of threads.
+    messages: u32,
+    latest: Timestamp,
+}
+
+/// SIP messages after which what waits in the renderer is looked through.
+const STRIDE: u32 = 1 << 15;
+
+impl<'a> Telling<'a> {
+    fn apart(self) -> (Tracker, Report, Box<dyn Render + 'a>) {
+        (self.tracker, self.report, self.renderer)
+    }
+}
+
+impl Downstream for Telling<'_> {
+    type Stop = Stop;
+
+    #[inline]
+    fn event(&mut self, event: &Event<'_>) {
+        if matches!(event.what, What::Sip(_)) {
+            self.messages += 1;
+            self.latest = self.latest.max(event.at);
+        }
+        self.tracker.feed(event);
+    }
+
+    #[inline]
+    fn media(&mut self, at: Timestamp, place: Place, media: &Media<'_>) -> bool {
+        self.tracker.feed_known(at, place.file, media)
+    }
+
+    fn passed(&mut self, last: Timestamp) {
+        self.tracker.pass(last);
+    }
+
+    fn gap(&mut self, Gap { from, to, of_runs }: Gap) {
+        if of_runs {
+            self.tracker.on_server_gap(from, to);
+        } else {
+            self.tracker.on_sniffer_gap(from, to);
+        }
+    }
+
+    fn sources(&mut self, sources: Vec<Source>) {
+        self.report.set_sources(sources);
+    }
+
+    #[inline]
+    fn settle(&mut self) -> Result<(), Stop> {
+        while let Some(fact) = self.tracker.poll() {
+            self.renderer.row(self.report.take(fact))?;
+        }
+        if self.messages >= STRIDE {
+            self.messages = 0;
+            self.renderer.passed(self.tracker.begun(self.latest))?;
+        }
+        Ok(())
+    }
+}
+
+/// How many batches there are: those that are filled or read, and a few between, since neither side is always slower.
+const BATCHES: usize = 6;
+
+/// Where a thread that reads lays everything down for the one that tells.
+struct Loading {
+    batch: Batch,
+    filled: SyncSender<Batch>,
+    emptied: Receiver<Batch>,
+}
+
+/// Nobody takes the batches any more.
+struct Gone;
+
+impl Loading {
+    fn hand_on(&mut self) -> Result<(), Gone> {
+        let next = self.emptied.recv().map_err(|_| Gone)?;
+        self.filled.send(std::mem::replace(&mut self.batch, next)).map_err(|_| Gone)
+    }
+}
+
+impl Downstream for Loading {
+    type Stop = Gone;
+
+    fn event(&mut self, event: &Event<'_>) {
+        self.batch.event(event);
+    }
+
+    #[inline]
+    fn media(&mut self, at: Timestamp, place: Place, media: &Media<'_>) -> bool {
+        self.batch.media(at, place, media)
+    }
+
+    fn passed(&mut self, last: Timestamp) {
+        self.batch.passed(last);
+    }
+
+    fn gap(&mut self, gap: Gap) {
+        self.batch.gap(gap);
+    }
+
+    fn sources(&mut self, sources: Vec<Source>) {
+        self.batch.sources(sources);
+    }
+
+    #[inline]
+    fn settle(&mut self) -> Result<(), Gone> {
+        self.batch.settle();
+        if self.batch.is_full() { self.hand_on() } else { Ok(()) }
+    }
+}
+
+/// Reads and decodes in a thread of its own, and tells in this one.
+///
+/// Batches go round: the reader waits where it is too far ahead, and stops where nobody takes them, since an error or a
+/// panic on either side drops its ends of both channels.
+fn beside(reading: &mut Reading, telling: &mut Telling<'_>) -> Result<(), Stop> {
+    thread::scope(|scope| {
+        let (filled, to_tell) = sync_channel(BATCHES);
+        let (again, emptied) = sync_channel(BATCHES);
+        for _ in 1..BATCHES {
+            let _ = again.send(Batch::default());
+        }
+        let (start, started) = sync_channel::<&mut Reading>(1);
+        let reader = thread::Builder::new().name("reader".to_owned()).spawn_scoped(scope, move || {
+            let mut loading = Loading { batch: Batch::default(), filled, emptied };
+            // That nobody takes it is known on the other side, which stopped first.
+            if let Ok(reading) = started.recv() {
+                let _ = reading.run(&mut loading).and_then(|()| loading.hand_on());
+            }
+        });
+        let Ok(reader) = reader else {
+            // No thread is to be had: one is enough.
+            return reading.run(telling);
+        };
+        let _ = start.send(reading);
+        for mut batch in to_tell {
+            batch.say(telling)?;
+            batch.clear();
+            // A reader that is done wants none back.
+            let _ = again.send(batch);
+        }
+        reader.join().unwrap_or_else(|panic| resume_unwind(panic));
+        Ok(())
+    })
 }
 
 /// What was wrong with the captures as files.

@@ -76,6 +76,8 @@ pub(crate) struct Plan {
     pub(crate) flush: bool,
     /// Whether somebody waits for each record: the packets may be coming in as we read.
     pub(crate) live: bool,
+    /// How many threads may work at once, from 1; `None` leaves it to the machine.
+    pub(crate) threads: Option<usize>,
 }
 
 /// What `codes` is to do.
@@ -188,6 +190,7 @@ impl Plan {
             state: typed.state,
             flush: typed.flush,
             output,
+            threads: typed.threads,
             progress: around.stderr_is_terminal && !typed.quiet,
         })
     }
@@ -339,6 +342,7 @@ mod tests {
             show: Vec::new(),
             color: Color::Auto,
             quiet: false,
+            threads: None,
             states: States::default(),
             state: None,
             flush: false,

@@ -27,10 +27,11 @@ impl Progress {
         Self { started: shown.then(Instant::now), packets: 0, bar: None }
     }
 
-    /// Counts one packet; `true` where it is time to [`show`](Self::show) how far we are.
-    pub(crate) const fn packet(&mut self) -> bool {
-        self.packets += 1;
-        self.started.is_some() && self.packets.is_multiple_of(STRIDE)
+    /// Counts some packets; `true` where it is time to [`show`](Self::show) how far we are.
+    pub(crate) const fn packets(&mut self, count: u64) -> bool {
+        let before = self.packets;
+        self.packets += count;
+        self.started.is_some() && before / STRIDE != self.packets / STRIDE
     }
 
     /// Shows how many bytes of how many (where known) were read.
@@ -76,11 +77,11 @@ mod tests {
     #[test]
     fn nobody_is_told_where_nobody_watches() {
         let mut progress = Progress::new(false);
-        assert!((0..STRIDE * 2).all(|_| !progress.packet()));
+        assert!((0..STRIDE * 2).all(|_| !progress.packets(1)));
         progress.show(1, Some(2));
         assert!(progress.bar.is_none());
         let mut progress = Progress::new(true);
-        assert_eq!((0..STRIDE * 2).filter(|_| progress.packet()).count(), 2);
+        assert_eq!((0..STRIDE * 2).filter(|_| progress.packets(1)).count(), 2);
     }
 
     #[test]

@@ -138,11 +138,23 @@ pub(crate) struct Reading {
 }
 
 impl Reading {
-    pub(crate) fn of(mut captures: Captures) -> Self {
+    pub(crate) fn of(captures: Captures) -> Self {
+        Self::read(captures, true)
+    }
+
+    /// `skims`: takes what it can in runs, which makes no difference.
+    fn read(mut captures: Captures, skims: bool) -> Self {
         let mut issues = Issues::default();
         let mut packets = Vec::new();
         while let Some(packet) = captures.next(&mut issues) {
             packets.push(Got::from(packet));
+            if skims {
+                captures.skim(|packet| {
+                    let takes = packet.place.frame % 4 != 0;
+                    packets.extend(takes.then(|| Got::from(*packet)));
+                    takes
+                });
+            }
         }
         assert!(captures.next(&mut issues).is_none(), "the end is the end");
         let issues = issues.of_file(0).map(|(cause, tally)| (cause, tally.count)).collect();
@@ -154,7 +166,11 @@ impl Reading {
     }
 
     pub(crate) fn in_pieces(bytes: &[u8], pieces: Vec<usize>) -> Self {
-        Self::of(Captures::from_reader("made.pcap", Box::new(Dribble::new(bytes.to_vec(), pieces))))
+        let captures = || Box::new(Dribble::new(bytes.to_vec(), pieces.clone()));
+        let [whole, in_runs] =
+            [false, true].map(|skims| Self::read(Captures::from_reader("made.pcap", captures()), skims));
+        assert!(format!("{whole:?}") == format!("{in_runs:?}"), "runs make a difference");
+        whole
     }
 
     pub(crate) fn times(&self) -> Vec<i64> {

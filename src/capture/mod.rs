@@ -14,6 +14,7 @@ mod pcapng;
 mod reader;
 mod recognise;
 mod secrets;
+mod skim;
 mod trouble;
 mod unpack;
 
@@ -22,6 +23,7 @@ use std::path::PathBuf;
 pub use folder::{Barren, captures_in};
 pub use merge::Captures;
 pub use secrets::KeyLogs;
+pub use skim::Skimmed;
 pub use trouble::{Trouble, TroubleKind};
 
 use crate::packet::LinkType;

@@ -240,7 +240,7 @@ impl Pcap {
 }
 
 impl Framing for Pcap {
-    #[inline]
+    #[inline(always)] // As `record`: a frame that goes through memory costs more than what is read into it.
     fn decode(&mut self, bytes: &[u8], frame: &mut Frame) -> Found {
         match self.order {
             Endianness::Little => self.record::<LittleEndian>(bytes, frame),

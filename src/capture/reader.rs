@@ -10,6 +10,7 @@ use super::pcap::Pcap;
 use super::pcapng::Pcapng;
 use super::recognise;
 use super::secrets::Secrets;
+use super::skim::{Behind, Skimmed, skim};
 use super::trouble::{Trouble, TroubleKind};
 use super::unpack::{Flaw, Meter, Unpacked};
 use super::{CaptureInfo, Section};
@@ -99,6 +100,13 @@ impl Reader {
     /// to `advance` to find out what there is instead.
     #[inline]
     pub(super) fn step(&mut self) -> Option<Timestamp> {
+        // What a run of packets stopped at was decoded then.
+        if self.waiting {
+            return Some(self.head.at);
+        }
+        if self.aside.is_some() {
+            return None;
+        }
         let found = match &mut self.format {
             Format::Pcap(pcap) => pcap.decode(self.buffer.filled(), &mut self.head),
             Format::Pcapng(pcapng) => pcapng.decode(self.buffer.filled(), &mut self.head),
@@ -178,6 +186,53 @@ impl Reader {
             original_len: head.original_len,
             data: self.buffer.slice(self.data, head.len as usize),
         })
+    }
+
+    /// Delivers the packets at hand from before `until` to `take`, up to the first that it does not take: that one is the
+    /// next to be delivered. Only behind a packet that was delivered, so that what a section brings is known.
+    #[inline]
+    pub(super) fn skim(
+        &mut self,
+        file: u32,
+        info: &mut CaptureInfo,
+        until: Timestamp,
+        take: &mut impl FnMut(&Packet<'_>) -> bool,
+    ) -> Skimmed {
+        let sections = u32::try_from(info.sections.len()).unwrap_or(u32::MAX);
+        let place = self.place(file);
+        let Some(known) = info.sections.last_mut().filter(|_| !self.waiting && self.aside.is_none()) else {
+            return Skimmed { place, ..Skimmed::default() };
+        };
+        let (bytes, section) = (self.buffer.filled(), sections - 1);
+        let (run, used, behind) = match &mut self.format {
+            Format::Pcap(pcap) => skim(pcap, bytes, place, section, until, take),
+            Format::Pcapng(pcapng) => skim(pcapng, bytes, place, section, until, take),
+            Format::Netmon(netmon) => skim(netmon, bytes, place, section, until, take),
+            Format::Unknown | Format::Done => return Skimmed { place, ..Skimmed::default() },
+        };
+        info.packets += run.packets;
+        info.bytes += run.bytes;
+        info.cut_short += run.cut_short;
+        if let Some((first, last)) = run.times {
+            if last > known.last {
+                known.last = last;
+                info.last = info.last.max(Some(last));
+            }
+            if first < known.first {
+                known.first = first;
+                info.first = info.first.min(Some(first));
+            }
+        }
+        self.frame = run.place.frame;
+        self.buffer.consume(used);
+        match behind {
+            Behind::Packet(head) => {
+                self.head = head;
+                self.take();
+            }
+            Behind::Else(found, head) => (self.aside, self.head) = (Some(found), head),
+        }
+        run
     }
 
     /// Whether a packet was found and not yet delivered.

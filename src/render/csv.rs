@@ -2,20 +2,30 @@
 
 use std::io::{self, Write};
 
-use crate::render::{Render, Waiting};
+use crate::render::{Render, Waiting, scalar};
 use crate::report::media::{self, SIDES, TOGETHER};
-use crate::report::{Cell, Column, Columns, MediaRow, Row, Shape, Summary};
+use crate::report::{CallRow, Cell, Column, Columns, MediaRow, Row, Shape, Summary};
+use crate::time::Timestamp;
 
-/// Collects rows, writes them sorted.
+/// Collects rows, writes them sorted; calls as soon as none that is still open began before.
 pub(super) struct Csv<'a> {
     columns: Columns,
     rows: Waiting,
-    out: &'a mut dyn Write,
+    sheet: Sheet<'a>,
 }
 
 impl<'a> Csv<'a> {
     pub(super) fn new(columns: Columns, group: bool, out: &'a mut dyn Write) -> Self {
-        Self { rows: Waiting::new(group, columns.have_media()), columns, out }
+        // A CSV is one table: of several kinds it holds the first.
+        let columns = columns.of_first_kind();
+        let sheet = Sheet {
+            csv: csv::WriterBuilder::new().buffer_capacity(1 << 16).from_writer(out),
+            record: csv::ByteRecord::new(),
+            text: String::new(),
+            chosen: columns.are_chosen(),
+            headed: false,
+        };
+        Self { rows: Waiting::new(group, columns.have_media()), columns, sheet }
     }
 }
 
@@ -25,49 +35,75 @@ impl Render for Csv<'_> {
         Ok(())
     }
 
-    // A CSV is one table: of several kinds it holds the first.
+    // Of the other kinds most are told at the end. Legs stand together only then.
+    fn passed(&mut self, until: Timestamp) -> io::Result<()> {
+        let Some(columns) = self.columns.calls().filter(|_| !self.rows.group) else { return Ok(()) };
+        let calls = &mut self.rows.calls;
+        if !calls.iter().any(|row| row.order().0 < until) {
+            return Ok(());
+        }
+        calls.sort_by_key(CallRow::order);
+        let settled = calls.partition_point(|row| row.order().0 < until);
+        calls.drain(..settled).try_for_each(|row| self.sheet.write(columns, std::slice::from_ref(&row)))
+    }
+
     fn end(mut self: Box<Self>, _: &Summary) -> io::Result<()> {
         self.rows.sort();
-        let Self { columns, rows, out } = *self;
-        let chosen = columns.are_chosen();
+        let Self { columns, rows, mut sheet } = *self;
         if let Some(columns) = columns.calls() {
-            write(columns, &rows.calls, chosen, out)
+            sheet.write(columns, &rows.calls)?;
         } else if let Some(columns) = columns.registrations() {
-            write(columns, &rows.registrations, chosen, out)
+            sheet.write(columns, &rows.registrations)?;
         } else if let Some(columns) = columns.transactions() {
-            write(columns, &rows.transactions, chosen, out)
+            sheet.write(columns, &rows.transactions)?;
         } else {
-            write(columns.streams().unwrap_or_default(), &rows.streams, chosen, out)
+            sheet.write(columns.streams().unwrap_or_default(), &rows.streams)?;
         }
+        sheet.csv.flush()
     }
 }
 
-/// Header and rows. Lists and objects are left out unless they were asked for by name: then their text is the cell.
-fn write<R>(columns: &[&Column<R>], rows: &[R], chosen: bool, out: &mut dyn Write) -> io::Result<()> {
-    let columns: Vec<_> =
-        columns.iter().filter(|column| chosen || !matches!(column.shape, Shape::List | Shape::Object)).collect();
-    let mut csv = csv::WriterBuilder::new().buffer_capacity(1 << 16).from_writer(out);
-    let mut record = csv::ByteRecord::new();
-    for column in &columns {
-        match column.shape {
-            Shape::Media => media_keys().for_each(|key| record.push_field(key.as_bytes())),
-            _ => record.push_field(column.key.as_bytes()),
-        }
-    }
-    csv.write_byte_record(&record)?;
-    for row in rows {
-        record.clear();
-        for column in &columns {
-            match (column.shape, (column.cell)(row)) {
-                (Shape::Media, Cell::Media(media)) => push_media(&mut record, media),
-                (Shape::Media, _) => media_keys().for_each(|_| record.push_field(b"")),
-                (_, Cell::Text(text)) => push(&mut record, &text),
-                (_, cell) => push(&mut record, &cell.to_string()),
+/// The table as far as it is written.
+struct Sheet<'a> {
+    csv: csv::Writer<&'a mut dyn Write>,
+    /// Reused from row to row, as is the text of a cell.
+    record: csv::ByteRecord,
+    text: String,
+    chosen: bool,
+    headed: bool,
+}
+
+impl Sheet<'_> {
+    /// Rows, behind a header where there is none yet. Lists and objects are left out unless they were asked for by name:
+    /// then their text is the cell.
+    fn write<R>(&mut self, columns: &[&Column<R>], rows: &[R]) -> io::Result<()> {
+        let Self { csv, record, text, chosen, headed } = self;
+        let columns =
+            || columns.iter().filter(|column| *chosen || !matches!(column.shape, Shape::List | Shape::Object));
+        if !*headed {
+            record.clear();
+            for column in columns() {
+                match column.shape {
+                    Shape::Media => media_keys().for_each(|key| record.push_field(key.as_bytes())),
+                    _ => record.push_field(column.key.as_bytes()),
+                }
             }
+            csv.write_byte_record(record)?;
+            *headed = true;
         }
-        csv.write_byte_record(&record)?;
+        for row in rows {
+            record.clear();
+            for column in columns() {
+                match (column.shape, (column.cell)(row)) {
+                    (Shape::Media, Cell::Media(media)) => push_media(record, text, media),
+                    (Shape::Media, _) => media_keys().for_each(|_| record.push_field(b"")),
+                    (_, cell) => push_cell(record, text, &cell),
+                }
+            }
+            csv.write_byte_record(record)?;
+        }
+        Ok(())
     }
-    csv.flush()
 }
 
 /// `media` as flat columns.
@@ -77,13 +113,22 @@ fn media_keys() -> impl Iterator<Item = String> {
 }
 
 /// Their cells; those of a direction that was not heard are empty.
-fn push_media(record: &mut csv::ByteRecord, media: &MediaRow) {
+fn push_media(record: &mut csv::ByteRecord, text: &mut String, media: &MediaRow) {
     for heard in media.directions() {
         for column in media::flat() {
-            push(record, &heard.map_or_else(String::new, |heard| (column.cell)(heard).to_string()));
+            push_cell(record, text, &heard.map_or(Cell::Unknown, column.cell));
         }
     }
-    media.together().iter().for_each(|cell| push(record, &cell.to_string()));
+    media.together().iter().for_each(|cell| push_cell(record, text, cell));
+}
+
+fn push_cell(record: &mut csv::ByteRecord, text: &mut String, cell: &Cell<'_>) {
+    if let Cell::Text(characters) = cell {
+        return push(record, characters);
+    }
+    text.clear();
+    scalar::push(text, cell);
+    push(record, text);
 }
 
 fn push(record: &mut csv::ByteRecord, text: &str) {
@@ -123,6 +168,8 @@ mod tests {
     use crate::render::tests::{BOTH, rendered};
     use crate::report::column::{CALLS, REGISTRATIONS};
     use crate::report::{Kind, samples};
+    use crate::track::fact::Fact;
+    use proptest::prelude::*;
 
     fn table(columns: Columns) -> Vec<Vec<String>> {
         let text = rendered(Format::Csv, columns, None, false);
@@ -206,6 +253,78 @@ mod tests {
     fn rows_are_in_order_of_start() {
         let table = table(Columns::choose(&BOTH, ["start"]).unwrap());
         assert!(table[1..].is_sorted());
+    }
+
+    /// What is written up to each step and at the end: frames and starts of calls as they end, or that time passed.
+    enum Step {
+        Ends(i64, u64),
+        Passed(i64),
+    }
+
+    fn streamed(steps: impl IntoIterator<Item = Step>, group: bool) -> String {
+        let mut out = Vec::new();
+        let columns = Columns::choose(&[Kind::Call], ["start", "call_id"]).unwrap();
+        let mut csv = Box::new(Csv::new(columns, group, &mut out));
+        for step in steps {
+            match step {
+                Step::Ends(start, frame) => {
+                    let mut call = samples::invite(start, frame);
+                    call.call_id = frame.to_string().into();
+                    csv.row(Row::new(Fact::Call(Box::new(call)), &samples::sources())).unwrap();
+                }
+                Step::Passed(until) => csv.passed(samples::at(until)).unwrap(),
+            }
+        }
+        csv.end(&Summary::default()).unwrap();
+        let text = String::from_utf8(out).unwrap();
+        let call_ids = text.lines().skip(1).filter_map(|line| line.split(',').next_back());
+        call_ids.collect::<Vec<_>>().join(" ")
+    }
+
+    #[test]
+    fn a_call_that_lasts_holds_back_those_that_began_after_it_and_no_others() {
+        use Step::{Ends, Passed};
+        // 2 lasts from 20 to 90; then 3 and 4, which ended before it, are written behind it.
+        let lasting = || [Ends(40, 4), Ends(10, 1), Passed(20), Ends(30, 3), Passed(20), Ends(20, 2), Passed(90)];
+        assert_eq!(streamed(lasting(), false), "1 2 3 4");
+        // Told too late for its place: written where it comes.
+        assert_eq!(streamed(lasting().into_iter().chain([Ends(5, 9), Passed(95)]), false), "1 2 3 4 9");
+        // Legs are put together at the end, so nothing is written before.
+        assert_eq!(streamed(lasting().into_iter().chain([Ends(5, 9), Passed(95)]), true), "9 1 2 3 4");
+    }
+
+    #[test]
+    fn what_has_its_place_waits_no_longer() {
+        let mut out = Vec::new();
+        let mut csv = Csv::new(Columns::all(&Kind::ALL), false, &mut out);
+        for row in samples::rows() {
+            csv.row(row).unwrap();
+        }
+        assert!(csv.rows.streams.is_empty() && csv.rows.registrations.is_empty(), "of one kind alone");
+        let (calls, last) = (csv.rows.calls.len(), csv.rows.calls.iter().map(|row| row.order().0).max().unwrap());
+        csv.passed(last).unwrap();
+        assert!(calls > 5 && csv.rows.calls.iter().all(|row| row.order().0 == last));
+    }
+
+    proptest! {
+        #[test]
+        fn streamed_is_as_sorted_at_the_end(calls in proptest::collection::vec((0_i64..1000, 1_i64..500), 0..40)) {
+            // (when, what) as a tracker tells it: calls as they end, and from time to time what is still open.
+            let mut ends: Vec<_> = (1..).zip(&calls).map(|(frame, (start, length))| (start + length, *start, frame)).collect();
+            ends.sort_unstable();
+            let open = |now: i64| ends.iter().filter(|(end, start, _)| *end > now && *start <= now).map(|(_, start, _)| *start).min();
+            let told = |passes: bool| {
+                let mut steps = Vec::new();
+                for (index, (end, start, frame)) in ends.iter().enumerate() {
+                    steps.push(Step::Ends(*start, *frame));
+                    if passes && index % 3 == 0 && ends.get(index + 1).is_none_or(|(next, ..)| next > end) {
+                        steps.push(Step::Passed(open(*end).unwrap_or(*end)));
+                    }
+                }
+                steps
+            };
+            prop_assert_eq!(streamed(told(true), false), streamed(told(false), false));
+        }
     }
 
     #[test]

@@ -6,11 +6,15 @@ use std::io::{self, Write};
 
 use serde_json::{Map, Value, json};
 
-use crate::render::{Render, Waiting, is_hidden, is_plain_without};
+use crate::render::{Render, Waiting, is_hidden, is_plain_without, scalar};
 use crate::report::media::{self, DIRECTION, SIDES, TOGETHER};
+use crate::report::row::Timeline;
 use crate::report::stream::STREAMS;
 use crate::report::summary::Tallied;
-use crate::report::{CaptureRow, Cell, Column, Columns, Kind, MediaRow, Row, SCHEMA_NAME, Summary, Totals};
+use crate::report::{
+    CallRow, CaptureRow, Cell, Column, Columns, Kind, MediaRow, RegistrationRow, Row, SCHEMA_NAME, StreamRow, Summary,
+    Totals, TransactionRow,
+};
 
 /// Bytes gathered before they go out: rows are short and writes are dear.
 const CHUNK: usize = 1 << 16;
@@ -63,9 +67,10 @@ impl Render for Document<'_> {
 
 /// The rows of one kind, sent out by the chunk.
 fn array<R>(text: &mut String, columns: &[&Column<R>], rows: &[R], out: &mut dyn Write) -> io::Result<()> {
+    let fields = Fields::new(None, columns);
     for (index, row) in rows.iter().enumerate() {
         text.push_str(separator(index));
-        push_row(text, None, columns, row);
+        fields.push_row(text, row);
         if text.len() >= CHUNK {
             out.write_all(text.as_bytes())?;
             text.clear();
@@ -80,15 +85,25 @@ const fn separator(index: usize) -> &'static str {
 
 /// One record a line, written when it is handed over.
 pub(super) struct Lines<'a> {
-    columns: Columns,
+    calls: Option<Fields<CallRow>>,
+    registrations: Option<Fields<RegistrationRow>>,
+    transactions: Option<Fields<TransactionRow>>,
+    streams: Option<Fields<StreamRow>>,
     /// Reused from line to line.
     line: String,
     out: &'a mut dyn Write,
 }
 
 impl<'a> Lines<'a> {
-    pub(super) fn new(columns: Columns, out: &'a mut dyn Write) -> Self {
-        Self { columns, line: String::new(), out }
+    pub(super) fn new(columns: &Columns, out: &'a mut dyn Write) -> Self {
+        Self {
+            calls: columns.calls().map(|columns| Fields::new(Some(Kind::Call), columns)),
+            registrations: columns.registrations().map(|columns| Fields::new(Some(Kind::Registration), columns)),
+            transactions: columns.transactions().map(|columns| Fields::new(Some(Kind::Transaction), columns)),
+            streams: columns.streams().map(|columns| Fields::new(Some(Kind::Stream), columns)),
+            line: String::with_capacity(4096),
+            out,
+        }
     }
 
     fn send_object(&mut self, kind: &str, fields: Map<String, Value>) -> io::Result<()> {
@@ -108,28 +123,22 @@ fn send(line: &mut String, out: &mut dyn Write) -> io::Result<()> {
 }
 
 /// A row of a kind that is shown.
-fn send_row<R>(
-    line: &mut String,
-    kind: Kind,
-    columns: Option<&[&Column<R>]>,
-    row: &R,
-    out: &mut dyn Write,
-) -> io::Result<()> {
-    let Some(columns) = columns else { return Ok(()) };
-    push_row(line, Some(kind), columns, row);
+fn send_row<R>(line: &mut String, fields: Option<&Fields<R>>, row: &R, out: &mut dyn Write) -> io::Result<()> {
+    let Some(fields) = fields else { return Ok(()) };
+    fields.push_row(line, row);
     send(line, out)
 }
 
 impl Render for Lines<'_> {
     fn row(&mut self, row: Row) -> io::Result<()> {
-        let (line, out, all) = (&mut self.line, &mut *self.out, &self.columns);
+        let Self { line, out, .. } = self;
         match &row {
-            Row::Call(row) => send_row(line, Kind::Call, all.calls(), &**row, out)?,
-            Row::Registration(row) => send_row(line, Kind::Registration, all.registrations(), &**row, out)?,
-            Row::Transaction(row) => send_row(line, Kind::Transaction, all.transactions(), &**row, out)?,
+            Row::Call(row) => send_row(line, self.calls.as_ref(), &**row, *out)?,
+            Row::Registration(row) => send_row(line, self.registrations.as_ref(), &**row, *out)?,
+            Row::Transaction(row) => send_row(line, self.transactions.as_ref(), &**row, *out)?,
             Row::Stream(_) => (),
         }
-        row.streams().iter().try_for_each(|row| send_row(line, Kind::Stream, all.streams(), row, out))
+        row.streams().iter().try_for_each(|row| send_row(line, self.streams.as_ref(), row, *out))
     }
 
     fn end(mut self: Box<Self>, summary: &Summary) -> io::Result<()> {
@@ -141,20 +150,38 @@ impl Render for Lines<'_> {
     }
 }
 
-fn push_row<R>(text: &mut String, kind: Option<Kind>, columns: &[&Column<R>], row: &R) {
-    text.push('{');
-    if let Some(kind) = kind {
-        text.push_str("\"type\":");
-        push_text(text, kind.name());
-    }
-    for (index, column) in columns.iter().enumerate() {
-        if index > 0 || kind.is_some() {
-            text.push(',');
+/// The columns of a kind, each with what stands before its cell: made once, as there are fifty in every row.
+struct Fields<R: 'static> {
+    head: String,
+    fields: Vec<(String, Read<R>)>,
+}
+
+/// Where a cell comes from.
+type Read<R> = for<'a> fn(&'a R) -> Cell<'a>;
+
+impl<R> Fields<R> {
+    fn new(kind: Option<Kind>, columns: &[&Column<R>]) -> Self {
+        let mut head = "{".to_owned();
+        if let Some(kind) = kind {
+            head.push_str("\"type\":");
+            push_text(&mut head, kind.name());
         }
-        push_key(text, column.key);
-        push_cell(text, &(column.cell)(row));
+        let field = |(index, column): (usize, &&Column<R>)| {
+            let mut before = if index > 0 || kind.is_some() { "," } else { "" }.to_owned();
+            push_key(&mut before, column.key);
+            (before, column.cell)
+        };
+        Self { head, fields: columns.iter().enumerate().map(field).collect() }
     }
-    text.push('}');
+
+    fn push_row(&self, text: &mut String, row: &R) {
+        text.push_str(&self.head);
+        for (before, cell) in &self.fields {
+            text.push_str(before);
+            push_cell(text, &cell(row));
+        }
+        text.push('}');
+    }
 }
 
 /// A key of ours: none of its characters needs an escape.
@@ -168,15 +195,15 @@ fn push_cell(text: &mut String, cell: &Cell<'_>) {
     // Writing to a String cannot fail.
     let _ = match cell {
         Cell::Unknown => text.write_str("null"),
-        Cell::Flag(flag) => text.write_str(if *flag { "true" } else { "false" }),
-        Cell::Integer(number) => text.write_str(itoa::Buffer::new().format(*number)),
-        Cell::Seconds(_) | Cell::Decimal(_) => write!(text, "{cell}"),
-        // None of these characters needs an escape.
-        Cell::Time(time) => {
-            push_quoted(text, |text| time.push_to(text));
+        Cell::Flag(_) | Cell::Integer(_) | Cell::Seconds(_) | Cell::Decimal(_) => {
+            scalar::push(text, cell);
             Ok(())
         }
-        Cell::Address(address) => write!(text, "\"{address}\""),
+        // None of these characters needs an escape.
+        Cell::Time(_) | Cell::Address(_) => {
+            push_quoted(text, |text| scalar::push(text, cell));
+            Ok(())
+        }
         Cell::Text(characters) => {
             push_text(text, characters);
             Ok(())
@@ -218,24 +245,32 @@ fn push_cell(text: &mut String, cell: &Cell<'_>) {
             Ok(())
         }
         Cell::Timeline(timeline) => {
-            text.push('[');
-            for (index, step) in timeline.moments().enumerate() {
-                text.push_str(if index > 0 { "," } else { "" });
-                text.push_str("{\"time\":");
-                push_quoted(text, |text| step.time.push_to(text));
-                text.push_str(",\"code\":");
-                text.push_str(itoa::Buffer::new().format(step.code));
-                text.push_str(",\"status\":");
-                push_optional(text, step.status);
-                text.push_str(",\"file\":");
-                push_text(text, step.file);
-                text.push_str(",\"frame\":");
-                text.push_str(itoa::Buffer::new().format(step.frame));
-                text.push('}');
-            }
-            text.write_char(']')
+            push_timeline(text, *timeline);
+            Ok(())
         }
     };
+}
+
+fn push_timeline(text: &mut String, timeline: Timeline<'_>) {
+    text.push('[');
+    for (index, step) in timeline.moments().enumerate() {
+        text.push_str(if index > 0 { ",{\"time\":\"" } else { "{\"time\":\"" });
+        step.time.push_to(text);
+        text.push_str("\",\"code\":");
+        text.push_str(itoa::Buffer::new().format(step.code));
+        text.push_str(",\"status\":");
+        match step.status {
+            // The catalogue's names need no escape.
+            Some(name) => push_quoted(text, |text| text.push_str(name)),
+            None => text.push_str("null"),
+        }
+        text.push_str(",\"file\":");
+        push_text(text, step.file);
+        text.push_str(",\"frame\":");
+        text.push_str(itoa::Buffer::new().format(step.frame));
+        text.push('}');
+    }
+    text.push(']');
 }
 
 /// What needs no escape, in quotes.

@@ -5,6 +5,7 @@ pub mod codes;
 mod csv;
 mod explain;
 mod json;
+mod scalar;
 mod table;
 
 use std::borrow::Cow;
@@ -12,6 +13,7 @@ use std::fmt::Write as _;
 use std::io::{self, Write};
 
 use crate::report::{CallRow, Columns, RegistrationRow, Row, StreamRow, Summary, TransactionRow, legs};
+use crate::time::Timestamp;
 
 /// How results are printed.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -42,11 +44,21 @@ pub struct Layout {
 
 /// Takes rows one by one, then the end. Every error is the writer's; a broken pipe is the caller's to judge.
 pub trait Render {
-    /// Takes one more row. Only NDJSON writes it at once: the others are sorted by start.
+    /// Takes one more row. Only NDJSON writes it at once: the others are sorted by start, CSV as soon as its place is
+    /// sure.
     ///
     /// # Errors
     /// What the writer refuses.
     fn row(&mut self, row: Row) -> io::Result<()>;
+
+    /// No call that is still to come begins before this, but for one that is told too late. What waits only for its
+    /// place in the order may be written.
+    ///
+    /// # Errors
+    /// What the writer refuses.
+    fn passed(&mut self, _until: Timestamp) -> io::Result<()> {
+        Ok(())
+    }
 
     /// Writes whatever is left, and flushes.
     ///
@@ -62,7 +74,7 @@ pub fn renderer<'a>(format: Format, layout: Layout, out: &'a mut dyn Write) -> B
         Format::Table => Box::new(table::Table::new(layout, out)),
         Format::Csv => Box::new(csv::Csv::new(layout.columns, layout.group, out)),
         Format::Json => Box::new(json::Document::new(layout.columns, layout.group, out)),
-        Format::Ndjson => Box::new(json::Lines::new(layout.columns, out)),
+        Format::Ndjson => Box::new(json::Lines::new(&layout.columns, out)),
     }
 }
 
@@ -133,10 +145,20 @@ const fn is_hidden(c: char) -> bool {
 /// Whether all of it is printable ASCII but for these two characters: of that nothing is hidden. Nearly every text of
 /// nearly every capture, and told sixteen bytes at a time.
 fn is_plain_without(text: &str, but: [u8; 2]) -> bool {
-    let plain =
-        |bytes: &[u8]| bytes.iter().fold(true, |plain, byte| plain & (0x20..0x7f).contains(byte) & !but.contains(byte));
-    let (chunks, rest) = text.as_bytes().as_chunks::<16>();
-    chunks.iter().all(|chunk| plain(chunk)) && plain(rest)
+    let [one, other] = but;
+    let is_plain = |byte: u8| (0x20..0x7f).contains(&byte) & (byte != one) & (byte != other);
+    let plain = |bytes: &[u8; 16]| bytes.iter().fold(true, |plain, byte| plain & is_plain(*byte));
+    let bytes = text.as_bytes();
+    if let Some(last) = bytes.last_chunk::<16>() {
+        // What is left of the last whole chunk is looked at twice rather than byte by byte.
+        bytes.as_chunks::<16>().0.iter().all(plain) && plain(last)
+    } else if let (Some([a, b, c, d, e, f, g, h]), Some([i, j, k, l, m, n, o, p])) =
+        (bytes.first_chunk::<8>(), bytes.last_chunk::<8>())
+    {
+        plain(&[*a, *b, *c, *d, *e, *f, *g, *h, *i, *j, *k, *l, *m, *n, *o, *p])
+    } else {
+        bytes.iter().all(|byte| is_plain(*byte))
+    }
 }
 
 /// A stranger's text made fit for a terminal: hidden characters are spelled out (`\x1b`, `\u{202e}`). For tables, and

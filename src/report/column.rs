@@ -573,6 +573,18 @@ impl Columns {
         self.streams.as_deref()
     }
 
+    /// Those of the first kind shown alone, for formats that hold one kind.
+    #[must_use]
+    pub fn of_first_kind(mut self) -> Self {
+        let mut shown = self.calls.is_some();
+        self.registrations = self.registrations.filter(|_| !shown);
+        shown |= self.registrations.is_some();
+        self.transactions = self.transactions.filter(|_| !shown);
+        shown |= self.transactions.is_some();
+        self.streams = self.streams.filter(|_| !shown);
+        self
+    }
+
     /// Whether the `media` of calls is among them.
     #[must_use]
     pub fn have_media(&self) -> bool {

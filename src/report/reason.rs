@@ -13,15 +13,30 @@ const QUOTED: usize = 100;
 /// One line for a call.
 #[must_use]
 pub fn of_call(call: &CallFact) -> String {
-    let mut line = if call.partial { "joined after the INVITE: ".to_owned() } else { String::new() };
-    line.push_str(&told(call, call.code));
+    let mut line = String::with_capacity(96);
+    if call.partial {
+        line.push_str("joined after the INVITE: ");
+    }
+    told(&mut line, call, call.code);
     append_reasons(&mut line, call);
     // That there never was any media is what this code says.
     let silence = call.audio.filter(|_| call.code != Some(Code::UNMONITORED_NO_MEDIA)).and_then(unheard);
     if let Some(silence) = silence {
-        line.push_str(&format!("; {silence}"));
+        push(&mut line, ["; ", silence]);
     }
     line
+}
+
+/// Every call has a line: pieces are put behind each other rather than made and copied.
+fn push<const N: usize>(line: &mut String, pieces: [&str; N]) {
+    pieces.into_iter().for_each(|piece| line.push_str(piece));
+}
+
+/// A span between two pieces of text.
+fn push_span(line: &mut String, before: &str, span: Duration, behind: &str) {
+    line.push_str(before);
+    Spoken(span).push_to(line);
+    line.push_str(behind);
 }
 
 /// Who was not heard although somebody should have been; nothing where all was well.
@@ -34,17 +49,29 @@ pub(super) const fn unheard(audio: Audio) -> Option<&'static str> {
     }
 }
 
-fn told(call: &CallFact, code: Option<Code>) -> String {
+fn told(line: &mut String, call: &CallFact, code: Option<Code>) {
     match code {
-        Some(Code::ACTIVE) => format!("{}, {}", answered(call), still_up(call)),
-        Some(Code::COMPLETED) => format!("{}, {}", answered(call), hung_up(call)),
-        Some(Code::CANCEL) => unanswered_cancel(call),
-        Some(Code::INVITE) => no_response(call),
-        Some(code) if code.is_provisional() => still_provisional(call, code),
-        Some(code) if code.is_final() => refused(call, code),
-        Some(Code::MEDIA_STOPPED) => format!("{}, then neither media nor signalling{}", answered(call), silent(call)),
+        Some(Code::ACTIVE) => {
+            answered(line, call);
+            still_up(line, call);
+        }
+        Some(Code::COMPLETED) => {
+            answered(line, call);
+            hung_up(line, call);
+        }
+        Some(Code::CANCEL) => unanswered_cancel(line, call),
+        Some(Code::INVITE) => line.push_str(&no_response(call)),
+        Some(code) if code.is_provisional() => line.push_str(&still_provisional(call, code)),
+        Some(code) if code.is_final() => refused(line, call, code),
+        Some(Code::MEDIA_STOPPED) => {
+            answered(line, call);
+            line.push_str(", then neither media nor signalling");
+            silent(line, call);
+        }
         Some(Code::UNMONITORED_NO_MEDIA) => {
-            format!("{}, never any media, no signalling{}", answered(call), silent(call))
+            answered(line, call);
+            line.push_str(", never any media, no signalling");
+            silent(line, call);
         }
         Some(code) => {
             let why = match code {
@@ -55,78 +82,90 @@ fn told(call: &CallFact, code: Option<Code>) -> String {
                 other => other.name().unwrap_or("in a state without a name"),
             };
             match call.on_the_wire.filter(|wire| *wire != code) {
-                Some(Code::ACTIVE) => format!("{}; {why}", answered(call)),
-                Some(wire) => format!("{}; {why}", told(call, Some(wire))),
-                None => why.to_owned(),
+                Some(Code::ACTIVE) => {
+                    answered(line, call);
+                    line.push_str("; ");
+                }
+                Some(wire) => {
+                    told(line, call, Some(wire));
+                    line.push_str("; ");
+                }
+                None => {}
             }
+            line.push_str(why);
         }
-        None => untold(call),
+        None => line.push_str(&untold(call)),
     }
 }
 
 /// `answered after 4.2 s`, or what proves that it was.
-fn answered(call: &CallFact) -> String {
-    let mut said = match (call.answered, call.proof) {
-        (Some(at), _) if !call.partial => format!("answered after {}", Spoken(at.since(call.start))),
-        (None, Some(Proof::Ack)) => "answer not captured, proved by the caller's ACK".to_owned(),
-        (None, Some(Proof::CalleeBye)) => "answer not captured, proved by the callee's BYE".to_owned(),
-        _ => "answered".to_owned(),
-    };
+fn answered(line: &mut String, call: &CallFact) {
+    match (call.answered, call.proof) {
+        (Some(at), _) if !call.partial => push_span(line, "answered after ", at.since(call.start), ""),
+        (None, Some(Proof::Ack)) => line.push_str("answer not captured, proved by the caller's ACK"),
+        (None, Some(Proof::CalleeBye)) => line.push_str("answer not captured, proved by the callee's BYE"),
+        _ => line.push_str("answered"),
+    }
     if call.cancelled {
-        said.push_str(", too late to cancel");
+        line.push_str(", too late to cancel");
     }
     if call.ack_missing {
-        said.push_str(", never acknowledged");
+        line.push_str(", never acknowledged");
     }
-    said
 }
 
 /// How long nothing was heard until that was decided.
-fn silent(call: &CallFact) -> String {
+fn silent(line: &mut String, call: &CallFact) {
     let decided = call.timeline.iter().rev().find(|step| Some(step.code) == call.code).map(|step| step.at);
-    let length = decided.map(|at| at.since(call.last)).filter(|length| *length > Duration::ZERO);
-    length.map_or_else(String::new, |length| format!(" for {}", Spoken(length)))
+    if let Some(length) = decided.map(|at| at.since(call.last)).filter(|length| *length > Duration::ZERO) {
+        push_span(line, " for ", length, "");
+    }
 }
 
-fn still_up(call: &CallFact) -> String {
-    let up = call.answered.map(|at| call.last.since(at)).filter(|up| *up > Duration::ZERO);
-    let length = up.map_or_else(String::new, |up| format!(" ({})", Spoken(up)));
-    let held = if call.held { ", on hold" } else { "" };
-    format!("still up at the end of the capture{length}{held}")
+fn still_up(line: &mut String, call: &CallFact) {
+    line.push_str(", still up at the end of the capture");
+    if let Some(up) = call.answered.map(|at| call.last.since(at)).filter(|up| *up > Duration::ZERO) {
+        push_span(line, " (", up, ")");
+    }
+    if call.held {
+        line.push_str(", on hold");
+    }
 }
 
-fn hung_up(call: &CallFact) -> String {
-    let who = match call.ended_by {
-        Some(Side::Caller) => "caller hung up",
-        Some(Side::Callee) => "callee hung up",
-        None => "hung up",
-    };
-    let talk = call.answered.zip(call.ended).map(|(from, to)| Spoken(to.since(from)));
-    let after = talk.map_or_else(String::new, |talk| format!(" after {talk}"));
-    let refused = call.bye_refused.map_or_else(String::new, |code| format!(", BYE refused with {}", said(code, None)));
-    format!("{who}{after}{refused}")
+fn hung_up(line: &mut String, call: &CallFact) {
+    line.push_str(match call.ended_by {
+        Some(Side::Caller) => ", caller hung up",
+        Some(Side::Callee) => ", callee hung up",
+        None => ", hung up",
+    });
+    if let Some((from, to)) = call.answered.zip(call.ended) {
+        push_span(line, " after ", to.since(from), "");
+    }
+    if let Some(code) = call.bye_refused {
+        push(line, [", BYE refused with ", &said(code, None)]);
+    }
 }
 
 /// The caller gave up, and no final response to the INVITE was seen.
-fn unanswered_cancel(call: &CallFact) -> String {
-    let rest = if call.timed_out { "no final response in 32 s" } else { "no final response seen" };
-    format!("{}, {rest}", cancelled(call))
+fn unanswered_cancel(line: &mut String, call: &CallFact) {
+    cancelled(line, call);
+    line.push_str(if call.timed_out { ", no final response in 32 s" } else { ", no final response seen" });
 }
 
 /// `caller cancelled after 12.0 s of ringing`.
-fn cancelled(call: &CallFact) -> String {
-    let what = if call.answered_elsewhere { "answered elsewhere" } else { "caller cancelled" };
+fn cancelled(line: &mut String, call: &CallFact) {
+    line.push_str(if call.answered_elsewhere { "answered elsewhere" } else { "caller cancelled" });
     // 487 comes after the CANCEL: a slow network's answer is no part of the caller's patience.
     let step = call.timeline.iter().rev().find(|step| step.code == Code::CANCEL).map(|step| step.at);
-    format!("{what}{}", after_ringing(call, step.or(call.final_at)))
+    after_ringing(line, call, step.or(call.final_at));
 }
 
 /// ` after 3.1 s of ringing`, or since the INVITE where it never rang.
-fn after_ringing(call: &CallFact, until: Option<Timestamp>) -> String {
+fn after_ringing(line: &mut String, call: &CallFact, until: Option<Timestamp>) {
     match (call.ringing, call.attempt_start, until) {
-        (Some(from), _, Some(until)) => format!(" after {} of ringing", Spoken(until.since(from))),
-        (None, Some(from), Some(until)) => format!(" after {}", Spoken(until.since(from))),
-        _ => String::new(),
+        (Some(from), _, Some(until)) => push_span(line, " after ", until.since(from), " of ringing"),
+        (None, Some(from), Some(until)) => push_span(line, " after ", until.since(from), ""),
+        _ => {}
     }
 }
 
@@ -176,22 +215,29 @@ fn still_provisional(call: &CallFact, code: Code) -> String {
 }
 
 /// A final response other than 2xx.
-fn refused(call: &CallFact, code: Code) -> String {
+fn refused(line: &mut String, call: &CallFact, code: Code) {
     let response = said(code, phrase_of(call, code));
     if code.is_challenge() {
-        let realm = call.realm.as_ref().map_or_else(String::new, |realm| format!(" (realm {})", quoted(realm)));
-        let what = if call.credentials { "credentials refused" } else { "challenge never answered" };
-        return format!("{what}: {response}{realm}");
+        let what = if call.credentials { "credentials refused: " } else { "challenge never answered: " };
+        push(line, [what, &response]);
+        if let Some(realm) = &call.realm {
+            push(line, [" (realm ", &quoted(realm), ")"]);
+        }
+        return;
     }
     match code.get() {
         300..=399 => {
-            let target = call.redirect_to.as_ref().map_or_else(String::new, |to| format!(" to {}", clipped(to)));
-            format!("{response}{target}, not followed")
+            line.push_str(&response);
+            if let Some(to) = &call.redirect_to {
+                push(line, [" to ", &clipped(to)]);
+            }
+            line.push_str(", not followed");
         }
-        487 if call.cancelled || call.answered_elsewhere => cancelled(call),
+        487 if call.cancelled || call.answered_elsewhere => cancelled(line, call),
         _ => {
-            let crossed = if call.cancelled { ", as the caller cancelled" } else { "" };
-            format!("{response}{}{crossed}", after_ringing(call, call.final_at))
+            line.push_str(&response);
+            after_ringing(line, call, call.final_at);
+            line.push_str(if call.cancelled { ", as the caller cancelled" } else { "" });
         }
     }
 }
@@ -219,12 +265,15 @@ fn phrase_of(call: &CallFact, code: Code) -> Option<&str> {
 
 /// `486 Busy Here`, or `486 "Busy now"` where the sender worded it otherwise.
 fn said(code: Code, phrase: Option<&str>) -> String {
+    let mut said = String::with_capacity(32);
+    said.push_str(itoa::Buffer::new().format(code.get()));
     match (code.name(), phrase.map(str::trim).filter(|phrase| !phrase.is_empty())) {
-        (Some(name), None) => format!("{code} {name}"),
-        (Some(name), Some(phrase)) if name.eq_ignore_ascii_case(phrase) => format!("{code} {name}"),
-        (_, Some(phrase)) => format!("{code} {}", quoted(phrase)),
-        (None, None) => code.to_string(),
+        (Some(name), None) => push(&mut said, [" ", name]),
+        (Some(name), Some(phrase)) if name.eq_ignore_ascii_case(phrase) => push(&mut said, [" ", name]),
+        (_, Some(phrase)) => push(&mut said, [" ", &quoted(phrase)]),
+        (None, None) => {}
     }
+    said
 }
 
 fn quoted(text: &str) -> String {
@@ -250,18 +299,19 @@ fn append_reasons(line: &mut String, call: &CallFact) {
         }
     }
     if !told.is_empty() {
-        line.push_str(&format!(" ({})", told.join("; ")));
+        push(line, [" (", &told.join("; "), ")"]);
     }
 }
 
 /// Whether a Reason adds to what the line says anyway.
 fn says_more(reason: &Reason, call: &CallFact) -> bool {
-    match (reason.protocol.to_ascii_uppercase().as_str(), reason.cause) {
-        (_, None) => reason.text.is_some(),
+    let is = |protocol: &str| reason.protocol.eq_ignore_ascii_case(protocol);
+    match reason.cause {
+        None => reason.text.is_some(),
         // Normal clearing is what hanging up is.
-        ("Q.850", Some(16)) => call.code != Some(Code::COMPLETED),
-        ("SIP", Some(200)) => !call.answered_elsewhere,
-        ("SIP", Some(cause)) => {
+        Some(16) if is("Q.850") => call.code != Some(Code::COMPLETED),
+        Some(200) if is("SIP") => !call.answered_elsewhere,
+        Some(cause) if is("SIP") => {
             let same = call.code.is_some_and(|code| u32::from(code.get()) == cause);
             !same || reason.text.as_deref().is_some_and(|text| !names(cause, text))
         }

@@ -127,21 +127,43 @@ impl Seconds {
     }
 }
 
-impl fmt::Display for Seconds {
+impl Seconds {
+    /// Appends it: what [`Display`](fmt::Display) writes, for those who print millions.
+    pub fn push_to(self, text: &mut String) {
+        // Writing to a String cannot fail.
+        let _ = self.write_to(text);
+    }
+
     // From whole nanoseconds: a float would print 0.30000000000000004 here and there.
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let digits = usize::from(self.digits);
+    fn write_to(self, out: &mut impl fmt::Write) -> fmt::Result {
         let unit = 10_u64.pow(9 - u32::from(self.digits));
         let per_second = 10_u64.pow(u32::from(self.digits));
         // Spans of captures are differences of an i64's nanoseconds.
         let nanos = u64::try_from(self.span.as_nanos()).unwrap_or(u64::MAX - unit);
         let units = nanos.saturating_add(unit / 2) / unit;
-        let (whole, rest) = (units / per_second, units % per_second);
+        let (whole, mut rest) = (units / per_second, units % per_second);
+        out.write_str(itoa::Buffer::new().format(whole))?;
         if rest == 0 {
-            return write!(f, "{whole}.0");
+            return out.write_str(".0");
         }
-        let fraction = format!("{rest:0digits$}");
-        write!(f, "{whole}.{}", fraction.trim_end_matches('0'))
+        let mut fraction = *b".000000000";
+        let digits = 1..=usize::from(self.digits);
+        let mut end = 0;
+        for index in digits.rev() {
+            if let Some(digit) = fraction.get_mut(index) {
+                *digit = b'0' + (rest % 10) as u8;
+                // Zeros at the end say nothing.
+                end = if end == 0 && *digit != b'0' { index } else { end };
+            }
+            rest /= 10;
+        }
+        out.write_str(fraction.get(..=end).and_then(|text| std::str::from_utf8(text).ok()).unwrap_or_default())
+    }
+}
+
+impl fmt::Display for Seconds {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.write_to(f)
     }
 }
 

@@ -844,6 +844,11 @@ impl Call {
         }
     }
 
+    /// When its first message came.
+    pub(super) const fn begun(&self) -> Timestamp {
+        self.start.at
+    }
+
     /// The last message or media of the call.
     pub(super) fn last_sign_of_life(&self) -> Timestamp {
         self.media.map_or(self.last.at, |media| media.max(self.last.at))

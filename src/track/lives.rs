@@ -1982,6 +1982,21 @@ fn any_line() -> impl proptest::strategy::Strategy<Value = String> {
         })
 }
 
+#[test]
+fn what_is_still_to_be_told_began_no_earlier_than_is_said() {
+    let (mut tracker, at) = (Tracker::new(), |seconds: i64| Timestamp::from_millis(seconds * 1000));
+    assert_eq!(tracker.begun(at(100)), at(40), "a minute for packets that step back");
+    let up = ["90 a>b INVITE", "91 b>a 200", "92 a>b ACK", "200 x>y INVITE id=d"];
+    up.iter().zip(1..).for_each(|(text, frame)| line(text, frame, &mut tracker));
+    assert_eq!(tracker.begun(at(200)), at(90), "one lasts");
+    line("300 a>b BYE", 5, &mut tracker);
+    line("301 b>a 200/BYE", 6, &mut tracker);
+    tracker.advance(at(900));
+    assert_eq!(tracker.begun(at(900)), at(90), "settled, but not told yet");
+    let told: Vec<_> = std::iter::from_fn(|| tracker.poll()).collect();
+    assert_eq!((told.len(), tracker.begun(at(900))), (2, at(840)));
+}
+
 proptest::proptest! {
     #[test]
     fn whatever_comes_every_message_counts_once_and_every_row_ends_once(
@@ -1989,16 +2004,21 @@ proptest::proptest! {
         tail in 0_i64..500,
     ) {
         let mut tracker = Tracker::new();
-        let (mut at, mut facts) = (0_u32, Vec::new());
+        let (mut at, mut facts, mut passed) = (0_u32, Vec::new(), Vec::new());
         for (frame, text) in (1..).zip(&lines) {
             let (gap, rest) = text.split_once(' ').expect("a gap");
             at += gap.parse::<u32>().expect("seconds");
             line(&format!("{at} {rest}"), frame, &mut tracker);
             facts.extend(std::iter::from_fn(|| tracker.poll()));
+            passed.push((facts.len(), tracker.begun(Timestamp::from_millis(i64::from(at) * 1000))));
         }
         let end = Timestamp::from_millis((i64::from(at) + tail) * 1000);
         tracker.finish(end);
         facts.extend(std::iter::from_fn(|| tracker.poll()));
+        for (told, until) in passed {
+            let late = facts.iter().skip(told).find(|fact| matches!(fact, Fact::Call(call) if call.start < until));
+            proptest::prop_assert!(late.is_none(), "{:?} before {:?}", late, until);
+        }
         let mut counted = 0;
         for fact in &facts {
             match fact {

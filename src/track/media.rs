@@ -5,6 +5,7 @@
 //! Never guessed: a stream that nothing ties to a call stays without one, however well it would fit.
 
 mod announce;
+mod recent;
 mod report;
 #[cfg(test)]
 mod tests;
@@ -18,6 +19,7 @@ use std::time::Duration;
 
 pub(super) use announce::Said;
 use announce::{Announcement, OfCall};
+use recent::Recent;
 pub(super) use verdict::Told;
 
 use super::fact::{BoundBy, Side, StreamFact};
@@ -26,6 +28,7 @@ use super::transaction::Digest;
 use crate::event::Event;
 use crate::packet::Place;
 use crate::time::Timestamp;
+use crate::wire::media::Media as Packet;
 use crate::wire::rtp::Rtp;
 
 /// Streams that are followed at once; what would be one more is left out and counted.
@@ -98,6 +101,8 @@ pub(super) struct Media {
     /// Counts what may tie a stream to a call that nothing tied to one before.
     epoch: u32,
     swept: Option<Timestamp>,
+    #[serde(skip)]
+    recent: Recent,
     #[serde(skip)]
     files: Vec<FileMedia>,
     #[serde(skip)]
@@ -172,11 +177,33 @@ type IsOver<'o> = &'o dyn Fn(usize) -> bool;
 impl Media {
     #[inline]
     fn key(&self, src: SocketAddr, dst: SocketAddr, ssrc: u32) -> u64 {
-        let (SocketAddr::V4(from), SocketAddr::V4(to)) = (src, dst) else {
-            return self.digest.of((src, dst, ssrc));
-        };
-        let addresses = u64::from(from.ip().to_bits()) << 32 | u64::from(to.ip().to_bits());
-        self.digest.of((addresses, u64::from(from.port()) << 48 | u64::from(to.port()) << 32 | u64::from(ssrc)))
+        match recent::name_of(src, dst, ssrc) {
+            Some(name) => self.digest.of(name),
+            None => self.digest.of((src, dst, ssrc)),
+        }
+    }
+
+    /// A packet that may be one more of a stream about which nothing is open; `false` where it is not, and must go through
+    /// [`on_rtp`](Self::on_rtp).
+    #[inline]
+    pub(super) fn on_known(&mut self, at: Timestamp, file: u32, packet: &Packet<'_>) -> bool {
+        let name = recent::name(packet);
+        let Some(index) = self.recent.get(name).or_else(|| self.recall(name)) else { return false };
+        match self.streams.get_mut(index) {
+            Some(Some(live)) if live.settled => live.stream.on_rtp(at, &packet.rtp, packet.dscp),
+            _ => return false,
+        }
+        self.count(file, 1);
+        true
+    }
+
+    /// Looks for a stream that no packet came of lately.
+    #[inline(never)]
+    fn recall(&mut self, name: (u64, u64)) -> Option<usize> {
+        let index = *self.index.get(&self.digest.of(name))?;
+        self.live(index).filter(|live| live.settled)?;
+        self.recent.remember(name, index);
+        Some(index as usize)
     }
 
     /// A packet that has the shape of RTP. `is_over` says of a call whether it ended.
@@ -351,6 +378,7 @@ impl Media {
             *free = Some(live);
         }
         self.index.insert(key, index);
+        self.recent.forget(recent::name_of(event.path.src, event.path.dst, rtp.ssrc));
         Some(index)
     }
 
@@ -365,6 +393,7 @@ impl Media {
     fn remove(&mut self, index: u32) {
         let Some(live) = self.streams.get_mut(index as usize).and_then(Option::take) else { return };
         self.free.push(index);
+        self.recent.forget(recent::name_of(live.src, live.dst, live.stream.ssrc()));
         let (flow, source) = (self.key(live.src, live.dst, 0), self.digest.of(live.stream.ssrc()));
         for (table, key) in [(&mut self.index, live.key), (&mut self.flows, flow), (&mut self.sources, source)] {
             if table.get(&key) == Some(&index) {

@@ -284,7 +284,7 @@ impl Stream {
     }
 
     /// The next packet of it, in order of capture.
-    #[inline]
+    #[inline(always)] // Runs once per packet of media.
     pub(super) fn on_rtp(&mut self, at: Timestamp, rtp: &Rtp<'_>, dscp: u8) {
         let step = rtp.timestamp.wrapping_sub(self.timestamp);
         let same = (rtp.sequence == self.next) & (kind(rtp.payload_type, dscp) == self.kind) & (step == self.step);

@@ -25,11 +25,15 @@ use crate::issue::{Cause, Issues, Tally};
 use crate::packet::Place;
 use crate::time::Timestamp;
 use crate::wire::dtmf;
+use crate::wire::media::Media as MediaPacket;
 use crate::wire::rtp::Rtp;
 use crate::wire::sip::{Message, Method};
 
 /// How long a closed call is remembered so that its stragglers open no new row.
 const REMEMBERED: Duration = Duration::from_secs(3600);
+
+/// How far packets may step back in time behind the latest.
+const STEPS_BACK: Duration = Duration::from_secs(60);
 
 /// What was on the wire, call or not.
 #[derive(Clone, Debug, Default)]
@@ -269,6 +273,18 @@ impl Tracker {
         }
     }
 
+    /// Takes in a packet of media, captured at `at` in this file, where it is one more of a known stream and nothing falls
+    /// due. `false`: it was not taken in, and is to be [fed](Self::feed). Behind the last of a run, [`pass`](Self::pass).
+    #[inline]
+    pub fn feed_known(&mut self, at: Timestamp, file: u32, media: &MediaPacket<'_>) -> bool {
+        self.quiet_until.is_some_and(|until| at < until) && self.media.on_known(at, file, media)
+    }
+
+    /// Time passed up to here, as packets of known streams showed, and nothing fell due.
+    pub fn pass(&mut self, at: Timestamp) {
+        self.now = self.now.max(Some(at));
+    }
+
     #[inline]
     fn feed_rtp(&mut self, event: &Event<'_>, rtp: &Rtp<'_>, dscp: u8) {
         if self.quiet_until.is_none_or(|until| until <= event.at) {
@@ -474,6 +490,17 @@ impl Tracker {
     /// The next thing that is settled.
     pub fn poll(&mut self) -> Option<Fact> {
         self.facts.pop_front()
+    }
+
+    /// No call that is still to be told began before this: the earliest start of all that are open, or a minute before
+    /// `now`, since merged captures and what is carried in others step back. A message that comes later than that may
+    /// still open a call that began before.
+    #[must_use]
+    pub fn begun(&self, now: Timestamp) -> Timestamp {
+        let open = self.calls.iter().flatten().map(|open| open.call.begun());
+        let told =
+            self.facts.iter().filter_map(|fact| if let Fact::Call(call) = fact { Some(call.start) } else { None });
+        open.chain(told).fold(now.before(STEPS_BACK), Timestamp::min)
     }
 
     /// The captures end here: everything that is open is told as it stands at `end`.

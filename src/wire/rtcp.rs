@@ -38,6 +38,18 @@ impl<'a> Rtcp<'a> {
         Some(Self { clear: if encrypted { &[] } else { clear }, first: head.packet_type, ssrc, encrypted })
     }
 
+    /// The bytes of the packets that are whole and in clear: all that it borrows.
+    #[must_use]
+    pub const fn clear(&self) -> &'a [u8] {
+        self.clear
+    }
+
+    /// The same over a copy of [`clear`](Self::clear).
+    #[must_use]
+    pub const fn over<'b>(&self, clear: &'b [u8]) -> Rtcp<'b> {
+        Rtcp { clear, first: self.first, ssrc: self.ssrc, encrypted: self.encrypted }
+    }
+
     /// The synchronization source that sends it, as the first packet says.
     #[must_use]
     pub const fn ssrc(&self) -> u32 {

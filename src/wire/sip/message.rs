@@ -1,6 +1,8 @@
 //! One whole message: start line, headers, body. Tolerant of how it is written, strict about what it means; knows no
 //! other message, no transaction and no transport.
 
+mod parsed;
+
 use memchr::{memchr, memchr_iter};
 
 use super::defects::Defects;
@@ -11,6 +13,8 @@ use super::header::{
 };
 use super::names::Names;
 use super::start::{Method, StartLine, junk_len, start_line};
+
+pub use parsed::Parsed;
 
 /// A message, borrowed. Everything the trackers ask for at every message was found in the one pass of `parse`.
 #[derive(Clone, Debug)]
