@@ -207,6 +207,15 @@ impl Registration {
         &self.bindings
     }
 
+    /// After 64·T1 of silence nothing more is sent again, and nothing comes of an attempt before the last one.
+    pub(super) fn forget_what_passed(&mut self, now: Timestamp) {
+        if now >= self.last.after(TIMER_B) {
+            let attempt = self.attempt;
+            self.transactions.retain(|of| Some(of.cseq) == attempt);
+            self.seen = Seen::default();
+        }
+    }
+
     /// Digest of its address-of-record as compared.
     pub(super) const fn aor_key(&self) -> u64 {
         self.aor_key

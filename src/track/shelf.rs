@@ -13,7 +13,7 @@ use crate::packet::Place;
 use crate::time::Timestamp;
 
 /// Registrations that are kept ready for their next message; of the others only the bytes are kept.
-const MOST_AWAKE: usize = 1024;
+const MOST_AWAKE: usize = 4096;
 
 /// All registrations that are open.
 #[derive(Debug, Default, Serialize, Deserialize)]
@@ -23,6 +23,8 @@ pub(super) struct Shelf {
     /// Slots in the order in which they were woken; some may have been emptied since.
     #[serde(skip)]
     awake: VecDeque<usize>,
+    #[serde(skip)]
+    now: Timestamp,
 }
 
 /// A registration in its slot.
@@ -82,6 +84,11 @@ impl<'de> Deserialize<'de> for Form {
 }
 
 impl Shelf {
+    /// Lets time pass; it never steps back.
+    pub(super) fn advance(&mut self, now: Timestamp) {
+        self.now = now;
+    }
+
     /// How many there are.
     pub(super) fn len(&self) -> usize {
         self.slots.len().saturating_sub(self.free.len())
@@ -147,10 +154,13 @@ impl Shelf {
             && let Some(slot) = self.awake.pop_front()
         {
             let Some(Some(held)) = self.slots.get_mut(slot) else { continue };
-            let Form::Awake(registration) = &held.form else { continue };
+            let Form::Awake(registration) = &mut held.form else { continue };
             if std::mem::take(&mut held.wanted) {
                 self.awake.push_back(slot);
-            } else if let Some(asleep) = Form::asleep(registration) {
+                continue;
+            }
+            registration.forget_what_passed(self.now);
+            if let Some(asleep) = Form::asleep(registration) {
                 held.form = asleep;
             }
         }

@@ -149,6 +149,9 @@ pub struct Tracker {
     #[serde(skip)]
     traffic: Traffic,
     media: Media,
+    /// Nothing but idle streams falls due before.
+    #[serde(skip)]
+    due: Option<Timestamp>,
     /// Nothing falls due before; media packets need not ask.
     #[serde(skip)]
     quiet_until: Option<Timestamp>,
@@ -355,10 +358,17 @@ impl Tracker {
     pub fn advance(&mut self, now: Timestamp) {
         let now = self.now.map_or(now, |then| then.max(now));
         self.now = Some(now);
-        self.exchanges.advance(now);
         let Self { media, calls, facts, .. } = self;
         let strays = media.advance(now, &|slot| is_over(calls, slot));
         facts.extend(strays.into_iter().map(|fact| Fact::Stream(Box::new(fact))));
+        if self.due.is_none_or(|due| due <= now) {
+            self.pass(now);
+        }
+    }
+
+    /// Lets all fire that fell due but idle streams, and finds out when the next of it does.
+    fn pass(&mut self, now: Timestamp) {
+        self.exchanges.advance(now);
         loop {
             let alarm = self.alarms.peek().map(|Reverse((at, _))| *at).filter(|at| *at <= now);
             let mark = self.marks.last().map(|mark| mark.at).filter(|at| *at <= now);
@@ -381,6 +391,16 @@ impl Tracker {
         {
             self.forget_oldest_closed();
         }
+        let alarm = self.alarms.peek().map(|Reverse((at, _))| *at);
+        let mark = self.marks.last().map(|mark| mark.at);
+        let closing = self.closings.front().map(|(at, _)| *at);
+        let due = [alarm, mark, closing, self.exchanges.due()].into_iter().flatten().min();
+        self.due = due.or(Some(Timestamp::from_nanos(i64::MAX)));
+    }
+
+    /// Something new falls due.
+    fn falls_due(&mut self, at: Timestamp) {
+        self.due = self.due.map(|due| due.min(at));
     }
 
     fn forget_oldest_closed(&mut self) {
@@ -587,6 +607,7 @@ impl Tracker {
             self.closed.insert(key, until);
             self.closings.push_back((until, key));
         }
+        self.due = self.due.map(|due| due.min(until));
         let mut fact = Box::new(settled(call, slot, &mut self.media, &self.settings, at));
         fact.linked = self.legs.close(slot);
         self.facts.push_back(Fact::Call(fact));
@@ -650,6 +671,7 @@ impl Tracker {
             let alarm = now.after(soonest(&self.settings));
             open.alarm = Some(alarm);
             self.alarms.push(Reverse((alarm, slot)));
+            self.falls_due(alarm);
         }
         self.count(slot, now);
         let known = Known { digest: &self.digest, groups: &self.groups, calls: &self.calls };
@@ -721,6 +743,7 @@ impl Tracker {
         }
         let now = self.now.unwrap_or(arrival.event.at);
         self.exchanges.feed(&self.digest, call_id, arrival, now);
+        self.due = self.due.min(self.exchanges.due().or(self.due));
     }
 
     /// The open call that a message belongs to: the surest, and among equals the newest.
@@ -780,6 +803,7 @@ impl Tracker {
     }
 
     fn feed_registration(&mut self, call_id: &[u8], arrival: &Arrival<'_, '_>) {
+        self.registrations.advance(self.now.unwrap_or(arrival.event.at));
         let known = match self.groups.get(&arrival.call).map_or(&[][..], |group| group.registrations.as_slice()) {
             [] => None,
             slots => {
