@@ -1,7 +1,7 @@
 //! Floods: more Call-IDs than may be held at once. What was there before goes on where it is heard of, everything is
 //! told once, and nothing grows with what has passed.
 
-use super::fact::Fact;
+use super::fact::{Fact, RegistrationCause};
 use super::lives::line;
 use super::{Settings, Tracker};
 use crate::codes::Code;
@@ -75,6 +75,50 @@ fn a_flood_of_registrations_stays_within_the_bound() {
     rows.extend(told(&mut tracker));
     assert_eq!(rows.len() as u64, FLOOD, "each is told once");
     assert!(rows.iter().all(|(_, code)| *code == Some(Code::REGISTERED)));
+}
+
+/// Registrations that are asleep are woken by what comes for them: as many as there are, each goes on.
+#[test]
+fn who_sleeps_goes_on() {
+    let most = 3 * FLOOD;
+    let mut tracker = Tracker::new();
+    for (cseq, seconds) in [(1, 0), (2, 100)] {
+        for number in 0..FLOOD {
+            let at = seconds + number / 100;
+            let rest = format!("id=r-{number} cseq={cseq} via=r{cseq}-{number} contact=<sip:x@192.0.2.{number}>");
+            line(&format!("{at} x>b REGISTER {rest}"), 2 * number + cseq * most, &mut tracker);
+            line(&format!("{at} b>x 200/REGISTER {rest}"), 2 * number + cseq * most + 1, &mut tracker);
+        }
+    }
+    // Another Call-ID takes the contact of one over that sleeps, and another lets its own go.
+    let rest = "id=other contact=<sip:x@192.0.2.7>";
+    line(&format!("200 x>b REGISTER {rest} via=o"), 7 * most, &mut tracker);
+    line(&format!("200 b>x 200/REGISTER {rest} via=o"), 7 * most + 1, &mut tracker);
+    let rest = "id=r-9 cseq=3 via=l contact=<sip:x@192.0.2.9>;expires=0";
+    line(&format!("201 x>b REGISTER {rest}"), 7 * most + 2, &mut tracker);
+    line("201 b>x 200/REGISTER id=r-9 cseq=3 via=l", 7 * most + 3, &mut tracker);
+    // An answer that comes once more, long after.
+    line("202 b>x 200/REGISTER id=r-11 cseq=1 via=r1-11", 7 * most + 4, &mut tracker);
+    tracker.finish(crate::time::Timestamp::from_millis(203_000));
+    let mut rows = 0;
+    while let Some(fact) = tracker.poll() {
+        let Fact::Registration(of) = fact else { panic!("nobody asked for {fact:?}") };
+        if &*of.call_id == "other" {
+            assert_eq!((of.code, of.place.frame), (Some(Code::REGISTERED), 7 * most), "told last");
+            assert_eq!(rows, FLOOD);
+            continue;
+        }
+        assert_eq!(of.call_id, format!("r-{rows}").into(), "in order of their beginning");
+        let (code, messages, cause) = match rows {
+            7 => (Code::REGISTERED, 4, Some(RegistrationCause::Replaced)),
+            9 => (Code::UNREGISTERED, 6, Some(RegistrationCause::Requested)),
+            11 => (Code::REGISTERED, 5, None),
+            _ => (Code::REGISTERED, 4, None),
+        };
+        assert_eq!((of.code, of.messages, of.cause), (Some(code), messages, cause), "{rows}");
+        assert_eq!(of.refreshes, 1, "{rows}");
+        rows += 1;
+    }
 }
 
 /// Bytes of what is there once for each call, and for each of its INVITEs, without their texts: they say how much a

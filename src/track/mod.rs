@@ -20,6 +20,7 @@ mod outcome;
 mod quality;
 mod registration;
 mod resume;
+mod shelf;
 mod slots;
 mod state;
 mod stream;

@@ -85,6 +85,13 @@ impl<'a> Deciding<'a> {
 
     /// Where they stand at `now`.
     pub(super) fn standing(&self, now: Timestamp) -> Standing<'a> {
+        // Nearly always there is but one, and it has no other to wait for.
+        if let [only] = self.transactions
+            && self.competes(only)
+        {
+            let said = only.last_word.as_ref().map(Standing::Final);
+            return said.or_else(|| only.provisional.as_ref().map(Standing::Provisional)).unwrap_or(Standing::Silent);
+        }
         let pending =
             |branch: &InviteTransaction| branch.deadline().is_some_and(|deadline| deadline > now) && self.waits(branch);
         let answered = self.transactions().filter_map(|branch| branch.last_word.as_ref());
@@ -112,6 +119,9 @@ impl<'a> Deciding<'a> {
 
     /// Whether every branch that waits for an answer was cancelled by the caller, and at least one was.
     pub(super) fn cancelled(&self) -> bool {
+        if self.transactions.iter().all(|branch| branch.cancel.is_none()) {
+            return false;
+        }
         let mut waiting = self.transactions().filter(|branch| self.waits(branch)).peekable();
         let cancelled = |branch: &InviteTransaction| self.cancels().any(|of| of.key == branch.key);
         waiting.peek().is_some() && waiting.all(cancelled)

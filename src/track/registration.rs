@@ -1,7 +1,6 @@
 //! One registration: what a client bound at a registrar, for how long, and how it ended (RFC 3261 10). Knows the
 //! REGISTER transactions of one Call-ID; that another Call-ID took a contact over it is told by the tracker.
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use super::call::Arrival;
@@ -27,7 +26,7 @@ enum Wish {
 }
 
 impl Wish {
-    fn of(message: &Message<'_>) -> Self {
+    fn of(digest: &Digest, aor_key: u64, message: &Message<'_>) -> Self {
         let lifetime = message.expires();
         let mut contacts = Vec::new();
         for contact in message.contacts().take(Registration::MOST_CONTACTS) {
@@ -35,7 +34,10 @@ impl Wish {
                 ContactValue::Star => return Self::RemoveAll,
                 ContactValue::Addr(ref addr) => {
                     let seconds = contact.expires().or(lifetime).unwrap_or(DEFAULT_LIFETIME);
-                    contacts.push((Contact::of(addr), seconds));
+                    if contacts.is_empty() {
+                        contacts.reserve_exact(1);
+                    }
+                    contacts.push((Contact::of(digest, aor_key, addr), seconds));
                 }
             }
         }
@@ -51,44 +53,40 @@ impl Wish {
     }
 }
 
-/// A contact address, as sent and as compared (RFC 3261 19.1.4).
-#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+/// A contact address, as digests of what is compared: a registration that is granted is held for hours, and there may
+/// be very many.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 struct Contact {
-    uri: Box<str>,
-    key: Box<str>,
-    /// Which device it says it is (RFC 5626 4.1): two that say different things are no restart of one phone, even at one
-    /// address.
-    instance: Box<str>,
+    /// Of the address (RFC 3261 19.1.4).
+    key: u64,
+    /// Of what tells a phone that restarted from another phone: the address-of-record, the contact, and which device it
+    /// says it is (RFC 5626 4.1): two that say different things are no restart of one phone, even at one address.
+    holder: Holder,
 }
 
 impl Contact {
-    fn of(addr: &NameAddr<'_>) -> Self {
+    fn of(digest: &Digest, aor_key: u64, addr: &NameAddr<'_>) -> Self {
+        let key = digest.of(address_key(addr.uri));
         let instance = addr.params.get("+sip.instance").unwrap_or_default();
-        Self {
-            uri: text(addr.uri).into(),
-            key: address_key(addr.uri).into(),
-            instance: text(&instance.to_ascii_lowercase()).into(),
-        }
-    }
-
-    fn holder(&self) -> Holder {
-        Holder { key: self.key.clone(), instance: self.instance.clone() }
+        Self { key, holder: digest.of((aor_key, key, text(&instance.to_ascii_lowercase()))) }
     }
 }
 
-/// What tells a phone that restarted from another phone: the contact as compared, and the device.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub(super) struct Holder {
-    key: Box<str>,
-    instance: Box<str>,
-}
+/// Digest of an address-of-record with a contact and its device.
+pub(super) type Holder = u64;
 
 /// A contact that the registrar granted.
-#[derive(Clone, Debug, serde::Serialize, serde::Deserialize)]
-struct Binding {
+#[derive(Clone, Copy, Debug, serde::Serialize, serde::Deserialize)]
+pub(super) struct Binding {
     contact: Contact,
     until: Timestamp,
     granted: Moment,
+}
+
+impl Binding {
+    pub(super) const fn holder(&self) -> Holder {
+        self.contact.holder
+    }
 }
 
 /// One REGISTER transaction on one hop.
@@ -98,35 +96,38 @@ struct Transaction {
     cseq: u32,
     depth: u16,
     hop: Path,
-    /// `None` where only the response was captured.
+    /// `None` where only the response was captured, and once it was answered.
     wish: Option<Wish>,
     began: Timestamp,
-    answer: Option<(Answer, Timestamp)>,
+    answer: Option<Answer>,
 }
 
 impl Transaction {
     fn is_answered(&self) -> bool {
-        self.answer.as_ref().is_some_and(|(answer, _)| answer.code.is_final())
+        self.answer.as_ref().is_some_and(|answer| answer.code.is_final())
     }
 
     fn is_granted(&self) -> bool {
-        self.answer.as_ref().is_some_and(|(answer, _)| answer.code.is_success())
+        self.answer.as_ref().is_some_and(|answer| answer.code.is_success())
     }
 }
 
 /// The row of one address-of-record, registrar and Call-ID.
 #[derive(Clone, Debug, serde::Serialize, serde::Deserialize)]
 pub(super) struct Registration {
-    call_id: Arc<[u8]>,
+    // These two first: the shelf reads no further where it needs no more.
+    start: Moment,
+    bindings: Vec<Binding>,
+    call_id: Box<[u8]>,
     aor: Box<str>,
-    aor_key: Box<str>,
+    /// Digest of the address-of-record as compared (RFC 3261 10.3 step 5).
+    aor_key: u64,
     registrar: Option<Box<str>>,
     /// The last few transactions; the last attempt decides.
     transactions: Vec<Transaction>,
     attempt: Option<u32>,
     code: Option<Code>,
     cause: Option<RegistrationCause>,
-    bindings: Vec<Binding>,
     /// A contact of ours was registered again under another Call-ID: it no longer runs out here.
     replaced: bool,
     contact: Option<Box<str>>,
@@ -138,7 +139,6 @@ pub(super) struct Registration {
     seen: Seen,
     #[serde(deserialize_with = "super::resume::count")]
     messages: u32,
-    start: Moment,
     last: Timestamp,
     path: Path,
     user_agent: Option<Box<str>>,
@@ -159,20 +159,21 @@ impl Registration {
     /// A timeline longer than this keeps its first steps and its last one.
     const MOST_STEPS: usize = 4096;
 
-    pub(super) fn open(call_id: Arc<[u8]>, arrival: &Arrival<'_, '_>) -> Self {
+    pub(super) fn open(digest: &Digest, call_id: &[u8], arrival: &Arrival<'_, '_>) -> Self {
         let message = arrival.message;
         let moment = Moment::of(arrival.event);
         let to = message.to().map(|to| to.uri).unwrap_or_default();
         Self {
-            call_id,
+            start: moment,
+            bindings: Vec::new(),
+            call_id: call_id.into(),
             aor: text(to).into(),
-            aor_key: address_key(to).into(),
+            aor_key: digest.of(address_key(to)),
             registrar: registrar(message),
             transactions: Vec::new(),
             attempt: None,
             code: None,
             cause: None,
-            bindings: Vec::new(),
             replaced: false,
             contact: None,
             registered: None,
@@ -181,7 +182,6 @@ impl Registration {
             challenged: false,
             seen: Seen::default(),
             messages: 0,
-            start: moment,
             last: moment.at,
             path: arrival.hop(),
             user_agent: message.user_agent().filter(|_| message.is_request()).and_then(owned),
@@ -198,17 +198,31 @@ impl Registration {
         &self.call_id
     }
 
-    /// Whether one of its bindings has this key of address-of-record and contact, as `key` makes it of the contact's.
-    pub(super) fn holds(&self, holder: u64, key: impl Fn(&str, &Holder) -> u64) -> bool {
-        self.bindings.iter().any(|binding| key(&self.aor_key, &binding.contact.holder()) == holder)
+    /// Its first message.
+    pub(super) const fn start(&self) -> Moment {
+        self.start
     }
 
-    pub(super) fn aor_key(&self) -> &str {
-        &self.aor_key
+    pub(super) fn bindings(&self) -> &[Binding] {
+        &self.bindings
+    }
+
+    /// After 64·T1 of silence nothing more is sent again, and nothing comes of an attempt before the last one.
+    pub(super) fn forget_what_passed(&mut self, now: Timestamp) {
+        if now >= self.last.after(TIMER_B) {
+            let attempt = self.attempt;
+            self.transactions.retain(|of| Some(of.cseq) == attempt);
+            self.seen = Seen::default();
+        }
+    }
+
+    /// Digest of its address-of-record as compared.
+    pub(super) const fn aor_key(&self) -> u64 {
+        self.aor_key
     }
 
     /// How surely a REGISTER, or a response to one, belongs to this row (of the same Call-ID); 0: it does not.
-    pub(super) fn affinity(&self, arrival: &Arrival<'_, '_>) -> u8 {
+    pub(super) fn affinity(&self, digest: &Digest, arrival: &Arrival<'_, '_>) -> u8 {
         let message = arrival.message;
         if self.transactions.iter().any(|of| of.key == arrival.key) {
             return 2;
@@ -218,7 +232,7 @@ impl Registration {
         let cseq = message.cseq().map(|cseq| cseq.number);
         let on_its_way = self.transactions.iter().any(|of| Some(of.cseq) == cseq && message.via_count() > of.depth);
         let same_registrar = !message.is_request() || self.registrar.is_none() || registrar(message) == self.registrar;
-        u8::from((same_registrar || on_its_way) && address_key(to) == *self.aor_key)
+        u8::from((same_registrar || on_its_way) && digest.of(address_key(to)) == self.aor_key)
     }
 
     /// Takes in one message of this registration. Returns the keys of the contacts that it bound.
@@ -232,10 +246,10 @@ impl Registration {
         self.lapse(event.at);
         match message.start() {
             StartLine::Request { .. } => {
-                self.on_register(arrival);
+                self.on_register(digest, arrival);
                 Bound::new()
             }
-            StartLine::Response { code, phrase } => self.on_response(arrival, Code::new(code), phrase),
+            StartLine::Response { code, phrase } => self.on_response(digest, arrival, Code::new(code), phrase),
         }
     }
 
@@ -259,7 +273,7 @@ impl Registration {
         retries.reduce(|before, next| if before.is_granted() || before.key == next.key { before } else { next })
     }
 
-    fn on_register(&mut self, arrival: &Arrival<'_, '_>) {
+    fn on_register(&mut self, digest: &Digest, arrival: &Arrival<'_, '_>) {
         let Arrival { event, message, key, .. } = *arrival;
         let (hop, depth) = (arrival.hop(), message.via_count());
         let cseq = message.cseq().map_or(0, |cseq| cseq.number);
@@ -281,17 +295,17 @@ impl Registration {
             let asks_again = cseq == deciding.cseq && key != deciding.key && depth <= deciding.depth && refused;
             (cseq > deciding.cseq && !farther_and_pending) || asks_again
         });
-        let wish = Wish::of(message);
+        let wish = Wish::of(digest, self.aor_key, message);
         if begins_attempt {
             self.attempt = Some(cseq);
             if self.registrar.is_none() {
                 self.registrar = registrar(message);
                 self.user_agent = message.user_agent().and_then(owned);
             }
-            if let Wish::Bind(contacts) = &wish
-                && let Some((contact, _)) = contacts.first()
+            if let Wish::Bind(_) = &wish
+                && let Some(ContactValue::Addr(contact)) = message.contacts().next()
             {
-                self.contact = Some(contact.uri.clone());
+                self.contact = Some(text(contact.uri).into());
             }
             self.cause = None;
             let code = if wish.removes() { Code::UNREGISTERING } else { Code::REGISTERING };
@@ -308,7 +322,7 @@ impl Registration {
         self.transactions.push(transaction);
     }
 
-    fn on_response(&mut self, arrival: &Arrival<'_, '_>, code: Code, phrase: &[u8]) -> Bound {
+    fn on_response(&mut self, digest: &Digest, arrival: &Arrival<'_, '_>, code: Code, phrase: &[u8]) -> Bound {
         let Arrival { event, message, key, .. } = *arrival;
         let (hop, cseq) = (arrival.hop(), message.cseq().map_or(0, |cseq| cseq.number));
         let of_key = |transactions: &[Transaction], close: &dyn Fn(&Transaction) -> bool| {
@@ -330,7 +344,8 @@ impl Registration {
         if transaction.is_answered() {
             return Bound::new();
         }
-        transaction.answer = Some((Answer { code, phrase: owned(phrase) }, event.at));
+        transaction.answer = Some(Answer { code, phrase: owned(phrase) });
+        let wish = if code.is_final() { transaction.wish.take() } else { None };
         let hop = transaction.hop;
         let decides = self.deciding().is_some_and(|deciding| deciding.key == key && deciding.hop == hop);
         if !decides || !code.is_final() {
@@ -338,8 +353,7 @@ impl Registration {
         }
         self.challenged |= code.is_challenge();
         if code.is_success() {
-            let wish = self.transactions.get(index).and_then(|transaction| transaction.wish.clone());
-            self.on_granted(message, wish.as_ref(), Moment::of(event))
+            self.on_granted(digest, message, wish.as_ref(), Moment::of(event))
         } else {
             self.step(code, Moment::of(event));
             Bound::new()
@@ -347,12 +361,13 @@ impl Registration {
     }
 
     /// A 2xx: what was asked for came true (RFC 3261 10.3 step 8).
-    fn on_granted(&mut self, message: &Message<'_>, wish: Option<&Wish>, moment: Moment) -> Bound {
+    fn on_granted(&mut self, digest: &Digest, message: &Message<'_>, wish: Option<&Wish>, moment: Moment) -> Bound {
         let mut bound = Bound::new();
         match wish {
             Some(Wish::Bind(contacts)) => {
                 for (contact, asked) in contacts {
-                    let seconds = if *asked == 0 { 0 } else { granted(message, Some(contact)).unwrap_or(*asked) };
+                    let seconds =
+                        if *asked == 0 { 0 } else { granted(digest, message, Some(contact)).unwrap_or(*asked) };
                     let held = self.bindings.iter().position(|binding| binding.contact.key == contact.key);
                     if seconds == 0 {
                         if let Some(held) = held {
@@ -361,18 +376,21 @@ impl Registration {
                         continue;
                     }
                     let until = moment.at.after(Duration::from_secs(seconds.into()));
-                    let binding = Binding { contact: contact.clone(), until, granted: moment };
+                    let binding = Binding { contact: *contact, until, granted: moment };
                     if let Some(held) = held {
                         self.bindings[held] = binding;
                         self.refreshes += 1;
                     } else if self.bindings.len() < Self::MOST_CONTACTS {
+                        if self.bindings.is_empty() {
+                            self.bindings.reserve_exact(1);
+                        }
                         self.bindings.push(binding);
                     } else {
                         self.beyond = true;
                     }
                     self.expires = Some(seconds);
                     self.replaced = false;
-                    bound.push(contact.holder());
+                    bound.push(contact.holder);
                 }
             }
             Some(Wish::RemoveAll) => self.bindings.clear(),
@@ -384,7 +402,7 @@ impl Registration {
                 });
                 let code = if listed.is_some() { Code::REGISTERED } else { Code::UNREGISTERED };
                 if listed.is_some() {
-                    self.expires = granted(message, None);
+                    self.expires = granted(digest, message, None);
                     self.contact = self.contact.take().or(listed);
                 } else {
                     self.cause = Some(RegistrationCause::None);
@@ -404,10 +422,10 @@ impl Registration {
     }
 
     /// Another Call-ID registered this contact of the same device: what was granted here lives on there.
-    pub(super) fn on_replaced(&mut self, holder: &Holder, at: Timestamp) {
+    pub(super) fn on_replaced(&mut self, holder: Holder, at: Timestamp) {
         self.lapse(at);
         let before = self.bindings.len();
-        self.bindings.retain(|binding| binding.contact.holder() != *holder);
+        self.bindings.retain(|binding| binding.contact.holder != holder);
         if self.bindings.len() < before && self.bindings.is_empty() && self.code == Some(Code::REGISTERED) {
             self.replaced = true;
         }
@@ -419,7 +437,7 @@ impl Registration {
             self.bindings.retain(|binding| binding.until > now);
             return;
         }
-        let last = self.bindings.iter().max_by_key(|binding| binding.until).cloned();
+        let last = self.bindings.iter().max_by_key(|binding| binding.until).copied();
         self.bindings.clear();
         if let Some(last) = last
             && self.code == Some(Code::REGISTERED)
@@ -435,7 +453,7 @@ impl Registration {
         let pending = matches!(self.code, Some(Code::REGISTERING | Code::UNREGISTERING));
         // Timer F (RFC 3261 17.1.2.2) runs to the final response, provisional ones do not stop it.
         let timed_out = pending && self.deciding().is_some_and(|deciding| now >= deciding.began.after(TIMER_B));
-        let answer = self.deciding().and_then(|deciding| deciding.answer.clone()).map(|(answer, _)| answer);
+        let answer = self.deciding().and_then(|deciding| deciding.answer.clone());
         RegistrationFact {
             category: self.code.map(|code| match code {
                 Code::REGISTERING | Code::UNREGISTERING if timed_out => Category::Unsuccessful,
@@ -479,9 +497,11 @@ fn registrar(message: &Message<'_>) -> Option<Box<str>> {
 
 /// The lifetime that a 2xx grants: of this contact where it lists that, else its Expires header. Without a contact to
 /// look for: that of the first one listed.
-fn granted(message: &Message<'_>, contact: Option<&Contact>) -> Option<u32> {
+fn granted(digest: &Digest, message: &Message<'_>, contact: Option<&Contact>) -> Option<u32> {
     let of_contact = message.contacts().find_map(|listed| match listed {
-        ContactValue::Addr(ref addr) if contact.is_none_or(|own| address_key(addr.uri) == *own.key) => listed.expires(),
+        ContactValue::Addr(ref addr) if contact.is_none_or(|own| digest.of(address_key(addr.uri)) == own.key) => {
+            listed.expires()
+        }
         _ => None,
     });
     of_contact.or_else(|| message.expires())

@@ -6,7 +6,8 @@ pub(super) enum Slots {
     #[default]
     None,
     One(usize),
-    More(Vec<usize>),
+    // Boxed, since there are as many of these as Call-IDs, and hardly one is this.
+    More(Box<Vec<usize>>),
 }
 
 impl Slots {
@@ -25,7 +26,7 @@ impl Slots {
     pub(super) fn push(&mut self, slot: usize) {
         match self {
             Self::None => *self = Self::One(slot),
-            Self::One(first) => *self = Self::More(vec![*first, slot]),
+            Self::One(first) => *self = Self::More(Box::new(vec![*first, slot])),
             Self::More(slots) => slots.push(slot),
         }
     }

@@ -16,7 +16,8 @@ use super::fact::{CallFact, Fact};
 use super::legs::{Calls, Legs};
 use super::marks::{Mark, Marking, Settings};
 use super::media::{FileMedia, Media};
-use super::registration::{Holder, Registration};
+use super::registration::Registration;
+use super::shelf::{Ending, Shelf};
 use super::slots::Slots;
 use super::transaction::{Digest, Moment, TIMER_B, belongs_to_calls};
 use crate::codes::Code;
@@ -115,14 +116,6 @@ struct Open {
     in_progress: bool,
 }
 
-/// A registration in its slot.
-#[derive(Debug, serde::Serialize, serde::Deserialize)]
-struct Held {
-    registration: Registration,
-    /// As for a call.
-    heard: bool,
-}
-
 /// Holds every call and registration in progress. Given events, it yields facts; it reads no clock, opens no file and
 /// starts no thread.
 #[derive(Debug, Default, serde::Serialize, serde::Deserialize)]
@@ -141,8 +134,7 @@ pub struct Tracker {
     free: Vec<usize>,
     /// Which call makes room where there are too many.
     hand: Hand,
-    registrations: Vec<Option<Held>>,
-    free_registrations: Vec<usize>,
+    registrations: Shelf,
     registrations_hand: Hand,
     pub(super) exchanges: Exchanges,
     /// Which registration holds a contact of an address-of-record.
@@ -157,9 +149,17 @@ pub struct Tracker {
     closings: VecDeque<(Timestamp, u64)>,
     #[serde(skip)]
     facts: VecDeque<Fact>,
+    /// At the end of the captures: calls and whatever else is told in order of time, and the registrations among it.
+    #[serde(skip)]
+    last_facts: VecDeque<Fact>,
+    #[serde(skip)]
+    ending: Ending,
     #[serde(skip)]
     traffic: Traffic,
     media: Media,
+    /// Nothing but idle streams falls due before.
+    #[serde(skip)]
+    due: Option<Timestamp>,
     /// Nothing falls due before; media packets need not ask.
     #[serde(skip)]
     quiet_until: Option<Timestamp>,
@@ -214,13 +214,14 @@ fn is_over(calls: &[Option<Open>], slot: usize) -> bool {
     calls.get(slot).and_then(Option::as_ref).is_none_or(|open| open.call.is_over())
 }
 
-fn registration_in(registrations: &[Option<Held>], slot: usize) -> Option<&Registration> {
-    registrations.get(slot)?.as_ref().map(|held| &held.registration)
-}
-
-/// What a contact of an address-of-record is held under.
-fn held_under(digest: &Digest, aor_key: &str, holder: &Holder) -> u64 {
-    digest.of((aor_key, holder))
+/// The order in which facts are told at the end.
+fn order(fact: &Fact) -> ((Timestamp, Place), u8) {
+    match fact {
+        Fact::Call(call) => ((call.start, call.place), 0),
+        Fact::Registration(registration) => ((registration.start, registration.place), 1),
+        Fact::Transaction(transaction) => ((transaction.first, transaction.place), 2),
+        Fact::Stream(stream) => ((stream.heard.first, stream.place), 3),
+    }
 }
 
 /// The fact of a call that is told now. A call marked by the user without a time is marked whatever its state.
@@ -343,19 +344,16 @@ impl Tracker {
     fn before(&self, arrival: &Arrival<'_, '_>) -> Before {
         let slot = self.slot_of(arrival);
         let call = slot.and_then(|slot| Some(self.calls.get(slot)?.as_ref()?.call.clone()));
-        let registered = self.registration_of(arrival).and_then(Registration::code);
+        let registered = self.registered(arrival);
         Before { slot, call, registered, is_straggler: self.is_straggler(arrival) }
     }
 
-    fn registration_of(&self, arrival: &Arrival<'_, '_>) -> Option<&Registration> {
-        let of = self
-            .groups
-            .get(&arrival.call)?
-            .registrations
-            .as_slice()
-            .iter()
-            .filter_map(|slot| registration_in(&self.registrations, *slot));
-        of.filter(|of| of.affinity(arrival) > 0).max_by_key(|of| of.affinity(arrival))
+    /// The code of the registration that a message belongs to.
+    fn registered(&self, arrival: &Arrival<'_, '_>) -> Option<Code> {
+        let slots = self.groups.get(&arrival.call)?.registrations.as_slice().iter();
+        let of = slots.filter_map(|slot| self.registrations.view(*slot));
+        let sure = of.map(|of| (of.affinity(&self.digest, arrival), of.code()));
+        sure.filter(|(affinity, _)| *affinity > 0).max_by_key(|(affinity, _)| *affinity)?.1
     }
 
     /// Writes down what became of a message that met this.
@@ -364,7 +362,7 @@ impl Tracker {
         let slot = before.slot.or_else(|| self.slot_of(arrival));
         let call = slot.and_then(|slot| Some(&self.calls.get(slot)?.as_ref()?.call));
         let (was, is, rule) = if arrival.message.method() == Some(Method::Register) {
-            let (was, is) = (before.registered, self.registration_of(arrival).and_then(Registration::code));
+            let (was, is) = (before.registered, self.registered(arrival));
             (was, is, explain::rule_of_registration(was, is, arrival, again))
         } else if let Some(call) = call.filter(|_| !self.exchanges.knows(&self.digest, call_id, arrival)) {
             let was = before.call.as_ref().and_then(Call::code);
@@ -381,10 +379,17 @@ impl Tracker {
     pub fn advance(&mut self, now: Timestamp) {
         let now = self.now.map_or(now, |then| then.max(now));
         self.now = Some(now);
-        self.exchanges.advance(now);
         let Self { media, calls, facts, .. } = self;
         let strays = media.advance(now, &|slot| is_over(calls, slot));
         facts.extend(strays.into_iter().map(|fact| Fact::Stream(Box::new(fact))));
+        if self.due.is_none_or(|due| due <= now) {
+            self.pass(now);
+        }
+    }
+
+    /// Lets all fire that fell due but idle streams, and finds out when the next of it does.
+    fn pass(&mut self, now: Timestamp) {
+        self.exchanges.advance(now);
         loop {
             let alarm = self.alarms.peek().map(|Reverse((at, _))| *at).filter(|at| *at <= now);
             let mark = self.marks.last().map(|mark| mark.at).filter(|at| *at <= now);
@@ -407,6 +412,16 @@ impl Tracker {
         {
             self.forget_oldest_closed();
         }
+        let alarm = self.alarms.peek().map(|Reverse((at, _))| *at);
+        let mark = self.marks.last().map(|mark| mark.at);
+        let closing = self.closings.front().map(|(at, _)| *at);
+        let due = [alarm, mark, closing, self.exchanges.due()].into_iter().flatten().min();
+        self.due = due.or(Some(Timestamp::from_nanos(i64::MAX)));
+    }
+
+    /// Something new falls due.
+    fn falls_due(&mut self, at: Timestamp) {
+        self.due = self.due.map(|due| due.min(at));
     }
 
     fn forget_oldest_closed(&mut self) {
@@ -489,7 +504,16 @@ impl Tracker {
 
     /// The next thing that is settled.
     pub fn poll(&mut self) -> Option<Fact> {
-        self.facts.pop_front()
+        if let Some(fact) = self.facts.pop_front() {
+            return Some(fact);
+        }
+        let first = self.last_facts.front();
+        let registrations_first =
+            self.ending.next_began().is_some_and(|next| first.is_none_or(|of| order(of) > (next, 1)));
+        if registrations_first {
+            return self.ending.pop().map(|fact| Fact::Registration(Box::new(fact)));
+        }
+        self.last_facts.pop_front()
     }
 
     /// No call that is still to be told began before this: the earliest start of all that are open, or a minute before
@@ -510,7 +534,11 @@ impl Tracker {
         let Self { media, calls, .. } = self;
         media.settle(&|slot| is_over(calls, slot));
         self.hear_all();
+        // Most of what follows grows in proportion to what is released here.
+        self.groups = Groups::default();
+        self.holders = HashMap::default();
         let mut facts: Vec<Fact> = Vec::new();
+        let mut earlier = VecDeque::new();
         for (slot, open) in self.calls.drain(..).enumerate() {
             let Some(mut open) = open else { continue };
             let call = &mut open.call;
@@ -520,21 +548,17 @@ impl Tracker {
             fact.linked = self.legs.close(slot);
             facts.push(Fact::Call(Box::new(fact)));
         }
-        let registrations = self.registrations.drain(..).flatten();
-        facts.extend(registrations.map(|held| Fact::Registration(Box::new(held.registration.into_fact(now)))));
         facts.extend(self.exchanges.finish(now).into_iter().map(|fact| Fact::Transaction(Box::new(fact))));
         facts.extend(self.media.finish().into_iter().map(|fact| Fact::Stream(Box::new(fact))));
-        facts.sort_by_key(|fact| match fact {
-            Fact::Call(call) => (call.start, call.place),
-            Fact::Registration(registration) => (registration.start, registration.place),
-            Fact::Transaction(transaction) => (transaction.first, transaction.place),
-            Fact::Stream(stream) => (stream.heard.first, stream.place),
-        });
-        self.facts.extend(facts);
+        facts.sort_by_key(order);
+        // What an earlier end left untold comes before.
+        while let Some(fact) = self.poll() {
+            earlier.push_back(fact);
+        }
+        self.facts = earlier;
+        self.last_facts = facts.into();
+        self.ending = Ending::of(std::mem::take(&mut self.registrations), now);
         self.free.clear();
-        self.free_registrations.clear();
-        self.groups.clear();
-        self.holders.clear();
         self.senders.clear();
         self.alarms.clear();
     }
@@ -553,13 +577,13 @@ impl Tracker {
     /// How many calls and registrations are held.
     #[cfg(test)]
     pub(super) fn held(&self) -> (usize, usize) {
-        (self.calls.iter().flatten().count(), self.registrations.iter().flatten().count())
+        (self.calls.iter().flatten().count(), self.registrations.len())
     }
 
     /// Entries of all that grows with calls and registrations, but for closed calls, which are bounded by themselves.
     #[cfg(test)]
     pub(super) fn footprint(&self) -> usize {
-        let slots = self.calls.len() + self.free.len() + self.registrations.len() + self.free_registrations.len();
+        let slots = self.calls.len() + self.free.len() + self.registrations.slots() + self.registrations.free();
         slots + self.groups.len() + self.holders.len() + self.senders.len() + self.alarms.len() + self.legs.footprint()
     }
 
@@ -615,6 +639,7 @@ impl Tracker {
             self.closed.insert(key, until);
             self.closings.push_back((until, key));
         }
+        self.due = self.due.map(|due| due.min(until));
         let mut fact = Box::new(settled(call, slot, &mut self.media, &self.settings, at));
         fact.linked = self.legs.close(slot);
         self.facts.push_back(Fact::Call(fact));
@@ -678,6 +703,7 @@ impl Tracker {
             let alarm = now.after(soonest(&self.settings));
             open.alarm = Some(alarm);
             self.alarms.push(Reverse((alarm, slot)));
+            self.falls_due(alarm);
         }
         self.count(slot, now);
         let known = Known { digest: &self.digest, groups: &self.groups, calls: &self.calls };
@@ -750,6 +776,7 @@ impl Tracker {
         }
         let now = self.now.unwrap_or(arrival.event.at);
         self.exchanges.feed(&self.digest, call_id, arrival, now);
+        self.due = self.due.min(self.exchanges.due().or(self.due));
     }
 
     /// The open call that a message belongs to: the surest, and among equals the newest.
@@ -809,34 +836,37 @@ impl Tracker {
     }
 
     fn feed_registration(&mut self, call_id: &[u8], arrival: &Arrival<'_, '_>) {
-        let registration = |slot: usize| registration_in(&self.registrations, slot);
-        let affinity = |slot: &usize| registration(*slot).map_or(0, |open| open.affinity(arrival));
+        self.registrations.advance(self.now.unwrap_or(arrival.event.at));
         let known = match self.groups.get(&arrival.call).map_or(&[][..], |group| group.registrations.as_slice()) {
-            [only] => Some(*only).filter(|only| affinity(only) > 0),
-            slots => slots.iter().copied().filter(|slot| affinity(slot) > 0).max_by_key(affinity),
+            [] => None,
+            slots => {
+                let Self { registrations, digest, .. } = self;
+                let mut sure = |slot: usize| registrations.wake(slot).map_or(0, |open| open.affinity(digest, arrival));
+                let found = slots.iter().map(|slot| (sure(*slot), *slot)).filter(|(affinity, _)| *affinity > 0);
+                found.max_by_key(|(affinity, _)| *affinity).map(|(_, slot)| slot)
+            }
         };
         let slot = match known {
             Some(slot) => slot,
             None if arrival.event.duplicate => return,
             None => self.open_registration(call_id, arrival),
         };
-        let Some(Some(held)) = self.registrations.get_mut(slot) else { return };
-        held.heard |= known.is_some();
-        let bound = held.registration.feed(&self.digest, arrival);
-        if std::mem::take(&mut held.registration.beyond) {
+        if known.is_some() {
+            self.registrations.hear(slot);
+        }
+        let Some(registration) = self.registrations.wake(slot) else { return };
+        let bound = registration.feed(&self.digest, arrival);
+        let aor_key = registration.aor_key();
+        if std::mem::take(&mut registration.beyond) {
             self.issues.add(arrival.event.place, Cause::Counted("contacts of a registration"), 0);
         }
-        if bound.is_empty() {
-            return;
-        }
-        let aor_key: Box<str> = held.registration.aor_key().into();
         for holder in bound {
-            let before = self.holders.insert(held_under(&self.digest, &aor_key, &holder), slot);
+            let before = self.holders.insert(holder, slot);
             if let Some(before) = before.filter(|before| *before != slot)
-                && let Some(Some(held)) = self.registrations.get_mut(before)
-                && held.registration.aor_key() == &*aor_key
+                && let Some(registration) = self.registrations.wake(before)
+                && registration.aor_key() == aor_key
             {
-                held.registration.on_replaced(&holder, arrival.event.at);
+                registration.on_replaced(holder, arrival.event.at);
             }
         }
         if self.holders.len() > self.review_holders.max(1024) {
@@ -845,29 +875,20 @@ impl Tracker {
     }
 
     fn open_registration(&mut self, call_id: &[u8], arrival: &Arrival<'_, '_>) -> usize {
-        while self.registrations.len() - self.free_registrations.len() >= self.settings.max_registrations.max(1) {
-            let (slots, registrations) = (self.registrations.len(), &mut self.registrations);
-            let heard = |slot: usize| registrations.get_mut(slot)?.as_mut().map(|held| std::mem::take(&mut held.heard));
-            let Some(slot) = self.registrations_hand.pick(slots, heard) else { break };
+        while self.registrations.len() >= self.settings.max_registrations.max(1) {
+            let (slots, registrations) = (self.registrations.slots(), &mut self.registrations);
+            let Some(slot) = self.registrations_hand.pick(slots, |slot| registrations.take_heard(slot)) else { break };
             self.issues.add(arrival.event.place, Cause::Bound("registrations"), 0);
             self.close_registration(slot);
         }
-        let slot = self.free_registrations.pop().unwrap_or_else(|| {
-            self.registrations.push(None);
-            self.registrations.len() - 1
-        });
+        let slot = self.registrations.insert(Registration::open(&self.digest, call_id, arrival));
         self.groups.entry(arrival.call).or_default().registrations.push(slot);
-        let registration = Registration::open(Arc::from(call_id), arrival);
-        if let Some(place) = self.registrations.get_mut(slot) {
-            *place = Some(Held { registration, heard: false });
-        }
         slot
     }
 
     /// Tells a registration as it stands.
     fn close_registration(&mut self, slot: usize) {
-        let Some(Held { registration, .. }) = self.registrations.get_mut(slot).and_then(Option::take) else { return };
-        self.free_registrations.push(slot);
+        let Some(registration) = self.registrations.take(slot) else { return };
         if let Entry::Occupied(mut group) = self.groups.entry(self.digest.of(registration.call_id())) {
             group.get_mut().registrations.remove(slot);
             if group.get().calls.is_empty() && group.get().registrations.is_empty() {
@@ -880,9 +901,8 @@ impl Tracker {
 
     /// Forgets the contacts whose registration no longer holds them: it let them go, or is told already.
     fn review_holders(&mut self) {
-        let Self { holders, registrations, digest, .. } = self;
-        let key = |aor: &str, holder: &Holder| held_under(digest, aor, holder);
-        holders.retain(|of, slot| registration_in(registrations, *slot).is_some_and(|held| held.holds(*of, key)));
+        let Self { holders, registrations, .. } = self;
+        holders.retain(|holder, slot| registrations.holds(*slot, *holder));
         self.review_holders = 2 * self.holders.len();
     }
 }
