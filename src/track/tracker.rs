@@ -383,12 +383,12 @@ impl Tracker {
         let strays = media.advance(now, &|slot| is_over(calls, slot));
         facts.extend(strays.into_iter().map(|fact| Fact::Stream(Box::new(fact))));
         if self.due.is_none_or(|due| due <= now) {
-            self.pass(now);
+            self.fire(now);
         }
     }
 
     /// Lets all fire that fell due but idle streams, and finds out when the next of it does.
-    fn pass(&mut self, now: Timestamp) {
+    fn fire(&mut self, now: Timestamp) {
         self.exchanges.advance(now);
         loop {
             let alarm = self.alarms.peek().map(|Reverse((at, _))| *at).filter(|at| *at <= now);
