@@ -6,7 +6,7 @@ pub(super) enum Slots {
     #[default]
     None,
     One(usize),
-    // Boxed, since there are as many of these as Call-IDs, and hardly one is this.
+    #[expect(clippy::box_collection, reason = "there are as many lists as Call-IDs, and hardly one is this")]
     More(Box<Vec<usize>>),
 }
 
