@@ -164,9 +164,23 @@ fn any_bytes_between_the_frame_and_sip() {
     drive(wire::wire, &seeds, rounds(20_000));
 }
 
+/// A packet in raw IP: HEP of an agent whose clock is ahead by decades.
+fn relayed_from_the_future() -> Vec<u8> {
+    let sip = b"OPTIONS sip:a@b SIP/2.0\r\nCall-ID: 1\r\nCSeq: 1 OPTIONS\r\n\r\n";
+    let chunks: [(u8, &[u8]); 4] = [(3, &[1; 4]), (4, &[2; 4]), (9, &[0x7f; 4]), (15, sip)];
+    let chunk = |(kind, data): (u8, &[u8])| [&[0, 0, 0, kind, 0, data.len() as u8 + 6], data].concat();
+    let chunks = chunks.map(chunk).concat();
+    let hep = [b"HEP3\0", &[chunks.len() as u8 + 6][..], &chunks].concat();
+    let udp = [&[0, 9, 0x23, 0x64, 0, hep.len() as u8 + 8, 0, 0][..], &hep].concat();
+    let ip =
+        [&[0x45, 0, 0, udp.len() as u8 + 20, 0, 1, 0, 0, 64, 17, 0, 0, 10, 0, 0, 1, 10, 0, 0, 2][..], &udp].concat();
+    [&[1, 1, 0, ip.len() as u8][..], &ip].concat()
+}
+
 #[test]
 fn any_bytes_as_packets() {
-    let seeds: Vec<_> = captures().iter().map(|capture| as_packets(capture)).collect();
+    let mut seeds: Vec<_> = captures().iter().map(|capture| as_packets(capture)).collect();
+    seeds.push(relayed_from_the_future());
     drive(packets::packets, &seeds, rounds(400));
 }
 

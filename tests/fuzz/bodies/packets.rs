@@ -49,7 +49,8 @@ pub fn packets(bytes: &[u8]) {
             data,
         };
         assembler.push(&packet, &mut issues, &mut |event| {
-            assert!((1..=frame).contains(&event.place.frame) && event.at <= packet.at, "an event from the future");
+            // Its time is not asked for: what HEP relays has that of an agent's clock, which may be ahead.
+            assert!((1..=frame).contains(&event.place.frame), "an event from nowhere");
             events += 1;
             tracker.feed(&event);
         });
