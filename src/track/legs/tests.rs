@@ -389,3 +389,14 @@ fn a_flood_of_one_evidence_is_bounded() {
     tracker.legs.expire(Timestamp::default().after(Duration::from_secs(60)));
     assert!(tracker.legs.referrals.is_empty() && tracker.legs.offers.is_empty());
 }
+
+#[test]
+fn every_header_that_names_another_call_is_asked_for() {
+    for name in LEG_HEADERS.iter().copied().chain(["Session-ID", "replaces", "REFERRED-BY", "b"]) {
+        let text = format!("INVITE sip:a@b SIP/2.0\r\nAllow: x\r\n{name}: 1\r\n\r\n");
+        let message = Message::parse(text.as_bytes()).expect("a message");
+        assert!(message.may_have_any(NAMING), "{name}");
+    }
+    let usual = "INVITE sip:a@b SIP/2.0\r\nMax-Forwards: 70\r\nAllow: x\r\nSupported: y\r\nP-Asserted-Identity: <sip:a@b>\r\n\r\n";
+    assert!(!Message::parse(usual.as_bytes()).expect("a message").may_have_any(NAMING));
+}

@@ -73,7 +73,7 @@ impl<'a> Level<'a> {
 }
 
 /// Address and TTL of `IN IP4 224.2.1.1/127/3`. What follows an address of IPv6 is the number of addresses alone.
-pub(super) fn connection(value: &[u8]) -> (Option<&[u8]>, Option<u8>) {
+fn connection(value: &[u8]) -> (Option<&[u8]>, Option<u8>) {
     let (_, rest) = word(value);
     let (family, rest) = word(rest);
     let mut parts = word(rest).0.split(|byte| *byte == b'/');

@@ -1,11 +1,8 @@
 //! What is asked of every description, read in one pass: who is to be heard, and what tells it from others. Knows no
 //! codec, key or candidate; for those there is the full reading.
 
-use memchr::memchr2;
-
 use super::attribute::{self, Direction};
-use super::level::connection;
-use super::{Identity, is_specified, lines, number, origin, word};
+use super::{Identity, is_specified, lines, origin, word};
 
 /// What a session description says in short, borrowed.
 #[derive(Clone, Copy, Debug)]
@@ -59,13 +56,11 @@ impl<'a> Outline<'a> {
         let (mut wanted, mut place) = (None, Place::Open);
         let mut rest = text;
         while !rest.is_empty() {
-            let Some((line, after)) = rest.split_at_checked(memchr2(b'\r', b'\n', rest).unwrap_or(rest.len())) else {
-                break;
-            };
+            let Some((line, after)) = rest.split_at_checked(line_len(rest)) else { break };
             let level = if in_media { &mut own } else { &mut shared };
             match line {
                 [b'a', b'=', value @ ..] => level.take(value),
-                [b'c', b'=', value @ ..] if level.address.is_none() => level.address = connection(value.trim_ascii()).0,
+                [b'c', b'=', value @ ..] if level.address.is_none() => level.address = address(value),
                 [b'm', b'=', value @ ..] => {
                     outline.close(wanted, own, &shared, &mut place);
                     wanted = Wanted::read(value);
@@ -121,7 +116,13 @@ impl<'a> Outline<'a> {
     /// What tells this description from others, as [`Session::identity`](super::Session::identity) has it.
     #[must_use]
     pub fn identity(&self) -> Identity<'a> {
-        let of_session = lines(self.origin.unwrap_or_default()).take_while(|(kind, _)| *kind != b'm');
+        let Some(text) = self.origin else { return Identity { origin: None, media: self.media } };
+        let line = text.get(2..line_len(text)).unwrap_or_default();
+        if let Some(origin) = origin(line.trim_ascii()) {
+            return Identity { origin: Some(origin), media: self.media };
+        }
+        // Another line of the kind may do.
+        let of_session = lines(text).take_while(|(kind, _)| *kind != b'm');
         let origin = of_session.filter(|(kind, _)| *kind == b'o').find_map(|(_, value)| origin(value));
         Identity { origin, media: self.media }
     }
@@ -132,7 +133,7 @@ impl Wanted {
     fn read(value: &[u8]) -> Option<Self> {
         let (kind, rest) = word(value);
         let (port, proto) = word(rest);
-        let port = number(port.split(|byte| *byte == b'/').next()?)?;
+        let port = leading_port(port)?;
         let is_wanted = port != 0 && !kind.is_empty() && !proto.trim_ascii_start().is_empty();
         is_wanted.then(|| Self { audio: kind.eq_ignore_ascii_case(b"audio"), port })
     }
@@ -142,13 +143,57 @@ impl Level<'_> {
     /// The value of an `a=` line.
     #[inline]
     fn take(&mut self, value: &[u8]) {
-        // Nearly all are `a=rtpmap:` and the like: longer than a direction, and not of ICE.
+        // Nearly all are `a=rtpmap:` and the like, which neither begin like a direction nor like `ice-ufrag`.
+        let may_tell = matches!(
+            value,
+            [b's' | b'S' | b'r' | b'R', b'e' | b'E', ..] | [b'i' | b'I', b'n' | b'N' | b'c' | b'C', ..] | [..=b' ', ..]
+        );
+        if !may_tell {
+            return;
+        }
         match value.trim_ascii() {
             name @ [_, _, _, _, _, _, _, _] => self.direction = self.direction.or_else(|| direction(name)),
             [b'i' | b'I', b'c' | b'C', b'e' | b'E', ..] => self.ice |= is_ufrag(value.trim_ascii()),
             _ => {}
         }
     }
+}
+
+/// How long the line is that begins here; eight bytes are looked at together.
+#[inline]
+fn line_len(rest: &[u8]) -> usize {
+    const LOW: u64 = 0x0101_0101_0101_0101;
+    const HIGH: u64 = LOW << 7;
+    // The lowest bit that is set is that of the first zero byte.
+    let zeros = |word: u64| word.wrapping_sub(LOW) & !word & HIGH;
+    let (words, tail) = rest.as_chunks();
+    let mut len = 0;
+    for word in words {
+        let word = u64::from_le_bytes(*word);
+        let ends = zeros(word ^ (LOW * 0x0a)) | zeros(word ^ (LOW * 0x0d));
+        if ends != 0 {
+            return len + ends.trailing_zeros() as usize / 8;
+        }
+        len += 8;
+    }
+    len + tail.iter().position(|byte| matches!(byte, b'\r' | b'\n')).unwrap_or(tail.len())
+}
+
+/// The address of `IN IP4 192.0.2.1/127`.
+fn address(connection: &[u8]) -> Option<&[u8]> {
+    let rest = connection.strip_prefix(b"IN IP4 ").unwrap_or_else(|| word(word(connection).1).1).trim_ascii_start();
+    let end = rest.iter().position(|byte| *byte == b'/' || byte.is_ascii_whitespace()).unwrap_or(rest.len());
+    rest.get(..end).filter(|address| !address.is_empty())
+}
+
+/// The first port of `49170/2`.
+fn leading_port(ports: &[u8]) -> Option<u16> {
+    let end = ports.iter().position(|byte| *byte == b'/').unwrap_or(ports.len());
+    let add = |sum: u16, byte: &u8| {
+        let digit = byte.checked_sub(b'0').filter(|digit| *digit <= 9)?;
+        sum.checked_mul(10)?.checked_add(digit.into())
+    };
+    ports.get(..end).filter(|digits| !digits.is_empty())?.iter().try_fold(0, add)
 }
 
 fn direction(name: &[u8]) -> Option<Direction> {
@@ -169,4 +214,33 @@ fn is_ufrag(attribute: &[u8]) -> bool {
 /// Whether it is an address of zeros; only what begins like one is read.
 fn is_unspecified(address: &[u8]) -> bool {
     matches!(address, [b'0' | b':' | b'[', ..]) && attribute::ip(address).is_some_and(|ip| ip.is_unspecified())
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::super::level::Level as Full;
+    use super::super::number;
+    use super::*;
+
+    proptest! {
+        #[test]
+        fn a_line_ends_where_it_ends(bytes in proptest::collection::vec(prop_oneof![Just(b'\r'), Just(b'\n'), 8_u8..16, any::<u8>()], 0..40)) {
+            let plain = bytes.iter().position(|byte| matches!(byte, b'\r' | b'\n')).unwrap_or(bytes.len());
+            prop_assert_eq!(line_len(&bytes), plain);
+        }
+
+        #[test]
+        fn an_address_is_that_of_the_full_reading(value in " ?(IN)? {0,2}(IP4|IP6)?[ \t]{0,2}[0-9:]{0,3}(/1|//)?[ a]{0,2}") {
+            let line = format!("c={value}");
+            prop_assert_eq!(address(value.as_bytes()), Full::read(line.as_bytes()).address);
+        }
+
+        #[test]
+        fn a_port_is_a_number(ports in "[+-]?[0-9]{0,6}(/[0-9]?)?") {
+            let plain = ports.split('/').next().and_then(|port| number(port.as_bytes()));
+            prop_assert_eq!(leading_port(ports.as_bytes()), plain);
+        }
+    }
 }
