@@ -163,7 +163,7 @@ fn why_of_step(code: Code) -> (&'static str, &'static str) {
 type Timeout = (Timestamp, Place, Option<Code>, (&'static str, &'static str));
 
 fn timeout_of_call(row: &CallRow) -> Option<Timeout> {
-    let step = row.steps().last()?;
+    let step = row.steps().pop()?;
     let why = match row.code {
         Some(Code::INVITE) => ("no response to the INVITE for 32 s: timer B", "RFC 3261 17.1.1.2"),
         Some(Code::CANCEL) => ("no final response for 32 s after the CANCEL: cancelled", "RFC 3261 9.1"),
@@ -173,10 +173,10 @@ fn timeout_of_call(row: &CallRow) -> Option<Timeout> {
 }
 
 fn timeout_of_registration(row: &RegistrationRow) -> Option<Timeout> {
-    let pending = |step: &&Step| matches!(step.code, Code::REGISTERING | Code::UNREGISTERING);
+    let pending = |step: &Step| matches!(step.code, Code::REGISTERING | Code::UNREGISTERING);
     // Of what is still asked for, only timer F makes a failure.
     let failed = row.category() == Some(Category::Unsuccessful.name());
-    let step = row.steps().last().filter(pending).filter(|_| failed)?;
+    let step = row.steps().pop().filter(pending).filter(|_| failed)?;
     let at = step.at.after(std::time::Duration::from_secs(32));
     Some((at, step.place, Some(step.code), ("no final response for 32 s: timer F", "RFC 3261 17.1.2.2")))
 }

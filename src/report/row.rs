@@ -12,6 +12,7 @@ use crate::report::column::Kind;
 use crate::report::legs::Leg;
 use crate::report::media::MediaRow;
 use crate::report::reason;
+use crate::report::steps::Steps;
 use crate::report::stream::StreamRow;
 use crate::report::transaction::TransactionRow;
 use crate::time::{Rfc3339, Timestamp};
@@ -188,7 +189,7 @@ pub struct Moment<'a> {
 #[derive(Clone, Copy, Debug)]
 pub struct Timeline<'a> {
     sources: &'a [Source],
-    steps: &'a [Step],
+    steps: &'a Steps,
 }
 
 impl<'a> Timeline<'a> {
@@ -228,7 +229,7 @@ pub struct CallRow {
     media: Option<Box<MediaRow>>,
     /// Where it stands among the legs of its call, once they were [put together](super::legs::put_together).
     pub(super) leg: Option<Leg>,
-    timeline: Box<[Step]>,
+    timeline: Steps,
     pub(super) start: Timestamp,
     pub(super) ringing: Option<Timestamp>,
     pub(super) answered: Option<Timestamp>,
@@ -245,7 +246,7 @@ pub struct CallRow {
     pub(super) hops: u32,
     pub(super) branches: u32,
     pub(super) transport: &'static str,
-    pub(super) category: Option<&'static str>,
+    category: Option<Category>,
     pub(super) code: Option<Code>,
     pub(super) sip_code: Option<Code>,
     ended_by: Option<Side>,
@@ -286,7 +287,7 @@ impl CallRow {
             linked: fact.linked.into_boxed_slice(),
             media: fact.media.map(|media| Box::new(MediaRow::new(*media, sources, precision))),
             leg: None,
-            timeline: fact.timeline.into_boxed_slice(),
+            timeline: Steps::new(fact.timeline),
             start: fact.start,
             ringing: fact.ringing,
             answered: fact.answered,
@@ -303,7 +304,7 @@ impl CallRow {
             hops: fact.hops,
             branches: fact.branches,
             transport: fact.path.transport.name(),
-            category: fact.category.map(Category::name),
+            category: fact.category,
             code: fact.code,
             sip_code: fact.answer.map(|answer| answer.code),
             ended_by: fact.ended_by,
@@ -326,8 +327,8 @@ impl CallRow {
 
     /// The category's name, where one is known.
     #[must_use]
-    pub const fn category(&self) -> Option<&'static str> {
-        self.category
+    pub fn category(&self) -> Option<&'static str> {
+        self.category.map(Category::name)
     }
 
     /// The code, where one is known.
@@ -336,8 +337,8 @@ impl CallRow {
         self.code.map(Code::get)
     }
 
-    pub(super) fn steps(&self) -> &[Step] {
-        &self.timeline
+    pub(super) fn steps(&self) -> Vec<Step> {
+        self.timeline.iter().collect()
     }
 
     pub(super) fn call_id(&self) -> &str {
@@ -462,7 +463,7 @@ impl CallRow {
 pub struct RegistrationRow {
     sources: Sources,
     texts: Texts<7>,
-    timeline: Box<[Step]>,
+    timeline: Steps,
     pub(super) start: Timestamp,
     pub(super) registered: Option<Timestamp>,
     pub(super) last: Timestamp,
@@ -473,7 +474,7 @@ pub struct RegistrationRow {
     pub(super) refreshes: u32,
     pub(super) messages: u32,
     pub(super) transport: &'static str,
-    pub(super) category: Option<&'static str>,
+    category: Option<Category>,
     pub(super) cause: Option<&'static str>,
     pub(super) code: Option<Code>,
     pub(super) sip_code: Option<Code>,
@@ -497,7 +498,7 @@ impl RegistrationRow {
         Self {
             sources: Arc::clone(sources),
             texts,
-            timeline: fact.timeline.into_boxed_slice(),
+            timeline: Steps::new(fact.timeline),
             start: fact.start,
             registered: fact.registered,
             last: fact.last,
@@ -508,7 +509,7 @@ impl RegistrationRow {
             refreshes: fact.refreshes,
             messages: fact.messages,
             transport: fact.path.transport.name(),
-            category: fact.category.map(Category::name),
+            category: fact.category,
             cause: fact.cause.map(cause_name),
             code: fact.code,
             sip_code: fact.answer.map(|answer| answer.code),
@@ -524,8 +525,8 @@ impl RegistrationRow {
 
     /// The category's name, where one is known.
     #[must_use]
-    pub const fn category(&self) -> Option<&'static str> {
-        self.category
+    pub fn category(&self) -> Option<&'static str> {
+        self.category.map(Category::name)
     }
 
     /// The code, where one is known.
@@ -546,8 +547,8 @@ impl RegistrationRow {
         self.texts.get(2)
     }
 
-    pub(super) fn steps(&self) -> &[Step] {
-        &self.timeline
+    pub(super) fn steps(&self) -> Vec<Step> {
+        self.timeline.iter().collect()
     }
 
     pub(super) fn call_id(&self) -> &str {
