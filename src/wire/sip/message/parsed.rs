@@ -156,6 +156,8 @@ impl<'a> Places<'a> {
 
 #[cfg(test)]
 mod tests {
+    #![allow(clippy::indexing_slicing, clippy::unwrap_used)]
+
     use proptest::prelude::*;
 
     use super::*;
