@@ -473,14 +473,14 @@ fn copied(
     let mut lacking = Lacking::default();
     if let Some(messages) = copies.again(packet, stamp.at) {
         let mut deliver = lacking.deliver(true, sink);
-        messages.iter().for_each(|kept| kept.deliver(stamp, &mut deliver));
+        messages.iter().for_each(|kept| kept.deliver(stamp, packet.payload, &mut deliver));
     } else {
         let mut completed = Vec::new();
         let mut deliver = lacking.deliver(false, sink);
         push(issues, &mut |path, of, message| {
             // What an earlier packet had brought, and this one only lets go, a copy of this one does not repeat.
             if of.place == stamp.place {
-                completed.push(Kept::new(path, of.at, stamp, &message));
+                completed.push(Kept::new(path, of.at, stamp, &message, packet.payload));
             }
             deliver(path, of, message);
         });

@@ -57,18 +57,51 @@ pub(super) struct Kept {
     path: Path,
     /// Where another time than the packet's was told with it.
     at: Option<Timestamp>,
-    raw: Box<[u8]>,
+    raw: Raw,
+}
+
+/// The bytes of a message.
+#[derive(Clone, Debug)]
+enum Raw {
+    /// So many from here on in the packet, whose copy has them too.
+    Within(usize, usize),
+    /// Out of several packets, or out of TLS.
+    Own(Box<[u8]>),
+}
+
+impl Raw {
+    fn of(message: &[u8], payload: &[u8]) -> Self {
+        let from = message.as_ptr().addr().wrapping_sub(payload.as_ptr().addr());
+        match payload.get(from..).and_then(|rest| rest.get(..message.len())) {
+            Some(same) if same.as_ptr() == message.as_ptr() => Self::Within(from, message.len()),
+            _ => Self::Own(message.into()),
+        }
+    }
+
+    fn in_packet<'r>(&'r self, payload: &'r [u8]) -> &'r [u8] {
+        match self {
+            Self::Within(from, len) => payload.get(*from..).and_then(|rest| rest.get(..*len)).unwrap_or_default(),
+            Self::Own(raw) => raw,
+        }
+    }
+
+    fn held(&self) -> usize {
+        match self {
+            Self::Within(..) => 0,
+            Self::Own(raw) => raw.len(),
+        }
+    }
 }
 
 impl Kept {
-    /// Keeps a message that the packet of `packet` completed.
-    pub(super) fn new(path: Path, at: Timestamp, packet: Stamp, message: &Message<'_>) -> Self {
-        Self { path, at: Some(at).filter(|at| *at != packet.at), raw: message.raw().into() }
+    /// Keeps a message that the packet of `packet` completed, which carried this payload.
+    pub(super) fn new(path: Path, at: Timestamp, packet: Stamp, message: &Message<'_>, payload: &[u8]) -> Self {
+        Self { path, at: Some(at).filter(|at| *at != packet.at), raw: Raw::of(message.raw(), payload) }
     }
 
-    /// Delivers it again, as the packet of `packet` does.
-    pub(super) fn deliver(&self, packet: Stamp, emit: &mut impl FnMut(Path, Stamp, Said<'_>)) {
-        if let Some(message) = Message::parse(&self.raw) {
+    /// Delivers it again, as the packet of `packet` does, a copy of the one that completed it.
+    pub(super) fn deliver(&self, packet: Stamp, payload: &[u8], emit: &mut impl FnMut(Path, Stamp, Said<'_>)) {
+        if let Some(message) = Message::parse(self.raw.in_packet(payload)) {
             emit(self.path, Stamp { at: self.at.unwrap_or(packet.at), ..packet }, message.into());
         }
     }
@@ -100,7 +133,7 @@ impl Copies {
         if messages.is_empty() {
             return;
         }
-        let of_all = |messages: &[Kept]| messages.iter().map(|kept| kept.raw.len()).sum::<usize>();
+        let of_all = |messages: &[Kept]| messages.iter().map(|kept| kept.raw.held()).sum::<usize>();
         let key = self.hasher.hash_one(key(packet));
         self.bytes += of_all(&messages);
         let completed = Completed { at, payload: self.hasher.hash_one(packet.payload), messages };
@@ -137,7 +170,7 @@ mod tests {
 
     fn kept(packet: &Packet<'_>) -> Vec<Kept> {
         let path = Path { src: packet.src, dst: packet.dst, transport: Transport::Tcp };
-        vec![Kept { path, at: None, raw: ACK.into() }]
+        vec![Kept { path, at: None, raw: Raw::Own(ACK.into()) }]
     }
 
     #[test]
@@ -161,6 +194,27 @@ mod tests {
             assert!(copies.again(first, at(0)).is_none(), "{name}");
             copies.remember(first, at(0), kept(first));
             assert_eq!(copies.again(second, at(*micros)).is_some(), *expected, "{name}");
+        }
+    }
+
+    #[test]
+    fn what_the_packet_holds_is_not_kept_twice() {
+        let payload = [ACK, b"ACK"].concat();
+        let one = packet(Some(7), 100, &payload);
+        let message = Message::parse(&payload[..ACK.len()]).expect("a message");
+        let path = Path { src: one.src, dst: one.dst, transport: Transport::Tcp };
+        let stamp = Stamp { at: Timestamp::default(), place: crate::packet::Place::default() };
+        let elsewhere = ACK.to_vec();
+        for (bytes, held) in [(&payload[..ACK.len()], 0), (&elsewhere[..], ACK.len())] {
+            let mut copies = Copies::default();
+            let message = Message::parse(bytes).unwrap_or_else(|| message.clone());
+            copies.remember(&one, stamp.at, vec![Kept::new(path, stamp.at, stamp, &message, &payload)]);
+            assert_eq!(copies.bytes, held);
+            let copy = payload.clone();
+            let again = copies.again(&packet(Some(7), 100, &copy), stamp.at).expect("a copy");
+            let mut said = Vec::new();
+            again[0].deliver(stamp, &copy, &mut |_, _, message| said.push(message.message.raw().to_vec()));
+            assert_eq!(said, [ACK]);
         }
     }
 

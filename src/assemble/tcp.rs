@@ -4,6 +4,7 @@
 mod resume;
 
 use std::collections::HashMap;
+use std::collections::hash_map::Entry;
 use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
@@ -155,30 +156,30 @@ impl Connections {
             self.forget_idle(stamp.at, issues, emit);
         }
         let (key, from) = key(ends);
-        if !self.open.contains_key(&key) {
-            if tcp.payload.is_empty() && !tcp.syn {
-                return;
-            }
-            if self.open.len() >= MAX_OPEN {
-                self.forget_oldest(issues, emit);
-            }
+        let begins = !tcp.payload.is_empty() || tcp.syn;
+        if self.open.len() >= MAX_OPEN && begins && !self.open.contains_key(&key) {
+            self.forget_oldest(issues, emit);
         }
-        let connection = self.open.entry(key).or_insert_with(|| {
-            let ends = if from == 0 { [ends.src, ends.dst] } else { [ends.dst, ends.src] };
-            let sides = [Side::new(), Side::new()];
-            Box::new(Connection {
-                ends,
-                sides,
-                tls: Layer::default(),
-                client: None,
-                unopened: Unopened::default(),
-                former: None,
-                known: false,
-                last: stamp,
-                closed: false,
-                torn: false,
-            })
-        });
+        let connection = match self.open.entry(key) {
+            Entry::Occupied(known) => known.into_mut(),
+            Entry::Vacant(_) if !begins => return,
+            Entry::Vacant(free) => {
+                let ends = if from == 0 { [ends.src, ends.dst] } else { [ends.dst, ends.src] };
+                let sides = [Side::new(), Side::new()];
+                free.insert(Box::new(Connection {
+                    ends,
+                    sides,
+                    tls: Layer::default(),
+                    client: None,
+                    unopened: Unopened::default(),
+                    former: None,
+                    known: false,
+                    last: stamp,
+                    closed: false,
+                    torn: false,
+                }))
+            }
+        };
         let before = connection.weight();
         connection.push(from, tcp, missing, stamp, &self.secrets, issues, emit);
         self.sealed.count(connection.former.take(), issues);

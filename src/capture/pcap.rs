@@ -63,6 +63,7 @@ struct Head {
 }
 
 impl Head {
+    #[inline(always)] // As `record`.
     fn read<B: ByteOrder>(bytes: &[u8]) -> Option<Self> {
         let [seconds, fraction, included, original] = bytes.first_chunk::<16>()?.as_chunks::<4>().0 else {
             return None;
