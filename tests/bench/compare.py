@@ -56,15 +56,15 @@ def main():
 
     program = shlex.quote(options.bin)
     contestants = [
-        ('sipcodes', f'{program} analyze -q --format ndjson {{}}'),
-        ('sipcodes, threads', f'{program} analyze -q --format ndjson {{}}'),
-        ('sipcodes, CSV', f'{program} analyze -q --format csv {{}}'),
+        ('sipcodes --threads 1', f'{program} analyze -q --threads 1 --format ndjson {{}}'),
+        ('sipcodes --threads 2', f'{program} analyze -q --threads 2 --format ndjson {{}}'),
+        ('sipcodes --threads 1, CSV', f'{program} analyze -q --threads 1 --format csv {{}}'),
     ]
     contestants += [(command, command) for command in options.than]
     contestants += [(name, command) for name, command in OTHERS if shutil.which(command.split()[0])]
     contestants = [(name, command) for name, command in contestants if name not in options.without]
 
-    print('| capture | program | CPU s | wall s | peak MiB | CPU beside sipcodes |')
+    print('| capture | program | CPU s | wall s | peak MiB | CPU ratio |')
     print('|---|---|---:|---:|---:|---:|')
     for capture in options.captures:
         with open(capture, 'rb') as file:  # into the page cache, so that no disk is measured
