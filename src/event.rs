@@ -70,6 +70,16 @@ pub struct Event<'a> {
     pub what: What<'a>,
 }
 
+impl<'a> Event<'a> {
+    /// A packet of media, which came over UDP.
+    #[inline]
+    #[must_use]
+    pub const fn of_media(at: Timestamp, place: Place, src: SocketAddr, dst: SocketAddr, what: What<'a>) -> Self {
+        let path = Path { src, dst, transport: Transport::Udp };
+        Self { at, place, path, duplicate: false, correlation: None, what }
+    }
+}
+
 /// What an event carries.
 #[derive(Clone, Debug)]
 #[non_exhaustive]

@@ -3,7 +3,7 @@
 mod support;
 
 use serde_json::{Value, json};
-use support::{Call, Host, Over, Scenario, Side, analyze, assert_calls, assert_registrations, keep};
+use support::{Call, Host, Over, Scenario, Side, analyze, assert_calls, assert_registrations, direct, keep, later};
 
 /// A network and its usual people: the caller, a proxy, two callees.
 fn people() -> (Scenario, Host, Host, Host, Host) {
@@ -11,20 +11,6 @@ fn people() -> (Scenario, Host, Host, Host, Host) {
     let host = |address| net.host(address);
     let hosts = (host("10.0.0.1"), host("10.0.0.9"), host("10.0.0.2"), host("10.0.0.3"));
     (net, hosts.0, hosts.1, hosts.2, hosts.3)
-}
-
-/// A call from `10.0.0.1` straight to `10.0.0.2`.
-fn direct() -> (Scenario, Call) {
-    let (net, alice, _, bob, _) = people();
-    let call = net.call("life", &[alice, bob]);
-    (net, call)
-}
-
-/// Another call at this time: what makes the capture go on, so that timers can run out.
-fn later(net: &Scenario, at: u64) {
-    net.at(at);
-    let mut other = net.call("later", &[net.host("10.0.0.7"), net.host("10.0.0.8")]);
-    other.invite().respond(486, "Busy Here").ack();
 }
 
 #[test]

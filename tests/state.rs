@@ -13,7 +13,7 @@ use sipcodes::issue::Issues;
 use sipcodes::packet::Place;
 use sipcodes::time::Timestamp;
 use sipcodes::wire::keylog::Secrets;
-use support::{Over, Scenario, Side};
+use support::{Over, carried};
 
 /// A folder of its own for each test, removed in the end.
 struct Folder(PathBuf);
@@ -164,15 +164,7 @@ fn what_a_cut_goes_through_is_as_good_as_whole() {
 fn what_carries_a_call_may_be_cut() {
     let folder = Folder::new("carriers");
     for over in [Over::Sctp(100, false), Over::Sctp(1400, true), Over::WebSocket(70), Over::Hep(3), Over::Hep(2)] {
-        let net = Scenario::new();
-        let mut call = net.call("life", &["10.0.0.1", "10.0.0.2"].map(|host| net.host(host)));
-        call.over(over);
-        call.invite().respond(180, "Ringing");
-        net.at(3_000);
-        call.answer().ack();
-        net.at(63_000);
-        call.hang_up(Side::Callee);
-        let capture = net.pcap();
+        let capture = carried(["10.0.0.1", "10.0.0.2"], over);
         let count = records(&capture).1.len();
         for cut in 1..count {
             assert_eq!(same_in_pieces(&folder, &capture, &[cut], "calls", &[]), 1);

@@ -11,19 +11,11 @@ use sipcodes::event::{Event, Transport, What};
 use sipcodes::issue::Issues;
 use sipcodes::packet::{LinkType, Packet, Place};
 use sipcodes::time::Timestamp;
-use support::{Over, Scenario, Side, analyze, carriers, keep};
+use support::{Over, Scenario, analyze, carried, carriers, keep};
 
 /// The one call of the capture that results, and the capture.
 fn row(hosts: [&str; 2], over: Over) -> (Value, Vec<u8>) {
-    let net = Scenario::new();
-    let mut call = net.call("life", &hosts.map(|host| net.host(host)));
-    call.over(over);
-    call.invite().respond(180, "Ringing");
-    net.at(3_000);
-    call.answer().ack();
-    net.at(63_000);
-    call.hang_up(Side::Callee);
-    let capture = net.pcap();
+    let capture = carried(hosts, over);
     let output = analyze(&[], &capture);
     assert_eq!(output.calls().len(), 1, "{over:?}: {}\ncapture: {}", output.stderr, keep(&capture));
     assert_eq!(output.stderr, "", "{over:?}");

@@ -3,7 +3,7 @@
 
 use std::net::{Ipv4Addr, SocketAddr};
 
-use crate::event::{Event, Path, Transport, Undelivered, What};
+use crate::event::{Event, Path, Undelivered, What};
 use crate::packet::Place;
 use crate::report::Source;
 use crate::time::Timestamp;
@@ -260,8 +260,7 @@ fn say_media<D: Downstream>(run: &[Plain], mut payloads: &[u8], down: &mut D) ->
         }
         let end = |address: u64, port: u32| SocketAddr::new(Ipv4Addr::from_bits(address as u32).into(), port as u16);
         let (src, dst) = (end(addresses >> 32, ports >> 16), end(addresses, ports));
-        let path = Path { src, dst, transport: Transport::Udp };
-        down.event(&Event { at, place, path, duplicate: false, correlation: None, what: What::Rtp(rtp, dscp) });
+        down.event(&Event::of_media(at, place, src, dst, What::Rtp(rtp, dscp)));
         down.settle()?;
     }
     Ok(())
@@ -307,6 +306,7 @@ mod tests {
     #![allow(clippy::indexing_slicing, clippy::unwrap_used)]
 
     use super::*;
+    use crate::event::Transport;
 
     /// Writes down what it is told.
     #[derive(Default)]

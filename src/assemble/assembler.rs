@@ -436,18 +436,9 @@ fn media(
     sink: &mut impl FnMut(Event<'_>),
 ) {
     let (src, dst) = (SocketAddr::new(src, udp.src_port), SocketAddr::new(dst, udp.dst_port));
-    let path = Path { src, dst, transport: Transport::Udp };
-    if let Some(rtp) = Rtp::parse(udp.payload) {
-        sink(Event { at, place, path, duplicate: false, correlation: None, what: What::Rtp(rtp, dscp) });
-    } else {
-        reports(at, place, path, udp.payload, sink);
-    }
-}
-
-#[cold]
-fn reports(at: Timestamp, place: Place, path: Path, payload: &[u8], sink: &mut impl FnMut(Event<'_>)) {
-    if let Some(rtcp) = Rtcp::parse(payload) {
-        sink(Event { at, place, path, duplicate: false, correlation: None, what: What::Rtcp(rtcp) });
+    let rtp = Rtp::parse(udp.payload).map(|rtp| What::Rtp(rtp, dscp));
+    if let Some(what) = rtp.or_else(|| Rtcp::parse(udp.payload).map(What::Rtcp)) {
+        sink(Event::of_media(at, place, src, dst, what));
     }
 }
 

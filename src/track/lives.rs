@@ -254,6 +254,11 @@ fn live_with(settings: Settings, name: &str, end: f64, life: &str, expected: &st
             Fact::Stream(stream) => format!("stream from={} to={}", stream.src, stream.dst),
         })
         .collect();
+    assert_words(name, &rows, expected);
+}
+
+/// The rows are as many as the lines expected, and each has all the words of its line.
+pub(super) fn assert_words(name: &str, rows: &[String], expected: &str) {
     let expected: Vec<&str> = expected.lines().map(str::trim).filter(|line| !line.is_empty()).collect();
     assert_eq!(rows.len(), expected.len(), "{name}: rows\n{}", rows.join("\n"));
     for (row, expected) in rows.iter().zip(expected) {

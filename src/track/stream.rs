@@ -13,6 +13,7 @@ use super::fact::{Digit, Heard, Reported, VoipMetrics};
 use super::quality;
 use crate::packet::Place;
 use crate::time::Timestamp;
+use crate::wire::rtcp::ReportBlock;
 use crate::wire::rtp::Rtp;
 
 /// A sequence number that leaps this far ahead or more is no loss but another count (RFC 3550 A.1).
@@ -222,21 +223,6 @@ struct Event {
     at: i64,
     /// It is in the list. Where no description says that it is an event, only its repetition does.
     counted: bool,
-}
-
-/// A report block on a stream (RFC 3550 6.4.1).
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(super) struct ReceptionReport {
-    /// Fraction lost since the report before, in 256ths.
-    pub(super) fraction_lost: u8,
-    /// Cumulative number of packets lost.
-    pub(super) lost: i32,
-    /// Interarrival jitter, in ticks of the codec's clock.
-    pub(super) jitter: u32,
-    /// LSR: middle 32 bits of the NTP timestamp of the last SR received, 0 for none.
-    pub(super) last_sr: u32,
-    /// DLSR: time since then, in 1/65536 s.
-    pub(super) delay: u32,
 }
 
 impl Stream {
@@ -647,7 +633,7 @@ impl Stream {
     /// A - LSR - DLSR is the round trip where A is the sender's clock. Here both packets were seen by one clock, that
     /// of the capture: from the passing of the SR to that of the report, less DLSR, it is the round trip from the point
     /// of capture to the receiver.
-    pub(super) fn on_report(&mut self, at: Timestamp, report: &ReceptionReport) {
+    pub(super) fn on_report(&mut self, at: Timestamp, report: &ReportBlock) {
         let extra = self.extra.get_or_insert_default();
         extra.reports += 1;
         extra.lost = Some(report.lost);
@@ -1177,14 +1163,21 @@ mod tests {
 
     #[test]
     fn round_trips_by_two_passings() {
-        let report = |last_sr, delay| ReceptionReport { fraction_lost: 64, lost: 5, jitter: 80, last_sr, delay };
+        let report = |last_sr, delay| ReportBlock {
+            fraction_lost: 64,
+            lost: 5,
+            jitter: 80,
+            last_sr,
+            delay,
+            ..Default::default()
+        };
         let mut stream = stream((0..10).map(|n| (i64::from(n) * 20, rtp(n, u32::from(n) * 160))));
         stream.on_sender_report(at(0), 0xaaaa_0000, 1);
         stream.on_report(at(10), &report(0, 0));
         stream.on_report(at(540), &report(0xaaaa_0000, 0x8000));
         stream.on_report(at(550), &report(0xbbbb_0000, 0x8000));
         stream.on_sender_report(at(1000), 0xbbbb_0000, 50);
-        stream.on_report(at(1560), &ReceptionReport { fraction_lost: 0, lost: 7, ..report(0xbbbb_0000, 0x8000) });
+        stream.on_report(at(1560), &ReportBlock { fraction_lost: 0, lost: 7, ..report(0xbbbb_0000, 0x8000) });
         stream.on_report(at(1600), &report(0xbbbb_0000, 0x1_0000));
         let rtcp = stream.heard().rtcp.unwrap();
         assert_eq!((rtcp.reports, rtcp.lost, rtcp.sent), (5, Some(5), Some(50)));
@@ -1323,7 +1316,7 @@ mod tests {
                 let stream = stream.get_or_insert_with(|| Stream::new(at, Place::default(), &rtp, 0));
                 stream.on_rtp(at, &rtp, payload[0] & 63);
                 stream.on_sender_report(at, timestamp, 1);
-                stream.on_report(at, &ReceptionReport { last_sr: timestamp, delay: near.into(), ..Default::default() });
+                stream.on_report(at, &ReportBlock { last_sr: timestamp, delay: near.into(), ..Default::default() });
                 if near % 16 == 0 {
                     stream.set_codecs(codecs.clone());
                 }

@@ -160,9 +160,6 @@ pub struct Tracker {
     /// Nothing but idle streams falls due before.
     #[serde(skip)]
     due: Option<Timestamp>,
-    /// Nothing falls due before; media packets need not ask.
-    #[serde(skip)]
-    quiet_until: Option<Timestamp>,
     pub(super) legs: Legs,
     /// What bounds on memory gave up in calls and registrations.
     #[serde(skip)]
@@ -278,7 +275,8 @@ impl Tracker {
     /// due. `false`: it was not taken in, and is to be [fed](Self::feed). Behind the last of a run, [`pass`](Self::pass).
     #[inline]
     pub fn feed_known(&mut self, at: Timestamp, file: u32, media: &MediaPacket<'_>) -> bool {
-        self.quiet_until.is_some_and(|until| at < until) && self.media.on_known(at, file, media)
+        let quiet = |due: Timestamp| at < due;
+        self.due.is_some_and(quiet) && self.media.due().is_none_or(quiet) && self.media.on_known(at, file, media)
     }
 
     /// Time passed up to here, as packets of known streams showed, and nothing fell due.
@@ -288,28 +286,12 @@ impl Tracker {
 
     #[inline]
     fn feed_rtp(&mut self, event: &Event<'_>, rtp: &Rtp<'_>, dscp: u8) {
-        if self.quiet_until.is_none_or(|until| until <= event.at) {
-            self.advance_to_media(event.at);
-        } else {
-            self.now = self.now.max(Some(event.at));
-        }
+        self.advance(event.at);
         let Self { media, calls, .. } = self;
         media.on_rtp(event, rtp, dscp, &|slot| is_over(calls, slot));
     }
 
-    /// Lets time pass, and finds out until when nothing falls due.
-    #[cold]
-    fn advance_to_media(&mut self, at: Timestamp) {
-        self.advance(at);
-        let alarm = self.alarms.peek().map(|Reverse((at, _))| *at);
-        let mark = self.marks.last().map(|mark| mark.at);
-        let closing = self.closings.front().map(|(at, _)| *at);
-        let due = [alarm, mark, closing, self.exchanges.due(), self.media.due()];
-        self.quiet_until = due.into_iter().flatten().min().or(Some(Timestamp::from_nanos(i64::MAX)));
-    }
-
     fn feed_other(&mut self, event: &Event<'_>) {
-        self.quiet_until = None;
         self.advance(event.at);
         let message = match &event.what {
             What::Sip(message) => message,
@@ -454,8 +436,9 @@ impl Tracker {
         }
     }
 
-    /// RTP or RTCP of a call was seen. The newest active call of the Call-ID is meant.
-    pub fn on_media(&mut self, call_id: &[u8], at: Timestamp) {
+    /// Media of a call that no description announced: the newest active call of the Call-ID is meant.
+    #[cfg(test)]
+    pub(super) fn on_media(&mut self, call_id: &[u8], at: Timestamp) {
         self.advance(at);
         let Some(group) = self.groups.get(&self.digest.of(call_id)) else { return };
         for slot in group.calls.as_slice().iter().rev() {
@@ -639,10 +622,10 @@ impl Tracker {
             self.closed.insert(key, until);
             self.closings.push_back((until, key));
         }
-        self.due = self.due.map(|due| due.min(until));
         let mut fact = Box::new(settled(call, slot, &mut self.media, &self.settings, at));
         fact.linked = self.legs.close(slot);
         self.facts.push_back(Fact::Call(fact));
+        self.falls_due(until);
         if let Some(place) = self.calls.get_mut(slot) {
             *place = None;
         }
@@ -776,7 +759,9 @@ impl Tracker {
         }
         let now = self.now.unwrap_or(arrival.event.at);
         self.exchanges.feed(&self.digest, call_id, arrival, now);
-        self.due = self.due.min(self.exchanges.due().or(self.due));
+        if let Some(due) = self.exchanges.due() {
+            self.falls_due(due);
+        }
     }
 
     /// The open call that a message belongs to: the surest, and among equals the newest.

@@ -256,7 +256,7 @@ fn blocks(bytes: &[u8]) -> impl Iterator<Item = ReportBlock> {
 }
 
 /// What a receiver says of one stream (RFC 3550 6.4.1).
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct ReportBlock {
     /// The source of the stream.
     pub ssrc: u32,

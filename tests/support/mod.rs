@@ -100,6 +100,33 @@ pub(crate) fn analyze(args: &[&str], capture: &[u8]) -> Output {
     run(&args, capture)
 }
 
+/// A call from `10.0.0.1` straight to `10.0.0.2`, and its network.
+pub(crate) fn direct() -> (Scenario, Call) {
+    let net = Scenario::new();
+    let call = net.call("life", &[net.host("10.0.0.1"), net.host("10.0.0.2")]);
+    (net, call)
+}
+
+/// Another call at this time: what makes the capture go on, so that timers can run out.
+pub(crate) fn later(net: &Scenario, at: u64) {
+    net.at(at);
+    let mut other = net.call("later", &[net.host("10.0.0.7"), net.host("10.0.0.8")]);
+    other.invite().respond(486, "Busy Here").ack();
+}
+
+/// A call between these hosts over that carrier: answered after three seconds, and a minute later hung up by the callee.
+pub(crate) fn carried(hosts: [&str; 2], over: Over) -> Vec<u8> {
+    let net = Scenario::new();
+    let mut call = net.call("life", &hosts.map(|host| net.host(host)));
+    call.over(over);
+    call.invite().respond(180, "Ringing");
+    net.at(3_000);
+    call.answer().ack();
+    net.at(63_000);
+    call.hang_up(Side::Callee);
+    net.pcap()
+}
+
 /// The calls found in the scenario are these, in this order: every field named must be equal, others are not looked at.
 #[track_caller]
 pub(crate) fn assert_calls(net: &Scenario, expected: Value) {

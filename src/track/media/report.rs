@@ -7,7 +7,6 @@ use super::{IsOver, Live, Media};
 use crate::event::{Event, Path};
 use crate::time::Timestamp;
 use crate::track::fact::VoipMetrics;
-use crate::track::stream::ReceptionReport;
 use crate::wire::rtcp::{self, ExtendedBlock, Packet, ReportBlock, Rtcp};
 
 /// Which way a stream runs, seen from a report.
@@ -54,8 +53,7 @@ impl Media {
 
     fn on_block(&mut self, event: &Event<'_>, block: &ReportBlock, call: Option<u32>) {
         let Some(live) = self.meant(block.ssrc, event.path, Way::Back, call) else { return };
-        let ReportBlock { fraction_lost, lost, jitter, last_sr, delay, .. } = *block;
-        live.stream.on_report(event.at, &ReceptionReport { fraction_lost, lost, jitter, last_sr, delay });
+        live.stream.on_report(event.at, block);
         let of = live.call;
         if call.is_none() {
             self.on_sign_of_life(of, event.at);

@@ -8,7 +8,7 @@ use crate::event::{Event, Path, Transport, What};
 use crate::packet::Place;
 use crate::time::Timestamp;
 use crate::track::fact::{CallFact, Fact, Heard, StreamFact};
-use crate::track::lives::{address, line};
+use crate::track::lives::{address, assert_words, line};
 use crate::track::{Settings, Tracker};
 use crate::wire::media::Media;
 use crate::wire::rtcp::Rtcp;
@@ -171,14 +171,7 @@ fn live_with(settings: Settings, name: &str, end: &str, life: &str, expected: &s
             _ => "other".to_owned(),
         })
         .collect();
-    let expected: Vec<&str> = expected.lines().map(str::trim).filter(|line| !line.is_empty()).collect();
-    assert_eq!(rows.len(), expected.len(), "{name}: rows\n{}", rows.join("\n"));
-    for (row, expected) in rows.iter().zip(expected) {
-        let has: Vec<&str> = row.split(' ').collect();
-        for word in expected.split_whitespace() {
-            assert!(has.contains(&word), "{name}: expected `{word}` in\n{row}");
-        }
-    }
+    assert_words(name, &rows, expected);
 }
 
 fn lives(cases: &[(&str, &str, &str, &str)]) {
