@@ -1,48 +1,84 @@
 //! Points in capture time and the spans between them. Knows no wall clock: every instant comes from a capture.
 
 use std::fmt::{self, Write};
+use std::num::NonZeroU64;
 use std::time::Duration;
 
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+/// 1970-01-01T00:00:00Z as [`Timestamp`] counts.
+const EPOCH: u64 = 1 << 63;
+
 /// An instant of capture time: nanoseconds since 1970-01-01T00:00:00Z.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, serde::Deserialize)]
-pub struct Timestamp(i64);
+///
+/// Counted from the earliest one that can be said, and from 1, so that an `Option` of it takes no room of its own: what
+/// is tracked holds dozens of those.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Timestamp(NonZeroU64);
+
+impl Default for Timestamp {
+    fn default() -> Self {
+        Self::from_nanos(0)
+    }
+}
+
+impl fmt::Debug for Timestamp {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Timestamp").field(&self.nanos()).finish()
+    }
+}
+
+impl Serialize for Timestamp {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        self.nanos().serialize(serializer)
+    }
+}
+
+impl<'de> Deserialize<'de> for Timestamp {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        i64::deserialize(deserializer).map(Self::from_nanos)
+    }
+}
 
 impl Timestamp {
-    /// From nanoseconds since the epoch.
+    /// From nanoseconds since the epoch; -2^63, in the year 1677, is taken for the one after it.
     #[must_use]
     pub const fn from_nanos(nanos: i64) -> Self {
-        Self(nanos)
+        match NonZeroU64::new(nanos.cast_unsigned() ^ EPOCH) {
+            Some(count) => Self(count),
+            None => Self(NonZeroU64::MIN),
+        }
     }
 
     /// From milliseconds since the epoch; for tests and tables.
     #[must_use]
     pub const fn from_millis(millis: i64) -> Self {
-        Self(millis.saturating_mul(1_000_000))
+        Self::from_nanos(millis.saturating_mul(1_000_000))
     }
 
     /// Nanoseconds since the epoch.
     #[must_use]
     pub const fn nanos(self) -> i64 {
-        self.0
+        (self.0.get() ^ EPOCH).cast_signed()
     }
 
     /// The span from `earlier` to here, zero where the clock stepped back.
     #[must_use]
     pub const fn since(self, earlier: Self) -> Duration {
-        let nanos = self.0.saturating_sub(earlier.0);
+        let nanos = self.nanos().saturating_sub(earlier.nanos());
         if nanos <= 0 { Duration::ZERO } else { Duration::from_nanos(nanos.unsigned_abs()) }
     }
 
     /// This instant and `span` later, held at the end of what can be said.
     #[must_use]
     pub fn after(self, span: Duration) -> Self {
-        Self(self.0.saturating_add(i64::try_from(span.as_nanos()).unwrap_or(i64::MAX)))
+        Self::from_nanos(self.nanos().saturating_add(i64::try_from(span.as_nanos()).unwrap_or(i64::MAX)))
     }
 
     /// This instant and `span` before, held at the beginning of what can be said.
     #[must_use]
     pub fn before(self, span: Duration) -> Self {
-        Self(self.0.saturating_sub(i64::try_from(span.as_nanos()).unwrap_or(i64::MAX)))
+        Self::from_nanos(self.nanos().saturating_sub(i64::try_from(span.as_nanos()).unwrap_or(i64::MAX)))
     }
 
     /// Reads an instant as people write it: RFC 3339 (`2026-11-22T16:57:03.25Z`) or seconds since the epoch
@@ -51,10 +87,10 @@ impl Timestamp {
     pub fn parse(text: &str) -> Option<Self> {
         let text = text.trim();
         if let Some(nanos) = decimal_nanos(text) {
-            return Some(Self(nanos));
+            return Some(Self::from_nanos(nanos));
         }
         let at: jiff::Timestamp = text.parse().ok()?;
-        i64::try_from(at.as_nanosecond()).ok().map(Self)
+        i64::try_from(at.as_nanosecond()).ok().map(Self::from_nanos)
     }
 
     /// RFC 3339 in UTC with `digits` of the second's fraction (0 to 9): the capture's own precision.
@@ -105,7 +141,8 @@ impl Rfc3339 {
     // By hand, as every row holds ten of them: the calendar's own library takes eight times as long.
     #[inline]
     fn write_to(&self, out: &mut impl Write) -> fmt::Result {
-        let (seconds, nanos) = (self.at.0.div_euclid(1_000_000_000), self.at.0.rem_euclid(1_000_000_000));
+        let nanos = self.at.nanos();
+        let (seconds, nanos) = (nanos.div_euclid(1_000_000_000), nanos.rem_euclid(1_000_000_000));
         let (days, second) = (seconds.div_euclid(86_400), seconds.rem_euclid(86_400));
         // Every i64 of nanoseconds lies in the years 1677 to 2262.
         let (year, month, day) = civil(days);
@@ -231,7 +268,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn any_instant_is_printed_as_the_library_does(nanos in any::<i64>(), digits in 0_u8..=9) {
+        fn any_instant_is_printed_as_the_library_does(nanos in i64::MIN + 1..=i64::MAX, digits in 0_u8..=9) {
             prop_assert_eq!(Timestamp::from_nanos(nanos).rfc3339(digits).to_string(), by_the_library(nanos, digits));
         }
 
@@ -317,6 +354,16 @@ mod tests {
         for (text, expected) in cases {
             assert_eq!(parse_span(text), expected.map(Duration::from_millis), "{text}");
         }
+    }
+
+    #[test]
+    fn an_instant_that_is_unknown_takes_no_more_room() {
+        assert_eq!(size_of::<Option<Timestamp>>(), 8);
+        for nanos in [i64::MIN + 1, -1, 0, 1, i64::MAX] {
+            assert_eq!(Timestamp::from_nanos(nanos).nanos(), nanos);
+        }
+        assert_eq!(Timestamp::from_nanos(i64::MIN), Timestamp::from_nanos(i64::MIN + 1));
+        assert!(Timestamp::from_nanos(-1) < Timestamp::default() && Timestamp::default() < Timestamp::from_nanos(1));
     }
 
     #[test]

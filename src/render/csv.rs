@@ -168,7 +168,7 @@ mod tests {
     use crate::render::tests::{BOTH, rendered};
     use crate::report::column::{CALLS, REGISTRATIONS};
     use crate::report::{Kind, samples};
-    use crate::track::fact::Fact;
+    use crate::track::fact::{Fact, Opened};
     use proptest::prelude::*;
 
     fn table(columns: Columns) -> Vec<Vec<String>> {
@@ -269,7 +269,8 @@ mod tests {
             match step {
                 Step::Ends(start, frame) => {
                     let mut call = samples::invite(start, frame);
-                    call.call_id = frame.to_string().into();
+                    let call_id = frame.to_string();
+                    call.opening = call.opening.with(|of| Opened { call_id: call_id.as_bytes(), ..of });
                     csv.row(Row::new(Fact::Call(Box::new(call)), &samples::sources())).unwrap();
                 }
                 Step::Passed(until) => csv.passed(samples::at(until)).unwrap(),

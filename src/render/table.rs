@@ -475,6 +475,7 @@ mod tests {
     use crate::render::Format;
     use crate::render::tests::{BOTH, rendered};
     use crate::report::{Columns, Kind, samples};
+    use crate::track::fact::Opened;
 
     fn drawn(width: Option<usize>, color: bool) -> String {
         rendered(Format::Table, Columns::all(&BOTH), width, color)
@@ -711,7 +712,7 @@ Start         Caller            Callee            Code     Talk  Reason         
             .map(|index| CallRow::new(samples::invite(index, u64::try_from(index).unwrap() + 1), &samples::sources()))
             .collect();
         let mut long = samples::invite(3_000, 3_000);
-        long.to.uri = Some("sip:the-longest-name-of-them-all@example.com".into());
+        long.opening = long.opening.with(|of| Opened { to_uri: b"sip:the-longest-name-of-them-all@example.com", ..of });
         rows.push(CallRow::new(long, &samples::sources()));
         let drawn = calls_drawn(&["to_uri", "code"], rows, None);
         let lines: Vec<_> = drawn.lines().skip_while(|line| !line.starts_with("To ")).collect();
@@ -723,7 +724,8 @@ Start         Caller            Callee            Code     Talk  Reason         
     #[test]
     fn a_strangers_book_does_not_pad_every_line() {
         let mut fact = samples::invite(0, 1);
-        fact.user_agent = Some("長い".repeat(50_000).into());
+        let user_agent = "長い".repeat(50_000);
+        fact.opening = fact.opening.with(|of| Opened { user_agent: user_agent.as_bytes(), ..of });
         let drawn = calls_drawn(&["user_agent", "code"], vec![CallRow::new(fact, &samples::sources())], None);
         assert!(drawn.lines().all(|line| width_of(line) <= WIDEST + GAP + 4), "{drawn}");
         assert!(drawn.contains('…'));

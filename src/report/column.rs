@@ -741,7 +741,7 @@ mod tests {
     #[test]
     fn reason_values_print_as_their_header_writes_them() {
         let reason = |protocol: &str, cause, text: Option<&str>| Reason {
-            protocol: protocol.into(),
+            protocol: protocol.to_owned().into(),
             cause,
             text: text.map(Into::into),
         };

@@ -66,7 +66,7 @@ fn first_of(firsts: &mut [usize], index: usize) -> usize {
 mod tests {
     use super::*;
     use crate::report::samples::{invite, sources};
-    use crate::track::fact::{Evidence, Link};
+    use crate::track::fact::{Evidence, Link, Opened};
 
     /// Rows named by a letter, in order of start, each with the letters it is linked to, in the order they get.
     fn together(rows: &[(&str, &str)]) -> String {
@@ -75,7 +75,7 @@ mod tests {
             .zip(rows)
             .map(|(frame, (name, linked))| {
                 let mut fact = invite((frame + (frame - 1) / 2 * 10) * 1000, u64::try_from(frame).unwrap());
-                fact.call_id = (*name).into();
+                fact.opening = fact.opening.with(|of| Opened { call_id: name.as_bytes(), ..of });
                 fact.linked = linked.chars().map(link).collect();
                 CallRow::new(fact, &sources())
             })

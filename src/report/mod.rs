@@ -7,7 +7,6 @@ pub mod legs;
 pub mod media;
 pub mod reason;
 pub mod row;
-mod steps;
 pub mod stream;
 pub mod summary;
 pub mod transaction;

@@ -12,11 +12,12 @@ use crate::report::column::Kind;
 use crate::report::legs::Leg;
 use crate::report::media::MediaRow;
 use crate::report::reason;
-use crate::report::steps::Steps;
 use crate::report::stream::StreamRow;
 use crate::report::transaction::TransactionRow;
 use crate::time::{Rfc3339, Timestamp};
-use crate::track::fact::{Audio, CallFact, Fact, Link, Reason, RegistrationCause, RegistrationFact, Side, Step};
+use crate::track::fact::{
+    Audio, CallFact, Fact, Link, Reason, RegistrationCause, RegistrationFact, Side, Step, Steps, Texts,
+};
 
 /// A capture as the rows speak of it.
 #[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
@@ -77,33 +78,8 @@ impl Row {
     }
 }
 
-/// Short texts in one allocation instead of one each. An empty text is an unknown one.
-#[derive(Clone, Debug)]
-pub(super) struct Texts<const N: usize> {
-    all: Box<str>,
-    ends: [u32; N],
-}
-
-impl<const N: usize> Texts<N> {
-    pub(super) fn pack(parts: [&str; N]) -> Self {
-        let all = parts.concat().into_boxed_str();
-        let mut end = 0;
-        let ends = parts.map(|part| {
-            end += part.len();
-            u32::try_from(end).unwrap_or(u32::MAX)
-        });
-        Self { all, ends }
-    }
-
-    pub(super) fn get(&self, index: usize) -> Option<&str> {
-        let start = index.checked_sub(1).map_or(Some(0), |before| self.ends.get(before).copied())?;
-        let text = self.all.get(start as usize..*self.ends.get(index)? as usize)?;
-        (!text.is_empty()).then_some(text)
-    }
-}
-
 /// An optional text as [`Texts`] wants it.
-pub(super) fn text(optional: &Option<Box<str>>) -> &str {
+pub(super) fn text<T: std::ops::Deref<Target = str>>(optional: &Option<T>) -> &str {
     optional.as_deref().unwrap_or_default()
 }
 
@@ -229,7 +205,7 @@ pub struct CallRow {
     media: Option<Box<MediaRow>>,
     /// Where it stands among the legs of its call, once they were [put together](super::legs::put_together).
     pub(super) leg: Option<Leg>,
-    timeline: Steps,
+    timeline: Box<Steps>,
     pub(super) start: Timestamp,
     pub(super) ringing: Option<Timestamp>,
     pub(super) answered: Option<Timestamp>,
@@ -269,16 +245,16 @@ impl CallRow {
         // The deciding attempt's INVITE to its first 180-183, else to its final response (RFC 6076 4.3 times the same).
         let pdd = fact.attempt_start.zip(fact.ringing.or(fact.final_at)).map(|(from, to)| to.since(from));
         let texts = Texts::pack([
-            &fact.call_id,
+            fact.opening.call_id(),
             &line,
             fact.answer.as_ref().map_or("", |answer| text(&answer.phrase)),
             text(&fact.warning),
-            text(&fact.from.uri),
-            text(&fact.from.display),
-            text(&fact.to.uri),
-            text(&fact.to.display),
-            text(&fact.request_uri),
-            text(&fact.user_agent),
+            fact.opening.from_uri().unwrap_or_default(),
+            fact.opening.from_display().unwrap_or_default(),
+            fact.opening.to_uri().unwrap_or_default(),
+            fact.opening.to_display().unwrap_or_default(),
+            fact.opening.request_uri().unwrap_or_default(),
+            fact.opening.user_agent().unwrap_or_default(),
         ]);
         Self {
             sources: Arc::clone(sources),
@@ -287,7 +263,7 @@ impl CallRow {
             linked: fact.linked.into_boxed_slice(),
             media: fact.media.map(|media| Box::new(MediaRow::new(*media, sources, precision))),
             leg: None,
-            timeline: Steps::new(fact.timeline),
+            timeline: Box::new(fact.timeline),
             start: fact.start,
             ringing: fact.ringing,
             answered: fact.answered,
@@ -463,7 +439,7 @@ impl CallRow {
 pub struct RegistrationRow {
     sources: Sources,
     texts: Texts<7>,
-    timeline: Steps,
+    timeline: Box<Steps>,
     pub(super) start: Timestamp,
     pub(super) registered: Option<Timestamp>,
     pub(super) last: Timestamp,
@@ -498,7 +474,7 @@ impl RegistrationRow {
         Self {
             sources: Arc::clone(sources),
             texts,
-            timeline: Steps::new(fact.timeline),
+            timeline: Box::new(fact.timeline.into_iter().collect()),
             start: fact.start,
             registered: fact.registered,
             last: fact.last,
@@ -658,7 +634,10 @@ mod tests {
     #[test]
     fn a_step_names_its_capture_and_its_own_precision() {
         let mut fact = invite(0, 1).ringing_from(300);
-        fact.timeline[1].place.file = 1;
+        fact.timeline = (0..)
+            .zip(fact.timeline.iter())
+            .map(|(file, step)| Step { place: Place { file: file.min(1), ..step.place }, ..step })
+            .collect();
         let sources: Sources =
             Arc::new([Source { name: "a.pcap".into(), digits: 6 }, Source { name: "b.pcapng".into(), digits: 3 }]);
         let row = CallRow::new(fact, &sources);
@@ -676,6 +655,6 @@ mod tests {
     #[test]
     fn a_row_stays_small() {
         assert!(size_of::<CallRow>() <= 448, "{} bytes", size_of::<CallRow>());
-        assert!(call_rows().iter().map(|row| row.texts.all.len()).max() < Some(400));
+        assert!(call_rows().iter().map(|row| row.texts.len()).max() < Some(400));
     }
 }

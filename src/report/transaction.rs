@@ -8,9 +8,9 @@ use std::time::Duration;
 use crate::codes::Code;
 use crate::packet::Place;
 use crate::report::column::{Cell, Column, Shape, column, who};
-use crate::report::row::{Seconds, Sources, Texts, digits_of, source_of, text};
+use crate::report::row::{Seconds, Sources, digits_of, source_of, text};
 use crate::time::{Rfc3339, Spoken, Timestamp};
-use crate::track::fact::{ResponseTimes, TransactionFact};
+use crate::track::fact::{ResponseTimes, Texts, TransactionFact};
 
 /// Transactions that are alike: the record in memory.
 #[derive(Clone, Debug)]

@@ -2031,7 +2031,7 @@ proptest::proptest! {
                     counted += call.messages;
                     proptest::prop_assert!(call.messages >= 1 && call.retransmissions + call.duplicates < call.messages);
                     proptest::prop_assert_eq!(call.timeline.last().map(|step| step.code), call.code);
-                    proptest::prop_assert!(call.timeline.is_sorted_by_key(|step| step.at));
+                    proptest::prop_assert!(call.timeline.iter().is_sorted_by_key(|step| step.at));
                     proptest::prop_assert!(call.ended.is_none_or(|ended| ended >= call.start && ended <= end));
                     proptest::prop_assert!(call.answered.is_none_or(|answered| answered <= call.last));
                     proptest::prop_assert!(call.partial == (call.attempts == 0));

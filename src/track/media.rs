@@ -12,7 +12,6 @@ mod tests;
 mod verdict;
 
 use std::collections::{HashMap, VecDeque};
-use std::hash::{BuildHasherDefault, Hasher};
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
@@ -24,6 +23,7 @@ pub(super) use verdict::Told;
 
 use super::fact::{BoundBy, Side, StreamFact};
 use super::stream::{Codecs, Stream};
+use super::table::Table;
 use super::transaction::Digest;
 use crate::event::Event;
 use crate::packet::Place;
@@ -57,28 +57,6 @@ const TOGETHER: Duration = Duration::from_secs(2);
 /// No call.
 const NONE: u32 = u32::MAX;
 
-/// The keys are digests already.
-#[derive(Clone, Copy, Debug, Default)]
-struct Same(u64);
-
-impl Hasher for Same {
-    fn finish(&self) -> u64 {
-        self.0
-    }
-
-    fn write(&mut self, bytes: &[u8]) {
-        for byte in bytes {
-            self.0 = self.0.rotate_left(8) ^ u64::from(*byte);
-        }
-    }
-
-    fn write_u64(&mut self, digest: u64) {
-        self.0 = digest;
-    }
-}
-
-type Table = HashMap<u64, u32, BuildHasherDefault<Same>>;
-
 /// All streams that are followed, and where calls expect some.
 #[derive(Debug, Default, serde::Serialize, serde::Deserialize)]
 pub(super) struct Media {
@@ -86,11 +64,11 @@ pub(super) struct Media {
     /// Media were seen. Before, descriptions are only kept: most captures of signalling hold no media at all.
     awake: bool,
     /// By digest of addresses and source.
-    index: Table,
+    index: Table<u32>,
     /// By digest of addresses: the newest stream there.
-    flows: Table,
+    flows: Table<u32>,
     /// By digest of the source: its newest stream.
-    sources: Table,
+    sources: Table<u32>,
     streams: Vec<Option<Live>>,
     free: Vec<u32>,
     serial: u32,
@@ -600,6 +578,12 @@ impl Media {
     /// When idle streams are to be looked for next.
     pub(super) fn due(&self) -> Option<Timestamp> {
         self.swept.map(|at| at.after(SWEEP)).filter(|_| !self.index.is_empty())
+    }
+
+    /// Whether idle streams are to be looked for by now.
+    #[inline]
+    pub(super) fn is_due(&self, now: Timestamp) -> bool {
+        !self.index.is_empty() && self.swept.is_none_or(|swept| now >= swept.after(SWEEP))
     }
 
     /// Lets time pass. Returns the streams of no call that nothing was heard of for long.

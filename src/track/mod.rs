@@ -3,6 +3,7 @@
 
 mod bounds;
 mod call;
+mod closed;
 mod described;
 mod dialog;
 mod exchange;
@@ -11,6 +12,7 @@ pub mod fact;
 #[cfg(test)]
 mod floods;
 mod hold;
+mod hop;
 mod legs;
 #[cfg(test)]
 mod lives;
@@ -24,9 +26,12 @@ mod shelf;
 mod slots;
 mod state;
 mod stream;
+mod table;
 mod tracker;
+mod traffic;
 mod transaction;
 
 pub use marks::{Mark, Marking, Settings};
 pub use media::{FileMedia, LeftOut};
-pub use tracker::{FileTraffic, Tracker, Traffic};
+pub use tracker::Tracker;
+pub use traffic::{FileTraffic, Traffic};

@@ -3,12 +3,12 @@
 
 use std::cmp::Reverse;
 use std::collections::hash_map::Entry;
-use std::collections::{BTreeMap, BinaryHeap, HashMap, VecDeque};
-use std::sync::Arc;
+use std::collections::{BinaryHeap, HashMap, VecDeque};
 use std::time::Duration;
 
-use super::bounds::{Hand, MOST_CLOSED};
+use super::bounds::Hand;
 use super::call::{Arrival, Call, Tags};
+use super::closed::Closed;
 use super::described::Described;
 use super::exchange::{Exchanges, stands_alone};
 use super::explain::{self, Explanation, Note, Recorder};
@@ -19,9 +19,11 @@ use super::media::{FileMedia, Media};
 use super::registration::Registration;
 use super::shelf::{Ending, Shelf};
 use super::slots::Slots;
+use super::table::Table;
+use super::traffic::Traffic;
 use super::transaction::{Digest, Moment, TIMER_B, belongs_to_calls};
 use crate::codes::Code;
-use crate::event::{Event, Path, Undelivered, What};
+use crate::event::{Event, Undelivered, What};
 use crate::issue::{Cause, Issues, Tally};
 use crate::packet::Place;
 use crate::time::Timestamp;
@@ -30,68 +32,8 @@ use crate::wire::media::Media as MediaPacket;
 use crate::wire::rtp::Rtp;
 use crate::wire::sip::{Message, Method};
 
-/// How long a closed call is remembered so that its stragglers open no new row.
-const REMEMBERED: Duration = Duration::from_secs(3600);
-
 /// How far packets may step back in time behind the latest.
 const STEPS_BACK: Duration = Duration::from_secs(60);
-
-/// What was on the wire, call or not.
-#[derive(Clone, Debug, Default)]
-pub struct Traffic {
-    /// Requests by method, as sent.
-    pub methods: BTreeMap<Box<str>, u64>,
-    /// Responses by status code.
-    pub codes: BTreeMap<u16, u64>,
-    files: Vec<FileTraffic>,
-}
-
-/// What one capture held.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct FileTraffic {
-    /// SIP messages, retransmissions and duplicates included.
-    pub sip_messages: u64,
-    /// SIP packets that were captured before.
-    pub duplicates: u64,
-}
-
-impl Traffic {
-    /// Methods beyond this many different ones are counted together as `other`.
-    const MOST_METHODS: usize = 64;
-    /// A method of more bytes is not counted by its name: the longest registered one has 9.
-    const LONGEST_METHOD: usize = 64;
-    /// Captures beyond this many, those of earlier runs included, are not counted each.
-    const MOST_FILES: usize = 1 << 20;
-
-    /// What the capture of this index held.
-    #[must_use]
-    pub fn of_file(&self, file: u32) -> FileTraffic {
-        self.files.get(file as usize).copied().unwrap_or_default()
-    }
-
-    fn count(&mut self, event: &Event<'_>, message: &Message<'_>) {
-        let file = event.place.file as usize;
-        if self.files.len() <= file && file < Self::MOST_FILES {
-            self.files.resize(file + 1, FileTraffic::default());
-        }
-        if let Some(of) = self.files.get_mut(file) {
-            of.sip_messages += 1;
-            of.duplicates += u64::from(event.duplicate);
-        }
-        if let Some(code) = message.code() {
-            *self.codes.entry(code).or_default() += 1;
-        } else if let Some(method) = message.method() {
-            let token = std::str::from_utf8(method.token()).ok().filter(|token| token.len() <= Self::LONGEST_METHOD);
-            let token = token.unwrap_or("other");
-            if let Some(count) = self.methods.get_mut(token) {
-                *count += 1;
-            } else {
-                let token = if self.methods.len() < Self::MOST_METHODS { token } else { "other" };
-                *self.methods.entry(token.into()).or_default() += 1;
-            }
-        }
-    }
-}
 
 /// What is open under one Call-ID.
 #[derive(Debug, Default, serde::Serialize, serde::Deserialize)]
@@ -102,8 +44,8 @@ struct Group {
     registrations: Slots,
 }
 
-/// By digest of the Call-ID, which is seeded already.
-type Groups = HashMap<u64, Group, foldhash::fast::FixedState>;
+/// By digest of the Call-ID.
+type Groups = Table<Group>;
 
 #[derive(Debug, serde::Serialize, serde::Deserialize)]
 struct Open {
@@ -141,12 +83,11 @@ pub struct Tracker {
     holders: HashMap<u64, usize, foldhash::quality::RandomState>,
     /// With so many of them, those that hold nothing any more are looked for.
     review_holders: usize,
-    /// Which open call sent an initial INVITE last on a hop.
-    senders: HashMap<Path, usize, foldhash::quality::RandomState>,
+    /// Which open call sent an initial INVITE last on a hop, by its digest.
+    senders: Table<usize>,
     alarms: BinaryHeap<Reverse<(Timestamp, usize)>>,
-    /// Closed calls by digest of Call-ID and tag, with the order in which they are forgotten.
-    closed: HashMap<u64, Timestamp, foldhash::quality::RandomState>,
-    closings: VecDeque<(Timestamp, u64)>,
+    /// Closed calls by digest of Call-ID and tag.
+    closed: Closed,
     #[serde(skip)]
     facts: VecDeque<Fact>,
     /// At the end of the captures: calls and whatever else is told in order of time, and the registrations among it.
@@ -190,7 +131,11 @@ impl Calls for Known<'_> {
     }
 
     fn under(&self, call_id: &[u8]) -> &[usize] {
-        self.groups.get(&self.digest.of(call_id)).map_or(&[], |group| group.calls.as_slice())
+        self.of_key(self.digest.of(call_id))
+    }
+
+    fn of_key(&self, key: u64) -> &[usize] {
+        self.groups.get(&key).map_or(&[], |group| group.calls.as_slice())
     }
 }
 
@@ -200,10 +145,9 @@ fn wakes_at(call: &Call, settings: &Settings, now: Timestamp) -> Option<Timestam
     call.wakes_at(now).or_else(silence)
 }
 
-/// How soon a message or media to come may make a call end, or fall silent.
-fn soonest(settings: &Settings) -> Duration {
-    let silence = settings.signalling_timeout.min(settings.media_timeout);
-    if settings.as_live { TIMER_B.min(silence) } else { TIMER_B }
+/// How often calls are looked at where media, which are not brought before them, may make them fall silent sooner.
+fn live_interval(settings: &Settings) -> Option<Duration> {
+    settings.as_live.then(|| TIMER_B.min(settings.signalling_timeout).min(settings.media_timeout))
 }
 
 /// Whether the call of a slot ended, or there is none.
@@ -223,7 +167,7 @@ fn order(fact: &Fact) -> ((Timestamp, Place), u8) {
 
 /// The fact of a call that is told now. A call marked by the user without a time is marked whatever its state.
 fn settled(call: &mut Call, slot: usize, media: &mut Media, settings: &Settings, now: Timestamp) -> CallFact {
-    if settings.unmonitored.iter().any(|call_id| **call_id == call.call_id()[..]) {
+    if settings.unmonitored.iter().any(|call_id| **call_id == *call.call_id().as_bytes()) {
         call.mark(Code::UNMONITORED_BY_USER, call.last_sign_of_life());
     }
     let told = call.told();
@@ -361,9 +305,11 @@ impl Tracker {
     pub fn advance(&mut self, now: Timestamp) {
         let now = self.now.map_or(now, |then| then.max(now));
         self.now = Some(now);
-        let Self { media, calls, facts, .. } = self;
-        let strays = media.advance(now, &|slot| is_over(calls, slot));
-        facts.extend(strays.into_iter().map(|fact| Fact::Stream(Box::new(fact))));
+        if self.media.is_due(now) {
+            let Self { media, calls, facts, .. } = self;
+            let strays = media.advance(now, &|slot| is_over(calls, slot));
+            facts.extend(strays.into_iter().map(|fact| Fact::Stream(Box::new(fact))));
+        }
         if self.due.is_none_or(|due| due <= now) {
             self.fire(now);
         }
@@ -389,30 +335,15 @@ impl Tracker {
                 }
             }
         }
-        while let Some(&(until, _)) = self.closings.front()
-            && until <= now
-        {
-            self.forget_oldest_closed();
-        }
         let alarm = self.alarms.peek().map(|Reverse((at, _))| *at);
         let mark = self.marks.last().map(|mark| mark.at);
-        let closing = self.closings.front().map(|(at, _)| *at);
-        let due = [alarm, mark, closing, self.exchanges.due()].into_iter().flatten().min();
+        let due = [alarm, mark, self.exchanges.due()].into_iter().flatten().min();
         self.due = due.or(Some(Timestamp::from_nanos(i64::MAX)));
     }
 
     /// Something new falls due.
     fn falls_due(&mut self, at: Timestamp) {
         self.due = self.due.map(|due| due.min(at));
-    }
-
-    fn forget_oldest_closed(&mut self) {
-        // Closed again since, it is remembered longer.
-        if let Some((until, key)) = self.closings.pop_front()
-            && self.closed.get(&key).is_some_and(|held| *held <= until)
-        {
-            self.closed.remove(&key);
-        }
     }
 
     /// The captures were interrupted from `from` to `to`, longer than [`Settings::restart_gap`], and go on in another
@@ -475,7 +406,7 @@ impl Tracker {
         for open in self.calls.iter_mut().flatten() {
             let call = &mut open.call;
             match &mark.what {
-                Marking::Unmonitor(call_id) if call.call_id()[..] == **call_id && call.is_in_progress(at) => {
+                Marking::Unmonitor(call_id) if *call.call_id().as_bytes() == **call_id && call.is_in_progress(at) => {
                     call.mark(Code::UNMONITORED_BY_USER, at);
                 }
                 Marking::ServerRestart if call.is_active() => call.mark(Code::UNMONITORED_SERVER_RESTART, at),
@@ -590,11 +521,24 @@ impl Tracker {
         if self.settings.as_live {
             open.call.judge_silence(&self.settings, at);
         }
-        // No message can end a call sooner than 64·T1 from when it comes, and none comes before the time that is now.
-        let soonest = self.now.unwrap_or(at).after(soonest(&self.settings));
-        open.alarm = wakes_at(&open.call, &self.settings, at).map(|wake| wake.min(soonest));
-        self.alarms.extend(open.alarm.map(|wake| Reverse((wake, slot))));
+        open.alarm = None;
+        self.set_alarm(slot, at, at);
         self.count(slot, at);
+    }
+
+    /// Sees to it that a call, as it stands now, is looked at when it wants to be, but not before `earliest`.
+    fn set_alarm(&mut self, slot: usize, now: Timestamp, earliest: Timestamp) {
+        let Some(Some(open)) = self.calls.get_mut(slot) else { return };
+        let Some(wakes) = wakes_at(&open.call, &self.settings, now) else { return };
+        let mut alarm = wakes.max(earliest);
+        if let Some(interval) = live_interval(&self.settings) {
+            alarm = alarm.min(self.now.unwrap_or(now).after(interval));
+        }
+        if open.alarm.is_none_or(|set| alarm < set) {
+            open.alarm = Some(alarm);
+            self.alarms.push(Reverse((alarm, slot)));
+            self.falls_due(alarm);
+        }
     }
 
     fn close(&mut self, at: Timestamp, slot: usize) {
@@ -602,35 +546,30 @@ impl Tracker {
         self.free.push(slot);
         self.in_progress -= usize::from(open.in_progress);
         let call = &mut open.call;
-        let call_key = self.digest.of(&call.call_id()[..]);
+        let call_key = call.key();
         if let Entry::Occupied(mut group) = self.groups.entry(call_key) {
             group.get_mut().calls.remove(slot);
             if group.get().calls.is_empty() && group.get().registrations.is_empty() {
                 group.remove();
             }
         }
-        for way in call.ways() {
-            if self.senders.get(&way) == Some(&slot) {
-                self.senders.remove(&way);
+        for way in call.invite_hops() {
+            if let Entry::Occupied(sender) = self.senders.entry(self.digest.path(way))
+                && *sender.get() == slot
+            {
+                sender.remove();
             }
         }
-        let until = at.after(REMEMBERED);
         // In a call joined late either side's tag may come first in a straggler.
         let others = if call.is_partial() { call.callee_tags() } else { &[] };
         for tag in [call.caller_tag()].iter().chain(others) {
-            let key = self.digest.of((call_key, *tag));
-            self.closed.insert(key, until);
-            self.closings.push_back((until, key));
+            self.closed.remember(self.digest.of((call_key, *tag)), at);
         }
         let mut fact = Box::new(settled(call, slot, &mut self.media, &self.settings, at));
         fact.linked = self.legs.close(slot);
         self.facts.push_back(Fact::Call(fact));
-        self.falls_due(until);
         if let Some(place) = self.calls.get_mut(slot) {
             *place = None;
-        }
-        while self.closings.len() > MOST_CLOSED {
-            self.forget_oldest_closed();
         }
     }
 
@@ -659,8 +598,9 @@ impl Tracker {
 
     fn is_straggler(&self, arrival: &Arrival<'_, '_>) -> bool {
         let Tags { from, to, .. } = arrival.tags;
+        let now = self.now.unwrap_or(arrival.event.at);
         !self.closed.is_empty()
-            && [from, to].iter().any(|tag| self.closed.contains_key(&self.digest.of((arrival.call, *tag))))
+            && [from, to].iter().any(|tag| self.closed.holds(self.digest.of((arrival.call, *tag)), now))
     }
 
     fn feed_call(&mut self, call_id: &[u8], arrival: &Arrival<'_, '_>) {
@@ -674,23 +614,24 @@ impl Tracker {
         };
         let Some(Some(open)) = self.calls.get_mut(slot) else { return };
         open.heard |= known.is_some();
+        let (first, state) = (open.call.is_uninvited(), open.call.state());
         open.call.feed(&self.digest, arrival);
+        let moved = open.call.state() != state;
         if let Some(what) = open.call.take_beyond() {
             self.issues.add(arrival.event.place, Cause::Counted(what), 0);
         }
         if arrival.is_initial_invite() && open.call.awaits(arrival.event.path) {
-            self.senders.insert(arrival.event.path, slot);
+            self.senders.insert(self.digest.path(arrival.event.path), slot);
         }
         let now = self.now.unwrap_or(arrival.event.at);
-        if open.alarm.is_none() && wakes_at(&open.call, &self.settings, now).is_some() {
-            let alarm = now.after(soonest(&self.settings));
-            open.alarm = Some(alarm);
-            self.alarms.push(Reverse((alarm, slot)));
-            self.falls_due(alarm);
+        // What does not move a call lets it end no sooner. And none ends sooner than 64·T1 from its last message, though
+        // the time of that may have stepped back.
+        if moved || (first && known.is_some()) {
+            self.set_alarm(slot, now, now.after(TIMER_B));
         }
         self.count(slot, now);
         let known = Known { digest: &self.digest, groups: &self.groups, calls: &self.calls };
-        self.legs.feed(slot, arrival, &self.digest, &known);
+        self.legs.feed(slot, first, arrival, &self.digest, &known);
         self.feed_media(slot, arrival);
     }
 
@@ -718,13 +659,13 @@ impl Tracker {
                 let waits = |slot: &usize| {
                     self.calls.get(*slot).and_then(Option::as_ref).is_some_and(|open| open.call.awaits(event.path))
                 };
-                self.senders.get(&event.path).copied().filter(waits)
+                self.senders.get(&self.digest.path(event.path)).copied().filter(waits)
             }
             None => None,
         };
         if let Some(Some(open)) = slot.and_then(|slot| self.calls.get_mut(slot)) {
             open.call.on_icmp(undelivered.error, Moment::of(event));
-            self.recorder.note_icmp(open.call.call_id(), event, undelivered.error, open.call.code());
+            self.recorder.note_icmp(open.call.call_id().as_bytes(), event, undelivered.error, open.call.code());
         }
     }
 
@@ -810,7 +751,7 @@ impl Tracker {
             self.calls.len() - 1
         });
         self.groups.entry(arrival.call).or_default().calls.push(slot);
-        let mut call = Call::open(Arc::from(call_id), arrival);
+        let mut call = Call::open(call_id, arrival);
         if self.settings.license_limit.is_some_and(|limit| self.in_progress >= limit) && arrival.is_initial_invite() {
             call.mark(Code::UNMONITORED_LICENSING, arrival.event.at);
         }

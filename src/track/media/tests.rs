@@ -132,7 +132,7 @@ fn words_of_stream(stream: &StreamFact) -> String {
 
 fn words_of_call(call: &CallFact) -> String {
     let mut words = vec![call.code.map_or("?".to_owned(), |code| code.to_string())];
-    words.push(format!("id={}", call.call_id));
+    words.push(format!("id={}", call.opening.call_id()));
     words.push(format!("audio={}", call.audio.map_or("-", |audio| audio.name())));
     let media = call.media.as_deref();
     words.push(format!("caller={}", words_of_heard(media.and_then(|media| media.from_caller.as_ref()))));

@@ -19,6 +19,6 @@ pub use leg::{ReferTo, Replaces, address_uri, call_ids, session_ids, subscriber,
 pub use message::{Message, Parsed};
 pub use names::Names;
 pub use start::{Method, StartLine, looks_like_sip};
-pub use text::{text, unquote};
+pub use text::{shown, text, unquote, unquoted};
 pub use typed::{Challenge, challenge};
 pub use uri::{address_key, scheme, uri_host, uri_user};

@@ -171,12 +171,12 @@ pub fn tracker(bytes: &[u8]) {
                 assert_eq!(call.category.is_none(), call.code.is_none());
                 assert_eq!(call.partial, call.attempts == 0);
                 assert!(call.hops <= call.messages && call.branches <= call.messages);
-                assert!(!steady || call.timeline.is_sorted_by_key(|step| step.at));
+                assert!(!steady || call.timeline.iter().is_sorted_by_key(|step| step.at));
                 assert!(!steady || call.ended.is_none_or(|ended| (call.start..=end).contains(&ended)));
                 assert!(call.answered.is_none_or(|answered| answered <= call.last));
                 assert!(call.audio.is_none() || call.code.is_some());
                 for stream in call.media.iter().flat_map(|media| &media.streams) {
-                    assert_eq!(stream.call_id.as_ref(), Some(&call.call_id));
+                    assert_eq!(stream.call_id.as_deref(), Some(call.opening.call_id()));
                     listen(stream);
                 }
             }

@@ -1,0 +1,98 @@
+//! Calls that closed lately, so that what comes late of them opens no new row. Knows digests and times.
+
+use std::collections::{HashSet, VecDeque};
+use std::hash::BuildHasherDefault;
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+use super::table::Same;
+use crate::time::Timestamp;
+
+/// How long a closed call is remembered at least.
+const REMEMBERED: Duration = Duration::from_secs(3600);
+/// Those that closed within so long of each other are forgotten together.
+const STEP: Duration = Duration::from_secs(400);
+/// Remembered at once, at the most; where there are more, the oldest are forgotten sooner.
+pub(super) const MOST: usize = 1 << 20;
+
+/// Closed calls by digest of Call-ID and tag: a set for each span of time, and not a time for each call.
+#[derive(Debug, Default, Serialize, Deserialize)]
+pub(super) struct Closed {
+    spans: VecDeque<Span>,
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+struct Span {
+    /// When the first of them closed.
+    since: Timestamp,
+    keys: HashSet<u64, BuildHasherDefault<Same>>,
+}
+
+impl Closed {
+    /// A call closed `at` this time, which never steps back.
+    pub(super) fn remember(&mut self, key: u64, at: Timestamp) {
+        let joins = |last: &&mut Span| at.since(last.since) < STEP && last.keys.len() < MOST / 8;
+        if let Some(last) = self.spans.back_mut().filter(joins) {
+            last.keys.insert(key);
+            return;
+        }
+        while self.spans.front().is_some_and(|first| !first.counts(at)) {
+            self.spans.pop_front();
+        }
+        if self.spans.len() >= 8 && self.len() >= MOST {
+            self.spans.pop_front();
+        }
+        self.spans.push_back(Span { since: at, keys: HashSet::from_iter([key]) });
+    }
+
+    /// Whether a call of this digest closed lately.
+    pub(super) fn holds(&self, key: u64, now: Timestamp) -> bool {
+        self.spans.iter().rev().take_while(|span| span.counts(now)).any(|span| span.keys.contains(&key))
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.spans.is_empty()
+    }
+
+    fn len(&self) -> usize {
+        self.spans.iter().map(|span| span.keys.len()).sum()
+    }
+}
+
+impl Span {
+    fn counts(&self, now: Timestamp) -> bool {
+        now.since(self.since) <= REMEMBERED + STEP
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn who_closed_is_remembered_for_an_hour_and_not_much_longer() {
+        let at = |seconds: i64| Timestamp::from_millis(seconds * 1000);
+        let mut closed = Closed::default();
+        assert!(closed.is_empty());
+        for key in 0..2000 {
+            closed.remember(key, at(key.cast_signed() * 10));
+            for held in key.saturating_sub(360)..=key {
+                assert!(closed.holds(held, at(key.cast_signed() * 10)), "{held} at {key}");
+            }
+            assert!(!closed.holds(key.wrapping_sub(401), at(key.cast_signed() * 10)), "{key}");
+            assert!(closed.spans.len() <= 11);
+        }
+        assert!(!closed.holds(1999, at(30_000)), "long after");
+    }
+
+    #[test]
+    fn a_flood_is_forgotten_sooner() {
+        let mut closed = Closed::default();
+        for key in 0..3 * MOST as u64 {
+            closed.remember(key, Timestamp::default());
+        }
+        assert!(closed.len() <= MOST && closed.len() > MOST / 2, "{}", closed.len());
+        assert!(closed.holds(3 * MOST as u64 - 1, Timestamp::default()) && !closed.holds(0, Timestamp::default()));
+    }
+}
