@@ -72,7 +72,7 @@ pub struct Tracker {
     digest: Digest,
     pub(super) now: Option<Timestamp>,
     groups: Groups,
-    calls: Vec<Option<Open>>,
+    calls: Vec<Option<Box<Open>>>,
     free: Vec<usize>,
     /// Which call makes room where there are too many.
     hand: Hand,
@@ -122,7 +122,7 @@ struct Before {
 struct Known<'t> {
     digest: &'t Digest,
     groups: &'t Groups,
-    calls: &'t [Option<Open>],
+    calls: &'t [Option<Box<Open>>],
 }
 
 impl Calls for Known<'_> {
@@ -151,7 +151,7 @@ fn live_interval(settings: &Settings) -> Option<Duration> {
 }
 
 /// Whether the call of a slot ended, or there is none.
-fn is_over(calls: &[Option<Open>], slot: usize) -> bool {
+fn is_over(calls: &[Option<Box<Open>>], slot: usize) -> bool {
     calls.get(slot).and_then(Option::as_ref).is_none_or(|open| open.call.is_over())
 }
 
@@ -756,7 +756,7 @@ impl Tracker {
             call.mark(Code::UNMONITORED_LICENSING, arrival.event.at);
         }
         if let Some(place) = self.calls.get_mut(slot) {
-            *place = Some(Open { call, alarm: None, heard: false, in_progress: false });
+            *place = Some(Box::new(Open { call, alarm: None, heard: false, in_progress: false }));
         }
         slot
     }
