@@ -19,6 +19,7 @@ use super::state::{Signal, State};
 use super::transaction::{Digest, InviteTransaction, Moment, Response, Seen, TIMER_B, TIMER_C, reasons};
 use crate::codes::{Category, Code};
 use crate::event::{Event, Path};
+use crate::packet::Place;
 use crate::time::Timestamp;
 use crate::wire::sip::{Message, Method, NameAddr, StartLine, challenge, unquote};
 
@@ -317,18 +318,15 @@ impl Call {
 
     /// Brings the state in line with what the deciding transactions say at this moment.
     fn settle(&mut self, moment: Moment) {
-        let deciding = self.deciding();
-        let signal = match deciding.standing(moment.at) {
-            Standing::Silent => None,
-            Standing::Provisional(response) => Some(Signal::Provisional(response.code)),
-            Standing::Final(response) if response.code.is_success() => Some(Signal::Success),
-            Standing::Final(response) => Some(Signal::Failure(response.code)),
-        };
-        let cancelled = deciding.cancelled();
-        if let Some(signal) = signal {
+        let signals = Signals::of(&self.deciding(), moment.at);
+        self.follow(signals, moment);
+    }
+
+    fn follow(&mut self, signals: Signals, moment: Moment) {
+        if let Some(signal) = signals.response {
             self.apply(signal, moment);
         }
-        if cancelled {
+        if signals.cancelled {
             self.apply(Signal::Cancel, moment);
         }
     }
@@ -372,11 +370,12 @@ impl Call {
         self.attempts = self.attempts.max(1);
         // Failover under the same CSeq starts afresh too: a failed attempt that waits again is under way again.
         let moment = Moment::of(event);
-        let waits = !matches!(self.deciding().standing(moment.at), Standing::Final(_));
+        let signals = Signals::of(&self.deciding(), moment.at);
+        let waits = matches!(signals.response, None | Some(Signal::Provisional(_)));
         if begins_attempt || (waits && matches!(self.state, State::Failed(_)) && self.attempt == Some(cseq)) {
             self.apply(Signal::Attempt, moment);
         }
-        self.settle(moment);
+        self.follow(signals, moment);
     }
 
     fn on_reinvite(&mut self, arrival: &Arrival<'_, '_>) {
@@ -548,16 +547,20 @@ impl Call {
         };
         let Some(transaction) = self.transactions.get_mut(index) else { return };
         transaction.on_response(event, message, code, phrase);
-        let counts = self.transactions.get(index).is_some_and(|transaction| self.deciding().contains(transaction));
-        if counts {
-            self.challenged |= code.is_challenge();
-            self.redirected |= code.get() / 100 == 3;
-            if code.is_success() {
-                self.dialogs.confirm(tags.to);
-                self.proof = None;
-            }
+        let deciding = self.deciding();
+        let counts = self.transactions.get(index).is_some_and(|transaction| deciding.contains(transaction));
+        // What others were told says nothing of what the caller was.
+        if !counts {
+            return;
         }
-        self.settle(Moment::of(event));
+        let standing = Signals::of(&deciding, event.at);
+        self.challenged |= code.is_challenge();
+        self.redirected |= code.get() / 100 == 3;
+        if code.is_success() {
+            self.dialogs.confirm(tags.to);
+            self.proof = None;
+        }
+        self.follow(standing, Moment::of(event));
     }
 
     /// RTP or RTCP of this call was seen, at the latest `at`.
@@ -717,6 +720,11 @@ impl Call {
         self.state
     }
 
+    /// Whether it rings or is up.
+    pub(super) const fn goes_on(&self) -> bool {
+        matches!(self.state, State::Proceeding(_) | State::Active)
+    }
+
     /// Whether no INVITE of it was seen.
     pub(super) const fn is_uninvited(&self) -> bool {
         self.attempts == 0
@@ -851,9 +859,9 @@ impl Call {
         }
     }
 
-    /// When its first message came.
-    pub(super) const fn begun(&self) -> Timestamp {
-        self.start.at
+    /// When its first message came, and with which packet.
+    pub(super) const fn began(&self) -> (Timestamp, Place) {
+        (self.start.at, self.start.place)
     }
 
     /// The last message or media of the call.
@@ -863,6 +871,25 @@ impl Call {
 
     fn initial(&self) -> impl Iterator<Item = &InviteTransaction> + Clone {
         self.transactions.iter().filter(|transaction| transaction.invite.is_some())
+    }
+}
+
+/// What the deciding transactions say.
+#[derive(Clone, Copy, Debug)]
+struct Signals {
+    response: Option<Signal>,
+    cancelled: bool,
+}
+
+impl Signals {
+    fn of(deciding: &Deciding<'_>, now: Timestamp) -> Self {
+        let response = match deciding.standing(now) {
+            Standing::Silent => None,
+            Standing::Provisional(response) => Some(Signal::Provisional(response.code)),
+            Standing::Final(response) if response.code.is_success() => Some(Signal::Success),
+            Standing::Final(response) => Some(Signal::Failure(response.code)),
+        };
+        Self { response, cancelled: deciding.cancelled() }
     }
 }
 

@@ -16,54 +16,67 @@ const STEP: Duration = Duration::from_secs(400);
 /// Remembered at once, at the most; where there are more, the oldest are forgotten sooner.
 pub(super) const MOST: usize = 1 << 20;
 
-/// Closed calls by digest of Call-ID and tag: a set for each span of time, and not a time for each call.
+/// Closed calls by digest of Call-ID and tag: together for each span of time, and not with a time for each call.
 #[derive(Debug, Default, Serialize, Deserialize)]
 pub(super) struct Closed {
-    spans: VecDeque<Span>,
+    /// When the first of the last span closed.
+    since: Timestamp,
+    last: HashSet<u64, BuildHasherDefault<Same>>,
+    /// The spans before it.
+    before: VecDeque<Span>,
 }
 
 #[derive(Debug, Serialize, Deserialize)]
 struct Span {
     /// When the first of them closed.
     since: Timestamp,
-    keys: HashSet<u64, BuildHasherDefault<Same>>,
+    /// In order: no set is as small.
+    keys: Box<[u64]>,
 }
 
 impl Closed {
     /// A call closed `at` this time, which never steps back.
     pub(super) fn remember(&mut self, key: u64, at: Timestamp) {
-        let joins = |last: &&mut Span| at.since(last.since) < STEP && last.keys.len() < MOST / 8;
-        if let Some(last) = self.spans.back_mut().filter(joins) {
-            last.keys.insert(key);
-            return;
+        if at.since(self.since) >= STEP || self.last.len() >= MOST / 8 {
+            self.begin_span(at);
         }
-        while self.spans.front().is_some_and(|first| !first.counts(at)) {
-            self.spans.pop_front();
+        self.last.insert(key);
+    }
+
+    fn begin_span(&mut self, at: Timestamp) {
+        let mut keys: Box<[u64]> = self.last.drain().collect();
+        if !keys.is_empty() {
+            keys.sort_unstable();
+            self.before.push_back(Span { since: self.since, keys });
         }
-        if self.spans.len() >= 8 && self.len() >= MOST {
-            self.spans.pop_front();
+        self.since = at;
+        while self.before.front().is_some_and(|first| !counts(first.since, at)) {
+            self.before.pop_front();
         }
-        self.spans.push_back(Span { since: at, keys: HashSet::from_iter([key]) });
+        if self.len() > MOST - MOST / 8 {
+            self.before.pop_front();
+        }
     }
 
     /// Whether a call of this digest closed lately.
     pub(super) fn holds(&self, key: u64, now: Timestamp) -> bool {
-        self.spans.iter().rev().take_while(|span| span.counts(now)).any(|span| span.keys.contains(&key))
+        let held = |span: &Span| span.keys.binary_search(&key).is_ok();
+        (self.last.contains(&key) && counts(self.since, now))
+            || self.before.iter().rev().take_while(|span| counts(span.since, now)).any(held)
     }
 
     pub(super) fn is_empty(&self) -> bool {
-        self.spans.is_empty()
+        self.last.is_empty() && self.before.is_empty()
     }
 
     fn len(&self) -> usize {
-        self.spans.iter().map(|span| span.keys.len()).sum()
+        self.last.len() + self.before.iter().map(|span| span.keys.len()).sum::<usize>()
     }
 }
 
-impl Span {
-    fn counts(&self, now: Timestamp) -> bool {
-        now.since(self.since) <= REMEMBERED + STEP
-    }
+/// Whether those of a span that began then are still remembered.
+fn counts(since: Timestamp, now: Timestamp) -> bool {
+    now.since(since) <= REMEMBERED + STEP
 }
 
 #[cfg(test)]
@@ -81,7 +94,7 @@ mod tests {
                 assert!(closed.holds(held, at(key.cast_signed() * 10)), "{held} at {key}");
             }
             assert!(!closed.holds(key.wrapping_sub(401), at(key.cast_signed() * 10)), "{key}");
-            assert!(closed.spans.len() <= 11);
+            assert!(closed.before.len() <= 10);
         }
         assert!(!closed.holds(1999, at(30_000)), "long after");
     }

@@ -1,6 +1,6 @@
 //! A way as what is tracked keeps it: a quarter as wide as a [`Path`], since millions may be held. Knows no messages.
 
-use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr, SocketAddrV4};
 
 use serde::{Deserialize, Serialize};
 
@@ -56,8 +56,19 @@ impl Hop {
     /// Whether a message that went this way went between the ends of this hop, in either direction.
     #[inline]
     pub(super) fn joins(&self, path: &Path) -> bool {
-        let Path { src, dst, .. } = self.path();
-        (src, dst) == (path.src, path.dst) || (dst, src) == (path.src, path.dst)
+        match (self, path) {
+            (
+                Self::V4 { ports: [from, to], src, dst, .. },
+                Path { src: SocketAddr::V4(one), dst: SocketAddr::V4(two), .. },
+            ) => {
+                let is = |ip: &Ipv4Addr, port: u16, of: &SocketAddrV4| port == of.port() && ip == of.ip();
+                (is(src, *from, one) && is(dst, *to, two)) || (is(dst, *to, one) && is(src, *from, two))
+            }
+            (Self::V4 { .. }, _) => false,
+            (Self::Other(of), path) => {
+                (of.src, of.dst) == (path.src, path.dst) || (of.dst, of.src) == (path.src, path.dst)
+            }
+        }
     }
 
     #[inline]

@@ -191,6 +191,41 @@ impl Legs {
         }
     }
 
+    /// The calls that this message, to be [fed](Self::feed) next, may ask for.
+    pub(super) fn wanted(
+        &self,
+        slot: usize,
+        first: bool,
+        arrival: &Arrival<'_, '_>,
+        digest: &Digest,
+        calls: &impl Calls,
+    ) -> Vec<usize> {
+        let message = arrival.message;
+        let mut wanted = Vec::new();
+        match message.method() {
+            Some(Method::Invite) if message.is_request() && !arrival.tags.has_to => {
+                let named = Named::by(message, &self.headers);
+                wanted.extend(named.sessions.iter().flat_map(|uuid| self.carried(digest.of(("session", uuid)))));
+                let told = arrival.event.correlation.and_then(other_leg);
+                let replaced = named.replaces.map(|of| of.call_id);
+                for call_id in named.call_ids.into_iter().chain(told).chain(replaced) {
+                    wanted.extend(calls.under(call_id));
+                }
+                if first {
+                    wanted.extend(self.carried(named_by(digest, arrival.call)));
+                }
+            }
+            Some(Method::Refer) => {
+                let replaces =
+                    self.referrals.iter().filter(|of| of.slot == slot).filter_map(|of| of.replaces.as_deref());
+                let of = replaces.filter_map(Replaces::parse).flat_map(|of| calls.under(of.call_id));
+                wanted.extend(of);
+            }
+            _ => {}
+        }
+        wanted
+    }
+
     /// The call in this slot is closed: it is forgotten, and what it was linked to is told.
     pub(super) fn close(&mut self, slot: usize) -> Vec<Link> {
         if !self.referrals.is_empty() {

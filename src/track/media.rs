@@ -16,8 +16,8 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-pub(super) use announce::Said;
-use announce::{Announcement, OfCall};
+use announce::Announcement;
+pub(super) use announce::{OfCall, Said};
 use recent::Recent;
 pub(super) use verdict::Told;
 
@@ -311,6 +311,28 @@ impl Media {
         }
     }
 
+    /// Whether media were seen.
+    pub(super) const fn is_awake(&self) -> bool {
+        self.awake
+    }
+
+    /// A call is packed: what it was described with goes with it, unless media may ask for that. `None`: it has media, and
+    /// is not to be packed.
+    pub(super) fn leave(&mut self, slot: usize) -> Option<Option<Box<OfCall>>> {
+        match self.calls.get_mut(slot) {
+            Some(Some(call)) if !call.streams.is_empty() || call.rtcp.is_some() => None,
+            Some(call) if !self.awake => Some(call.take()),
+            _ => Some(None),
+        }
+    }
+
+    /// It is unpacked.
+    pub(super) fn come_back(&mut self, slot: usize, described: Option<Box<OfCall>>) {
+        if let (Some(place), Some(_)) = (self.calls.get_mut(slot), &described) {
+            *place = described;
+        }
+    }
+
     /// The first media of all: from here on descriptions are read.
     fn wake(&mut self) {
         if self.awake {
@@ -596,12 +618,9 @@ impl Media {
         self.strays(|live| now.since(live.stream.last()) >= IDLE, is_over)
     }
 
-    /// The captures end: the streams of no call.
+    /// The captures end: the streams of no call. Those of calls are told with these.
     pub(super) fn finish(&mut self) -> Vec<StreamFact> {
-        let facts = self.strays(|_| true, &|_| true);
-        let (digest, files, left_out) = (self.digest.clone(), std::mem::take(&mut self.files), self.left_out);
-        *self = Self { digest, files, left_out, ..Self::default() };
-        facts
+        self.strays(|_| true, &|_| true)
     }
 
     /// Ties what is still without a call to one, before all of them are told.

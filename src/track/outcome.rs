@@ -53,6 +53,11 @@ pub(super) fn deciding(transactions: &[InviteTransaction], cseq: u32) -> Decidin
     let depth = nearest.map_or(0, |nearest| nearest.depth);
     let client = nearest.map(|nearest| nearest.hop.sender());
     let all = Deciding { transactions, cseq, depth, client };
+    // On several hops, mostly one of them is nearest to the caller.
+    let mut competing = all.transactions();
+    if let (Some(only), None) = (competing.next(), competing.next()) {
+        return Deciding { transactions: std::slice::from_ref(only), ..all };
+    }
     let mut first = 0;
     for (index, next) in transactions.iter().enumerate().filter(|(_, next)| all.competes(next)) {
         let before = Deciding { transactions: transactions.get(first..index).unwrap_or_default(), ..all };

@@ -6,6 +6,7 @@ use std::collections::hash_map::Entry;
 use std::collections::{BinaryHeap, HashMap, VecDeque};
 use std::time::Duration;
 
+use super::asleep::{Asleep, DROWSY};
 use super::bounds::Hand;
 use super::call::{Arrival, Call, Tags};
 use super::closed::Closed;
@@ -74,6 +75,10 @@ pub struct Tracker {
     groups: Groups,
     calls: Vec<Option<Box<Open>>>,
     free: Vec<usize>,
+    /// The calls of slots that seem empty, and are not free.
+    asleep: Asleep,
+    /// The slot that was looked at last, whether its call may sleep.
+    looked_at: usize,
     /// Which call makes room where there are too many.
     hand: Hand,
     registrations: Shelf,
@@ -90,7 +95,10 @@ pub struct Tracker {
     closed: Closed,
     #[serde(skip)]
     facts: VecDeque<Fact>,
-    /// At the end of the captures: calls and whatever else is told in order of time, and the registrations among it.
+    /// At the end of the captures: calls by when they began, the last one first, whatever else is told in order of time,
+    /// and the registrations among it.
+    #[serde(skip)]
+    last_calls: Vec<((Timestamp, Place), usize)>,
     #[serde(skip)]
     last_facts: VecDeque<Fact>,
     #[serde(skip)]
@@ -151,8 +159,11 @@ fn live_interval(settings: &Settings) -> Option<Duration> {
 }
 
 /// Whether the call of a slot ended, or there is none.
-fn is_over(calls: &[Option<Box<Open>>], slot: usize) -> bool {
-    calls.get(slot).and_then(Option::as_ref).is_none_or(|open| open.call.is_over())
+fn is_over(calls: &[Option<Box<Open>>], asleep: &Asleep, slot: usize) -> bool {
+    match calls.get(slot).and_then(Option::as_ref) {
+        Some(open) => open.call.is_over(),
+        None => !asleep.holds(slot),
+    }
 }
 
 /// The order in which facts are told at the end.
@@ -231,8 +242,9 @@ impl Tracker {
     #[inline]
     fn feed_rtp(&mut self, event: &Event<'_>, rtp: &Rtp<'_>, dscp: u8) {
         self.advance(event.at);
-        let Self { media, calls, .. } = self;
-        media.on_rtp(event, rtp, dscp, &|slot| is_over(calls, slot));
+        self.expect_media();
+        let Self { media, calls, asleep, .. } = self;
+        media.on_rtp(event, rtp, dscp, &|slot| is_over(calls, asleep, slot));
     }
 
     fn feed_other(&mut self, event: &Event<'_>) {
@@ -241,8 +253,9 @@ impl Tracker {
             What::Sip(message) => message,
             What::Icmp(undelivered) => return self.feed_icmp(event, undelivered),
             What::Rtcp(rtcp) => {
-                let Self { media, calls, .. } = self;
-                return media.on_rtcp(event, rtcp, &|slot| is_over(calls, slot));
+                self.expect_media();
+                let Self { media, calls, asleep, .. } = self;
+                return media.on_rtcp(event, rtcp, &|slot| is_over(calls, asleep, slot));
             }
             What::Rtp(..) => return,
         };
@@ -253,6 +266,7 @@ impl Tracker {
         let call = self.digest.of(call_id);
         let (tags, described) = (Tags::of(&self.digest, message), Described::default());
         let arrival = Arrival { event, message, call, key, tags, described };
+        self.wake_under(call);
         let before = self.recorder.wants(call_id).then(|| self.before(&arrival));
         if method == Method::Register {
             self.feed_registration(call_id, &arrival);
@@ -306,8 +320,8 @@ impl Tracker {
         let now = self.now.map_or(now, |then| then.max(now));
         self.now = Some(now);
         if self.media.is_due(now) {
-            let Self { media, calls, facts, .. } = self;
-            let strays = media.advance(now, &|slot| is_over(calls, slot));
+            let Self { media, calls, asleep, facts, .. } = self;
+            let strays = media.advance(now, &|slot| is_over(calls, asleep, slot));
             facts.extend(strays.into_iter().map(|fact| Fact::Stream(Box::new(fact))));
         }
         if self.due.is_none_or(|due| due <= now) {
@@ -358,6 +372,7 @@ impl Tracker {
             return;
         }
         self.advance(at);
+        self.wake_all();
         self.hear_all();
         for open in self.calls.iter_mut().flatten() {
             open.call.interrupt(code, at);
@@ -371,6 +386,7 @@ impl Tracker {
     #[cfg(test)]
     pub(super) fn on_media(&mut self, call_id: &[u8], at: Timestamp) {
         self.advance(at);
+        self.wake_under(self.digest.of(call_id));
         let Some(group) = self.groups.get(&self.digest.of(call_id)) else { return };
         for slot in group.calls.as_slice().iter().rev() {
             if let Some(Some(open)) = self.calls.get_mut(*slot)
@@ -403,6 +419,7 @@ impl Tracker {
 
     fn on_mark(&mut self, mark: &Mark) {
         let at = mark.at;
+        self.wake_all();
         for open in self.calls.iter_mut().flatten() {
             let call = &mut open.call;
             match &mark.what {
@@ -421,13 +438,30 @@ impl Tracker {
         if let Some(fact) = self.facts.pop_front() {
             return Some(fact);
         }
-        let first = self.last_facts.front();
-        let registrations_first =
-            self.ending.next_began().is_some_and(|next| first.is_none_or(|of| order(of) > (next, 1)));
-        if registrations_first {
+        let call = self.last_calls.last().map(|(began, _)| (*began, 0));
+        let registration = self.ending.next_began().map(|began| (began, 1));
+        let other = self.last_facts.front().map(order);
+        let first = [call, registration, other].into_iter().flatten().min();
+        if first.is_some() && first == call {
+            return self.last_calls.pop().and_then(|(_, slot)| self.at_the_end(slot));
+        }
+        if first.is_some() && first == registration {
             return self.ending.pop().map(|fact| Fact::Registration(Box::new(fact)));
         }
         self.last_facts.pop_front()
+    }
+
+    /// A call as it stands when the captures end.
+    fn at_the_end(&mut self, slot: usize) -> Option<Fact> {
+        let now = self.now.unwrap_or_default();
+        self.wake(slot);
+        self.hear(slot);
+        let mut open = self.calls.get_mut(slot)?.take()?;
+        open.call.on_time(now);
+        open.call.judge_silence(&self.settings, now);
+        let mut fact = settled(&mut open.call, slot, &mut self.media, &self.settings, now);
+        fact.linked = self.legs.close(slot);
+        Some(Fact::Call(Box::new(fact)))
     }
 
     /// No call that is still to be told began before this: the earliest start of all that are open, or a minute before
@@ -435,41 +469,37 @@ impl Tracker {
     /// still open a call that began before.
     #[must_use]
     pub fn begun(&self, now: Timestamp) -> Timestamp {
-        let open = self.calls.iter().flatten().map(|open| open.call.begun());
+        let open = self.calls.iter().flatten().map(|open| open.call.began().0);
         let told =
             self.facts.iter().filter_map(|fact| if let Fact::Call(call) = fact { Some(call.start) } else { None });
-        open.chain(told).fold(now.before(STEPS_BACK), Timestamp::min)
+        let asleep = self.asleep.began().map(|(_, (began, _))| began);
+        open.chain(told).chain(asleep).fold(now.before(STEPS_BACK), Timestamp::min)
     }
 
     /// The captures end here: everything that is open is told as it stands at `end`.
     pub fn finish(&mut self, end: Timestamp) {
         self.advance(end);
         let now = self.now.unwrap_or(end);
-        let Self { media, calls, .. } = self;
-        media.settle(&|slot| is_over(calls, slot));
-        self.hear_all();
-        // Most of what follows grows in proportion to what is released here.
-        self.groups = Groups::default();
-        self.holders = HashMap::default();
-        let mut facts: Vec<Fact> = Vec::new();
-        let mut earlier = VecDeque::new();
-        for (slot, open) in self.calls.drain(..).enumerate() {
-            let Some(mut open) = open else { continue };
-            let call = &mut open.call;
-            call.on_time(now);
-            call.judge_silence(&self.settings, now);
-            let mut fact = settled(call, slot, &mut self.media, &self.settings, now);
-            fact.linked = self.legs.close(slot);
-            facts.push(Fact::Call(Box::new(fact)));
-        }
-        facts.extend(self.exchanges.finish(now).into_iter().map(|fact| Fact::Transaction(Box::new(fact))));
-        facts.extend(self.media.finish().into_iter().map(|fact| Fact::Stream(Box::new(fact))));
-        facts.sort_by_key(order);
         // What an earlier end left untold comes before.
+        let mut earlier = VecDeque::new();
         while let Some(fact) = self.poll() {
             earlier.push_back(fact);
         }
         self.facts = earlier;
+        let Self { media, calls, asleep, .. } = self;
+        media.settle(&|slot| is_over(calls, asleep, slot));
+        // Most of what follows grows in proportion to what is released here.
+        self.groups = Groups::default();
+        self.holders = HashMap::default();
+        self.closed = Closed::default();
+        // Calls are told one by one, as they are asked for: their facts together would be as large as they are.
+        let open = self.calls.iter().enumerate().filter_map(|(slot, open)| Some((open.as_ref()?.call.began(), slot)));
+        self.last_calls = open.chain(self.asleep.began().map(|(slot, began)| (began, slot))).collect();
+        self.last_calls.sort_unstable_by_key(|of| Reverse(*of));
+        let mut facts: Vec<Fact> = Vec::new();
+        facts.extend(self.exchanges.finish(now).into_iter().map(|fact| Fact::Transaction(Box::new(fact))));
+        facts.extend(self.media.finish().into_iter().map(|fact| Fact::Stream(Box::new(fact))));
+        facts.sort_by_key(order);
         self.last_facts = facts.into();
         self.ending = Ending::of(std::mem::take(&mut self.registrations), now);
         self.free.clear();
@@ -576,6 +606,9 @@ impl Tracker {
     /// Counts the calls in progress anew: the limit may be another one than before.
     pub(super) fn recount(&mut self) {
         self.in_progress = 0;
+        if self.settings.license_limit.is_some() {
+            self.wake_all();
+        }
         for open in self.calls.iter_mut().flatten() {
             open.in_progress = false;
         }
@@ -616,7 +649,9 @@ impl Tracker {
         open.heard |= known.is_some();
         let (first, state) = (open.call.is_uninvited(), open.call.state());
         open.call.feed(&self.digest, arrival);
-        let moved = open.call.state() != state;
+        // Where it goes on ringing, or is answered, it ends later than it would have.
+        let goes_on = open.alarm.is_some() && open.call.goes_on();
+        let moved = open.call.state() != state && (!goes_on || self.settings.as_live);
         if let Some(what) = open.call.take_beyond() {
             self.issues.add(arrival.event.place, Cause::Counted(what), 0);
         }
@@ -631,17 +666,22 @@ impl Tracker {
         }
         self.count(slot, now);
         let known = Known { digest: &self.digest, groups: &self.groups, calls: &self.calls };
+        if !self.asleep.is_empty() {
+            let wanted = self.legs.wanted(slot, first, arrival, &self.digest, &known);
+            wanted.into_iter().for_each(|slot| self.wake(slot));
+        }
+        let known = Known { digest: &self.digest, groups: &self.groups, calls: &self.calls };
         self.legs.feed(slot, first, arrival, &self.digest, &known);
         self.feed_media(slot, arrival);
     }
 
     /// What a message of a call says of its media: where they are expected, or which keys were pressed.
     fn feed_media(&mut self, slot: usize, arrival: &Arrival<'_, '_>) {
-        let Self { media, calls, .. } = self;
+        let Self { media, calls, asleep, .. } = self;
         let Some(Some(open)) = calls.get(slot) else { return };
         let (message, at) = (arrival.message, arrival.event.at);
         if let Some(said) = open.call.description(arrival) {
-            media.on_description(slot, &said, at, &|slot| is_over(calls, slot));
+            media.on_description(slot, &said, at, &|slot| is_over(calls, asleep, slot));
         } else if message.is_request() && message.method() == Some(Method::Info) {
             let signals = dtmf::signals(message.content_type(), message.body()).map(|signal| signal.digit);
             media.on_digits(slot, open.call.sender(arrival.tags), arrival.cseq(), signals, at);
@@ -652,7 +692,10 @@ impl Tracker {
     fn feed_icmp(&mut self, event: &Event<'_>, undelivered: &Undelivered<'_>) {
         let quoted = undelivered.message.as_ref();
         let slot = match quoted.and_then(|message| Some((message, message.call_id()?))) {
-            Some((message, call_id)) => self.slot_of_quote(call_id, event, message),
+            Some((message, call_id)) => {
+                self.wake_under(self.digest.of(call_id));
+                self.slot_of_quote(call_id, event, message)
+            }
             // Cut before the Call-ID: an error follows its packet closely, so it is that of the call that sent an
             // INVITE last on this hop, if that one still waits.
             None if quoted.is_none_or(|message| message.is_request() && message.method() == Some(Method::Invite)) => {
@@ -705,6 +748,72 @@ impl Tracker {
         }
     }
 
+    /// Looks at one call, whether it may sleep: for each that is opened one, so that all get their turn.
+    fn look_after_one(&mut self) {
+        self.looked_at = if self.looked_at + 1 < self.calls.len() { self.looked_at + 1 } else { 0 };
+        let (slot, now) = (self.looked_at, self.now.unwrap_or_default());
+        if let Some(Some(open)) = self.calls.get(slot)
+            && now.since(open.call.last_sign_of_life()) > DROWSY
+        {
+            self.put_to_sleep(slot);
+        }
+    }
+
+    /// Puts a call to sleep that may: nothing falls due for it, and nobody asks for its timers.
+    fn put_to_sleep(&mut self, slot: usize) {
+        let Some(Some(open)) = self.calls.get(slot) else { return };
+        if !open.call.is_active() || open.alarm.is_some() || self.settings.as_live {
+            return;
+        }
+        let Some(described) = self.media.leave(slot) else { return };
+        if self.asleep.put(slot, open.call.began(), &(open, &described)) {
+            if let Some(place) = self.calls.get_mut(slot) {
+                *place = None;
+            }
+        } else {
+            self.media.come_back(slot, described);
+        }
+    }
+
+    /// Puts all to sleep that may, however short they were silent.
+    #[cfg(test)]
+    pub(super) fn doze(&mut self) {
+        (0..self.calls.len()).for_each(|slot| self.put_to_sleep(slot));
+    }
+
+    fn wake(&mut self, slot: usize) {
+        if let Some((open, described)) = self.asleep.take(slot)
+            && let Some(place) = self.calls.get_mut(slot)
+        {
+            *place = Some(open);
+            self.media.come_back(slot, described);
+        }
+    }
+
+    /// Wakes the calls of this Call-ID.
+    fn wake_under(&mut self, key: u64) {
+        if self.asleep.is_empty() {
+            return;
+        }
+        let Some(group) = self.groups.get(&key) else { return };
+        for slot in group.calls.clone().as_slice() {
+            self.wake(*slot);
+        }
+    }
+
+    fn wake_all(&mut self) {
+        for slot in self.asleep.slots() {
+            self.wake(slot);
+        }
+    }
+
+    /// Descriptions of calls that are asleep are read with the others, when the first media come.
+    fn expect_media(&mut self) {
+        if !self.media.is_awake() && !self.asleep.is_empty() {
+            self.wake_all();
+        }
+    }
+
     /// The open call that a message belongs to: the surest, and among equals the newest.
     fn slot_of(&self, arrival: &Arrival<'_, '_>) -> Option<usize> {
         let slots = self.groups.get(&arrival.call)?.calls.as_slice();
@@ -726,8 +835,13 @@ impl Tracker {
     fn make_room(&mut self, place: Place) {
         while self.calls.len() - self.free.len() >= self.settings.max_calls.max(1) {
             let (slots, calls) = (self.calls.len(), &mut self.calls);
-            let heard = |slot: usize| calls.get_mut(slot)?.as_mut().map(|open| std::mem::take(&mut open.heard));
+            let asleep = &self.asleep;
+            let heard = |slot: usize| match calls.get_mut(slot)? {
+                Some(open) => Some(std::mem::take(&mut open.heard)),
+                None => asleep.holds(slot).then_some(false),
+            };
             let Some(slot) = self.hand.pick(slots, heard) else { return };
+            self.wake(slot);
             if let Some(Some(open)) = self.calls.get_mut(slot) {
                 let now = self.now.unwrap_or_default();
                 open.call.on_time(now);
@@ -746,6 +860,7 @@ impl Tracker {
 
     fn open_call(&mut self, call_id: &[u8], arrival: &Arrival<'_, '_>) -> usize {
         self.make_room(arrival.event.place);
+        self.look_after_one();
         let slot = self.free.pop().unwrap_or_else(|| {
             self.calls.push(None);
             self.calls.len() - 1

@@ -53,7 +53,7 @@ impl Digest {
 
     /// A way.
     pub(super) fn path(&self, path: Path) -> u64 {
-        self.of(hop(path))
+        on_way(self.seed, path)
     }
 
     /// The transaction that a message belongs to: top Via branch and CSeq (RFC 3261 17.1.3). ACK to a non-2xx and
@@ -74,23 +74,42 @@ impl Digest {
     /// What makes two messages the same one sent again: its transaction, its kind and the hop it travels.
     fn message(&self, arrival: &Arrival<'_, '_>) -> u64 {
         let Arrival { event, message, key, tags, .. } = *arrival;
-        let kind = match message.start() {
-            StartLine::Request { method, .. } => (0, method.token()),
-            StartLine::Response { code, .. } => (code, message.cseq().map_or(&b""[..], |cseq| cseq.method.token())),
+        let of_method = |method: Method<'_>| match method {
+            Method::Invite => 1,
+            Method::Ack => 2,
+            Method::Bye => 3,
+            Method::Cancel => 4,
+            Method::Register => 5,
+            other => self.of(other.token()),
         };
-        self.of((key, kind, tags.to, message.body().len(), hop(event.path)))
+        let (code, method) = match message.start() {
+            StartLine::Request { method, .. } => (0, Some(method)),
+            StartLine::Response { code, .. } => (code, message.cseq().map(|cseq| cseq.method)),
+        };
+        let kind = (message.body().len() as u64) << 16 | u64::from(code);
+        let said = mixed(mixed(mixed(key, tags.to), kind), method.map_or(0, of_method));
+        on_way(said, event.path)
     }
 }
 
-/// What tells hops apart, in fewer pieces than the hash of its parts would take.
-fn hop(Path { src, dst, transport }: Path) -> (u128, u128, u64) {
-    let ip = |address: SocketAddr| match address.ip() {
-        IpAddr::V4(ip) => u128::from(ip.to_bits()),
-        IpAddr::V6(ip) => ip.to_bits(),
+/// Takes one more word into a digest: the fold of a product with one that is odd and as good as random.
+#[inline]
+const fn mixed(digest: u64, word: u64) -> u64 {
+    let product = ((digest ^ word) as u128) * 0x9e37_79b9_7f4a_7c15;
+    product as u64 ^ (product >> 64) as u64
+}
+
+/// Takes a way into a digest.
+#[inline]
+fn on_way(digest: u64, Path { src, dst, transport }: Path) -> u64 {
+    let ends = |digest, address: SocketAddr| match address.ip() {
+        IpAddr::V4(ip) => mixed(digest, u64::from(ip.to_bits()) << 16 | u64::from(address.port())),
+        IpAddr::V6(ip) => {
+            let bits = ip.to_bits();
+            mixed(mixed(mixed(digest, bits as u64), (bits >> 64) as u64), 6 << 16 | u64::from(address.port()))
+        }
     };
-    let version = u64::from(src.is_ipv6()) << 1 | u64::from(dst.is_ipv6());
-    let ports = u64::from(src.port()) << 16 | u64::from(dst.port());
-    (ip(src), ip(dst), ports << 16 | version << 8 | transport as u64)
+    mixed(ends(ends(digest, src), dst), transport as u64)
 }
 
 /// The messages of one call or registration that were seen lately, to know those sent again.

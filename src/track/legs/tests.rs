@@ -70,10 +70,19 @@ fn line(text: &str, frame: u64, tracker: &mut Tracker) {
 }
 
 /// The links of these messages, each pair once, both sides of which must agree.
-fn links(tracker: &mut Tracker, messages: &str) -> Vec<String> {
+fn links(new: impl Fn() -> Tracker, messages: &str) -> Vec<String> {
+    let [awake, asleep] = [false, true].map(|dozes| links_of(&mut new(), messages, dozes));
+    assert_eq!(awake, asleep, "the same when calls sleep between their messages");
+    awake
+}
+
+fn links_of(tracker: &mut Tracker, messages: &str, dozes: bool) -> Vec<String> {
     let mut end = 0.0;
     for (frame, text) in (1..).zip(messages.lines().map(str::trim).filter(|line| !line.is_empty())) {
         line(text, frame, tracker);
+        if dozes {
+            tracker.doze();
+        }
         end = text.split(' ').next().and_then(|seconds| seconds.parse().ok()).expect("seconds");
     }
     #[expect(clippy::cast_possible_truncation, reason = "seconds of a test")]
@@ -94,7 +103,7 @@ fn links(tracker: &mut Tracker, messages: &str) -> Vec<String> {
 fn check(cases: &[(&str, &str, &str)]) {
     for (name, messages, expected) in cases {
         let expected: Vec<&str> = expected.split(", ").filter(|pair| !pair.is_empty()).collect();
-        assert_eq!(links(&mut Tracker::default(), messages), expected, "{name}");
+        assert_eq!(links(Tracker::default, messages), expected, "{name}");
     }
 }
 
@@ -173,9 +182,12 @@ fn x_call_id() {
         ("a leg long forgotten", "0 a>s x INVITE\n 1 s>a x 503\n 300 s>b y INVITE X-CID=x", ""),
     ]);
     let messages = "0 a>s x INVITE\n 1 s>b y INVITE X-Account=x";
-    let mut tracker = Tracker::default();
-    tracker.link_by(["x-ACCOUNT".to_owned()]);
-    assert_eq!(links(&mut tracker, messages), ["x y x-call-id"], "a header named by the user");
+    let new = || {
+        let mut tracker = Tracker::default();
+        tracker.link_by(["x-ACCOUNT".to_owned()]);
+        tracker
+    };
+    assert_eq!(links(new, messages), ["x y x-call-id"], "a header named by the user");
 }
 
 #[test]

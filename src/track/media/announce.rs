@@ -45,7 +45,7 @@ pub(in crate::track) struct Said<'a> {
 
 /// What is known of one call's media.
 #[derive(Debug, Default, serde::Serialize, serde::Deserialize)]
-pub(super) struct OfCall {
+pub(in crate::track) struct OfCall {
     /// Mostly an offer and an answer.
     pub(super) descriptions: SmallVec<[Description; 2]>,
     /// What those say that are not read yet, one behind the other.
@@ -243,10 +243,7 @@ impl Media {
         let text = said.text.get(..LONGEST).map_or(said.text, |cut| {
             cut.get(..memchr::memrchr(b'\n', cut).map_or(0, |end| end + 1)).unwrap_or_default()
         });
-        if call.unread.is_empty() {
-            // An answer is about as long as its offer.
-            call.unread.reserve_exact(2 * text.len());
-        }
+        call.unread.reserve_exact(text.len());
         let body = Body::Text(append(&mut call.unread, text));
         let (side, leg, near, late) = (said.side, Some(said.leg), said.near, said.late);
         let index = call.push(Description { side, leg, near, late, at, digest, body });
