@@ -489,15 +489,15 @@ pub(crate) fn sources() -> Sources {
 }
 
 pub(crate) fn call_rows() -> Vec<CallRow> {
-    calls().into_iter().map(|fact| CallRow::new(fact, &sources())).collect()
+    calls().into_iter().map(|fact| CallRow::new(Box::new(fact), &sources())).collect()
 }
 
 pub(crate) fn registration_rows() -> Vec<RegistrationRow> {
-    registrations().into_iter().map(|fact| RegistrationRow::new(fact, &sources())).collect()
+    registrations().into_iter().map(|fact| RegistrationRow::new(Box::new(fact), &sources())).collect()
 }
 
 pub(crate) fn transaction_rows() -> Vec<TransactionRow> {
-    transactions().into_iter().map(|fact| TransactionRow::new(fact, &sources())).collect()
+    transactions().into_iter().map(|fact| TransactionRow::new(Box::new(fact), &sources())).collect()
 }
 
 /// Those of calls, and those of none.
