@@ -21,7 +21,7 @@ pub(super) struct Csv<'a> {
 }
 
 impl<'a> Csv<'a> {
-    pub(super) fn new(columns: Columns, group: bool, out: &'a mut dyn Write) -> Self {
+    pub(super) fn new(columns: Columns, group: bool, out: &'a mut (dyn Write + Send)) -> Self {
         // A CSV is one table: of several kinds it holds the first. Lists and objects are left out unless they were asked
         // for by name: then their text is the cell.
         let columns = columns.of_first_kind();
@@ -66,7 +66,7 @@ impl Render for Csv<'_> {
 struct Sheet<'a> {
     ink: Ink,
     headed: bool,
-    out: &'a mut dyn Write,
+    out: &'a mut (dyn Write + Send),
 }
 
 impl Sheet<'_> {

@@ -32,11 +32,11 @@ const CHUNK: usize = 1 << 16;
 pub(super) struct Document<'a> {
     columns: Columns,
     rows: Waiting,
-    out: &'a mut dyn Write,
+    out: &'a mut (dyn Write + Send),
 }
 
 impl<'a> Document<'a> {
-    pub(super) fn new(columns: Columns, group: bool, out: &'a mut dyn Write) -> Self {
+    pub(super) fn new(columns: Columns, group: bool, out: &'a mut (dyn Write + Send)) -> Self {
         Self { rows: Waiting::new(&columns, group), columns, out }
     }
 }
@@ -86,11 +86,11 @@ pub(super) struct Lines<'a> {
     transactions: Option<Fields<TransactionRow>>,
     streams: Option<Fields<StreamRow>>,
     pen: Pen,
-    out: &'a mut dyn Write,
+    out: &'a mut (dyn Write + Send),
 }
 
 impl<'a> Lines<'a> {
-    pub(super) fn new(columns: &Columns, out: &'a mut dyn Write) -> Self {
+    pub(super) fn new(columns: &Columns, out: &'a mut (dyn Write + Send)) -> Self {
         Self {
             calls: columns.calls().map(|columns| Fields::new(Some(Kind::Call), columns)),
             registrations: columns.registrations().map(|columns| Fields::new(Some(Kind::Registration), columns)),

@@ -43,8 +43,8 @@ pub struct Layout {
     pub group: bool,
 }
 
-/// Takes rows one by one, then the end. Every error is the writer's; a broken pipe is the caller's to judge.
-pub trait Render {
+/// Takes rows one by one, then the end; in whatever thread. Every error is the writer's; a broken pipe is the caller's to judge.
+pub trait Render: Send {
     /// Takes one more row. Only NDJSON writes it at once: the others are sorted by start, CSV as soon as its place is
     /// sure.
     ///
@@ -70,7 +70,7 @@ pub trait Render {
 
 /// The renderer of a format. Writes are few and large, so `out` needs no buffer of its own.
 #[must_use]
-pub fn renderer<'a>(format: Format, layout: Layout, out: &'a mut dyn Write) -> Box<dyn Render + 'a> {
+pub fn renderer<'a>(format: Format, layout: Layout, out: &'a mut (dyn Write + Send)) -> Box<dyn Render + 'a> {
     match format {
         Format::Table => Box::new(table::Table::new(layout, out)),
         Format::Csv => Box::new(csv::Csv::new(layout.columns, layout.group, out)),
@@ -81,7 +81,7 @@ pub fn renderer<'a>(format: Format, layout: Layout, out: &'a mut dyn Write) -> B
 
 /// The renderer of a table of these Call-IDs alone, with what became of each of their messages and why.
 #[must_use]
-pub fn explained<'a>(call_ids: Vec<String>, layout: Layout, out: &'a mut dyn Write) -> Box<dyn Render + 'a> {
+pub fn explained<'a>(call_ids: Vec<String>, layout: Layout, out: &'a mut (dyn Write + Send)) -> Box<dyn Render + 'a> {
     Box::new(explain::Explained::new(call_ids, layout, out))
 }
 
@@ -155,6 +155,14 @@ mod tests {
         }
         render.end(&samples::summary()).unwrap();
         String::from_utf8(out).unwrap()
+    }
+
+    #[test]
+    fn rows_can_be_told_and_printed_in_another_thread() {
+        const fn is_send<T: Send>() {}
+        is_send::<crate::report::Report>();
+        is_send::<Row>();
+        is_send::<Box<dyn Render>>();
     }
 
     pub(super) const BOTH: [Kind; 2] = [Kind::Call, Kind::Registration];

@@ -33,11 +33,11 @@ pub(super) struct Table<'a> {
     /// Those that are drawn where there is room: those named, else those to be read first.
     columns: Columns,
     rows: Waiting,
-    out: &'a mut dyn Write,
+    out: &'a mut (dyn Write + Send),
 }
 
 impl<'a> Table<'a> {
-    pub(super) fn new(layout: Layout, out: &'a mut dyn Write) -> Self {
+    pub(super) fn new(layout: Layout, out: &'a mut (dyn Write + Send)) -> Self {
         let columns = layout.columns.clone();
         let columns = if columns.are_chosen() { columns } else { columns.at_a_glance() };
         Self { rows: Waiting::new(&columns, layout.group), columns, layout, out }
