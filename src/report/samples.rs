@@ -282,7 +282,7 @@ fn register(ms: i64, frame: u64) -> RegistrationFact {
         path: path(),
         user_agent: Some("Phone/1.0".into()),
         messages: 4,
-        timeline: vec![step(ms, 1010, frame), step(ms + 40, 1011, frame + 3)],
+        timeline: [step(ms, 1010, frame), step(ms + 40, 1011, frame + 3)].into_iter().collect(),
     }
 }
 
@@ -301,7 +301,7 @@ pub(crate) fn registrations() -> Vec<RegistrationFact> {
             registration.answer = answer(403, "Wrong password");
             registration.registered = None;
             registration.expires = None;
-            registration.timeline = vec![step(5_000, 1010, 50), step(5_040, 403, 53)];
+            registration.timeline = [step(5_000, 1010, 50), step(5_040, 403, 53)].into_iter().collect();
         }),
         with(register(6_000, 60), |registration| {
             registration.code = Some(Code::UNREGISTERED);
@@ -320,7 +320,7 @@ pub(crate) fn registrations() -> Vec<RegistrationFact> {
             registration.contact = None;
             registration.timed_out = true;
             registration.challenged = false;
-            registration.timeline.truncate(1);
+            registration.timeline = registration.timeline.iter().take(1).collect();
         }),
     ]
 }
@@ -493,15 +493,15 @@ pub(crate) fn sources() -> Sources {
 }
 
 pub(crate) fn call_rows() -> Vec<CallRow> {
-    calls().into_iter().map(|fact| CallRow::new(fact, &sources())).collect()
+    calls().into_iter().map(|fact| CallRow::new(Box::new(fact), &sources())).collect()
 }
 
 pub(crate) fn registration_rows() -> Vec<RegistrationRow> {
-    registrations().into_iter().map(|fact| RegistrationRow::new(fact, &sources())).collect()
+    registrations().into_iter().map(|fact| RegistrationRow::new(Box::new(fact), &sources())).collect()
 }
 
 pub(crate) fn transaction_rows() -> Vec<TransactionRow> {
-    transactions().into_iter().map(|fact| TransactionRow::new(fact, &sources())).collect()
+    transactions().into_iter().map(|fact| TransactionRow::new(Box::new(fact), &sources())).collect()
 }
 
 /// Those of calls, and those of none.

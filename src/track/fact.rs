@@ -384,7 +384,7 @@ pub struct RegistrationFact {
     /// Every SIP message of it, retransmissions and duplicates included.
     pub messages: u32,
     /// The whole life.
-    pub timeline: Vec<Step>,
+    pub timeline: Steps,
 }
 
 /// How long the first sending of a request waited for its final response.

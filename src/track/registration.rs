@@ -486,7 +486,7 @@ impl Registration {
             path: self.path,
             user_agent: self.user_agent,
             messages: self.messages,
-            timeline: self.timeline,
+            timeline: self.timeline.into_iter().collect(),
         }
     }
 }

@@ -75,7 +75,9 @@ impl Steps {
         }
     }
 
-    fn get(&self, index: usize) -> Option<Step> {
+    /// The one with this index.
+    #[must_use]
+    pub fn get(&self, index: usize) -> Option<Step> {
         match &self.0 {
             Kept::Narrow(steps) => steps.get(index).map(|step| step.step()),
             Kept::Wide(steps) => steps.get(index).copied(),

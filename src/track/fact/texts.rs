@@ -42,12 +42,6 @@ impl<const N: usize> Texts<N> {
         Some(Self { all: all.into_boxed_str(), ends })
     }
 
-    /// Bytes of all of them together.
-    #[cfg(test)]
-    pub(crate) fn len(&self) -> usize {
-        self.all.len()
-    }
-
     /// One of them; `None` where it is unknown.
     #[must_use]
     #[inline]

@@ -8,7 +8,8 @@ use std::net::SocketAddr;
 
 use sipcodes::event::{Event, Path, Transport, What};
 use sipcodes::packet::Place;
-use sipcodes::report::Report;
+use sipcodes::render::{Format, Layout, renderer};
+use sipcodes::report::{Columns, Kind, Report};
 use sipcodes::time::Timestamp;
 use sipcodes::track::Tracker;
 use sipcodes::track::fact::{Fact, StreamFact};
@@ -161,6 +162,9 @@ pub fn tracker(bytes: &[u8]) {
         }
     };
     let (mut counted, mut opened, mut report) = (0, BTreeSet::new(), Report::new(Vec::new()));
+    let layout = Layout { columns: Columns::all(&Kind::ALL), width: None, color: false, group: false };
+    let mut sink = std::io::sink();
+    let mut lines = renderer(Format::Ndjson, layout, &mut sink);
     for fact in facts {
         match &fact {
             Fact::Call(call) => {
@@ -192,7 +196,7 @@ pub fn tracker(bytes: &[u8]) {
             }
             _ => {}
         }
-        _ = report.take(fact);
+        lines.row(report.take(fact)).expect("nothing is refused");
     }
     assert!(counted <= messages, "a message of two rows");
     let of_files = tracker.media_of_file(0);
