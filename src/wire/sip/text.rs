@@ -4,6 +4,7 @@ use std::borrow::Cow;
 
 use memchr::memchr;
 
+use super::super::marks::find_far;
 use super::header::{is_blank, split_around, trim};
 
 /// As text for people and for keys of rows: unfolded (a line end with blanks after it, and all blanks around it, become
@@ -16,7 +17,7 @@ pub fn text(bytes: &[u8]) -> String {
 /// What [`text`] gives, lent where it stands so in the bytes.
 #[must_use]
 pub fn shown(bytes: &[u8]) -> Cow<'_, str> {
-    if memchr(b'\n', bytes).is_none() {
+    if find_far(bytes, 0, bytes.len(), b'\n') == bytes.len() {
         // Asked first since nearly all is ASCII, which that tells many bytes at a time.
         return std::str::from_utf8(bytes).map_or_else(|_| String::from_utf8_lossy(bytes), Cow::Borrowed);
     }
