@@ -412,3 +412,16 @@ fn every_header_that_names_another_call_is_asked_for() {
     let usual = "INVITE sip:a@b SIP/2.0\r\nMax-Forwards: 70\r\nAllow: x\r\nSupported: y\r\nP-Asserted-Identity: <sip:a@b>\r\n\r\n";
     assert!(!Message::parse(usual.as_bytes()).expect("a message").may_have_any(NAMING));
 }
+
+/// Most INVITEs name no other call, and are then not to be gone through for it.
+#[test]
+fn usual_headers_do_not_look_like_those_that_name_another_call() {
+    let usual = "Max-Forwards Allow Supported Require Session-Expires Min-SE Route Record-Route Date Allow-Events Accept \
+        Accept-Language P-Asserted-Identity Privacy Content-Disposition Remote-Party-ID Proxy-Authorization Authorization \
+        P-Early-Media Diversion History-Info RSeq RAck k";
+    let head: String = usual.split_whitespace().map(|name| format!("{name}: x\r\n")).collect();
+    let invite = format!("INVITE sip:a@b SIP/2.0\r\nVia: SIP/2.0/UDP x;branch=z9hG4bK1\r\n{head}\r\n");
+    assert!(!Message::parse(invite.as_bytes()).unwrap().may_have_any(NAMING));
+    let naming = b"INVITE sip:a@b SIP/2.0\r\nMax-Forwards: 70\r\nx-cid: y\r\n\r\n";
+    assert!(Message::parse(naming).unwrap().may_have_any(NAMING));
+}

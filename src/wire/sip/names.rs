@@ -56,7 +56,7 @@ impl Names {
         match (name, name) {
             ([first, second, ..], [.., last]) => {
                 let [first, second, last] = [*first as usize | 0x20, *second as usize | 0x20, *last as usize | 0x20];
-                1 << ((first * 48 + second * 9 + last * 31 + name.len() * 32) % 64)
+                1 << ((first * 36 + second * 42 + last * 45 + name.len() * 17) % 64)
             }
             _ => 1,
         }
