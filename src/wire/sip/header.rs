@@ -198,7 +198,9 @@ impl<'a> Iterator for Headers<'a> {
     type Item = (&'a [u8], &'a [u8]);
 
     fn next(&mut self) -> Option<Self::Item> {
-        self.lines.find(|line| is_field(line)).and_then(split_field)
+        // As `is_field` has it, but with what was found.
+        let is_named = |(name, _): &Self::Item| name.iter().all(|byte| is_token(*byte));
+        self.lines.by_ref().filter_map(split_field).find(is_named)
     }
 }
 

@@ -515,6 +515,10 @@ mod tests {
             "remote-party-id",
             "privacy",
             "x-fs-support",
+            "p-early-media",
+            "accept-language",
+            "rseq",
+            "rack",
         ];
         let mut names = Names::EMPTY;
         usual.iter().for_each(|name| names = names.and(Names::one(name.as_bytes())));
