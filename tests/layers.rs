@@ -30,6 +30,7 @@ const DOORS: &[(&str, &[&str])] = &[
     ("zstd", &["capture/unpack.rs"]),
     ("etherparse", &["wire/ip.rs", "wire/link.rs"]),
     ("rsip", &["wire/sip/typed.rs"]),
+    ("wide", &["wire/marks.rs"]),
     ("itoa", &["render/", "report/", "time.rs"]),
     ("jiff", &["time.rs"]),
     ("comfy_table", &["render/"]),

@@ -1,12 +1,13 @@
 //! SIP messages as sent (RFC 3261), read tolerantly. Knows one message at a time, no transactions.
 
-mod branch;
 mod defects;
 mod framing;
 mod header;
 mod leg;
 mod message;
 mod names;
+mod quick;
+mod span;
 mod start;
 mod text;
 mod typed;
