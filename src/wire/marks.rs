@@ -152,8 +152,14 @@ fn last_sixteen(bytes: &[u8], rest: &[u8], set: impl Set) -> u32 {
 /// Where the first byte of the set stands among the 64 from here on; `None` also where there are fewer.
 #[inline(always)]
 pub(super) fn near(bytes: &[u8], at: usize, set: impl Set) -> Option<usize> {
-    let marks = marks_of(bytes.get(at..)?.first_chunk()?, set);
+    let marks = marks_near(bytes, at, set)?;
     (marks != 0).then(|| at + marks.trailing_zeros() as usize)
+}
+
+/// Which of the 64 bytes from here on are in the set, the first one's bit lowest; `None` where there are fewer.
+#[inline(always)]
+pub(super) fn marks_near(bytes: &[u8], at: usize, set: impl Set) -> Option<u64> {
+    Some(marks_of(bytes.get(at..)?.first_chunk()?, set))
 }
 
 /// Iterator over the places where bytes of a set stand. Sixty-four bytes are looked at together, so that those of some
@@ -197,6 +203,48 @@ impl<S: Set> Iterator for Places<'_, S> {
     }
 }
 
+/// Iterator over the places where bytes outside a set begin: of line ends, where lines begin that are not empty.
+#[derive(Clone, Debug)]
+pub(super) struct Begins<'a, S> {
+    bytes: &'a [u8],
+    set: S,
+    rest: std::slice::Iter<'a, [u8; 64]>,
+    at: usize,
+    marks: u64,
+    /// Whether the byte before the next 64 is in the set, or there is none.
+    before: u64,
+}
+
+impl<'a, S: Set> Begins<'a, S> {
+    #[inline]
+    pub(super) fn new(bytes: &'a [u8], set: S) -> Self {
+        Self { bytes, set, rest: bytes.as_chunks().0.iter(), at: BEFORE, marks: 0, before: 1 }
+    }
+}
+
+impl<S: Set> Iterator for Begins<'_, S> {
+    type Item = usize;
+
+    #[inline(always)]
+    fn next(&mut self) -> Option<usize> {
+        while self.marks == 0 {
+            self.at = self.at.wrapping_add(64);
+            let (of_set, there) = match self.rest.next() {
+                Some(block) => (marks_of(block, self.set), u64::MAX),
+                None => {
+                    let left = self.bytes.len().saturating_sub(self.at);
+                    (last_marks(self.bytes, self.at, self.set)?, !(u64::MAX << left))
+                }
+            };
+            self.marks = !of_set & (of_set << 1 | self.before) & there;
+            self.before = of_set >> 63;
+        }
+        let place = self.at + self.marks.trailing_zeros() as usize;
+        self.marks &= self.marks - 1;
+        Some(place)
+    }
+}
+
 /// Which of the last bytes are in the set, where fewer than 64 are left; `None` behind them.
 #[inline(never)]
 fn last_marks(bytes: &[u8], at: usize, set: impl Set) -> Option<u64> {
@@ -230,6 +278,10 @@ mod tests {
         prop_assert_eq!(places, plain(bytes.len()).collect::<Vec<_>>());
         prop_assert_eq!(find(bytes, from, to, set), plain(to).next().unwrap_or(to));
         prop_assert_eq!(find_far(bytes, from, to, set), plain(to).next().unwrap_or(to));
+        let begins: Vec<usize> = Begins::new(bytes, set).collect();
+        let outside = |at: usize| bytes.get(at).is_some_and(|byte| !set.has(*byte));
+        let plainly = (0..bytes.len()).filter(|at| outside(*at) && !(*at > 0 && outside(at - 1)));
+        prop_assert_eq!(begins, plainly.collect::<Vec<_>>());
         let is_near = bytes.len() >= from + 64;
         prop_assert_eq!(near(bytes, from, set), if is_near { plain(from + 64).next() } else { None });
         Ok(())

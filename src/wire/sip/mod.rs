@@ -19,6 +19,7 @@ pub use header::{ContactValue, Cseq, Headers, NameAddr, Params, ReasonValue, Via
 pub use leg::{ReferTo, Replaces, address_uri, call_ids, session_ids, subscriber, subscriber_of};
 pub use message::{Message, Parsed};
 pub use names::Names;
+pub(super) use quick::digits;
 pub use start::{Method, StartLine, looks_like_sip};
 pub use text::{text, unquote};
 pub use typed::{Challenge, challenge};

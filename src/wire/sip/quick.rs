@@ -78,7 +78,7 @@ pub(super) fn cseq(value: &[u8]) -> Option<(u32, Verb, &[u8])> {
 
 /// A number of at most nine digits at the beginning of a value, and what follows it.
 #[inline(always)]
-pub(super) fn digits(value: &[u8]) -> Option<(u32, &[u8])> {
+pub(in crate::wire) fn digits(value: &[u8]) -> Option<(u32, &[u8])> {
     const MOST: usize = 9;
     let (mut number, mut len) = (0, 0);
     while let Some(digit @ b'0'..=b'9') = value.get(len) {
