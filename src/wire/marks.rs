@@ -56,6 +56,23 @@ impl Set for UpTo {
     }
 }
 
+/// The bytes from one to another.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Between(pub(super) u8, pub(super) u8);
+
+impl Set for Between {
+    #[inline(always)]
+    fn has(self, byte: u8) -> bool {
+        (self.0..=self.1).contains(&byte)
+    }
+
+    #[inline(always)]
+    fn mark(self, bytes: u8x16) -> u8x16 {
+        // Those below wrap around to the top.
+        UpTo(self.1 - self.0).mark(bytes - u8x16::splat(self.0))
+    }
+}
+
 /// Those of one set and those of another.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Either<A, B>(pub(super) A, pub(super) B);
@@ -299,6 +316,8 @@ mod tests {
             check(&bytes, from, to, 0)?;
             check(&bytes, from, to, [b'a', 0x7f, 0xff])?;
             check(&bytes, from, to, UpTo(b' '))?;
+            check(&bytes, from, to, Between(b'b', b'y'))?;
+            check(&bytes, from, to, Between(0, 0xff))?;
             check(&bytes, from, to, Either(UpTo(0x10), [0x20, 0x80]))?;
         }
     }

@@ -3,8 +3,9 @@
 
 use std::borrow::Cow;
 
-use memchr::{memchr, memchr2};
+use memchr::memchr;
 
+use super::super::marks::find;
 use super::header::{NameAddr, Params, trim};
 use super::uri::{headers, hex, params, uri_host, uri_user};
 
@@ -126,16 +127,17 @@ pub fn subscriber_of(uri: &[u8]) -> Option<Cow<'_, [u8]>> {
 pub fn address_uri(value: &[u8]) -> &[u8] {
     let address = match value {
         [b'"', quoted @ ..] => {
-            let end = memchr2(b'"', b'\\', quoted).filter(|end| quoted.get(*end) == Some(&b'"'));
-            let behind = end.and_then(|end| quoted.get(end + 1..)).unwrap_or_default();
+            let end = find(quoted, 0, quoted.len(), [b'"', b'\\']);
+            let behind = quoted.get(end..).and_then(|rest| rest.strip_prefix(b"\"")).unwrap_or_default();
             behind.strip_prefix(b" ").unwrap_or(behind)
         }
         _ => value,
     };
-    if let [b'<', inner @ ..] = address
-        && let Some(end) = memchr(b'>', inner)
-    {
-        return trim(inner.get(..end).unwrap_or_default());
+    if let [b'<', inner @ ..] = address {
+        let end = find(inner, 0, inner.len(), b'>');
+        if end < inner.len() {
+            return trim(inner.get(..end).unwrap_or_default());
+        }
     }
     NameAddr::parse(value).uri
 }
@@ -152,9 +154,11 @@ fn plain_number(uri: &[u8]) -> Option<&[u8]> {
     let rest = uri.strip_prefix(b"sip:")?;
     let rest = rest.strip_prefix(b"+").unwrap_or(rest);
     let (number, host) = rest.split_at_checked(rest.iter().position(|byte| !byte.is_ascii_digit())?)?;
-    let [b'@', first, host @ ..] = host else { return None };
+    let [b'@', first, ..] = host else { return None };
     // `anonymous.invalid` hides the number, and a second `@` may end the user.
-    let is_plain = first.is_ascii_alphanumeric() && !matches!(first, b'a' | b'A') && memchr(b'@', host).is_none();
+    let is_plain = first.is_ascii_alphanumeric()
+        && !matches!(first, b'a' | b'A')
+        && find(uri, uri.len() - host.len() + 1, uri.len(), b'@') == uri.len();
     (is_plain && !number.is_empty()).then_some(number)
 }
 

@@ -23,4 +23,4 @@ pub(super) use quick::digits;
 pub use start::{Method, StartLine, looks_like_sip};
 pub use text::{text, unquote};
 pub use typed::{Challenge, challenge};
-pub use uri::{address_key, scheme, uri_host, uri_user};
+pub use uri::{address_key, address_key_of, scheme, uri_host, uri_user};

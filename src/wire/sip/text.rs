@@ -2,13 +2,14 @@
 
 use memchr::memchr;
 
+use super::super::marks::find_far;
 use super::header::{is_blank, split_around, trim};
 
 /// As text for people and for keys of rows: unfolded (a line end with blanks after it, and all blanks around it, become
 /// one space), lossy UTF-8. Control characters stay.
 #[must_use]
 pub fn text(bytes: &[u8]) -> String {
-    if memchr(b'\n', bytes).is_none() {
+    if find_far(bytes, 0, bytes.len(), b'\n') == bytes.len() {
         // Asked first since nearly all is ASCII, which that tells many bytes at a time.
         return std::str::from_utf8(bytes).map_or_else(|_| String::from_utf8_lossy(bytes).into_owned(), str::to_owned);
     }
