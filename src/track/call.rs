@@ -24,7 +24,10 @@ use crate::time::Timestamp;
 use crate::wire::sip::{Message, Method, NameAddr, StartLine, challenge, unquote};
 
 /// A call in progress, or one that ended so lately that stragglers still belong to it.
+///
+/// In this order in memory too: what every message asks for lies together.
 #[derive(Clone, Debug, serde::Serialize, serde::Deserialize)]
+#[repr(C)]
 pub(super) struct Call {
     /// Digest of the Call-ID.
     key: u64,

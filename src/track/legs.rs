@@ -19,8 +19,8 @@ use crate::issue::{Cause, Issues};
 use crate::time::Timestamp;
 use crate::wire::sdp::{Identity, Outline};
 use crate::wire::sip::{
-    Message, Method, NameAddr, Names, ReferTo, Replaces, StartLine, address_key, address_uri, call_ids, long_name,
-    session_ids, subscriber, subscriber_of,
+    Message, Method, NameAddr, Names, ReferTo, Replaces, StartLine, address_key, call_ids, long_name, session_ids,
+    subscriber, subscriber_of,
 };
 
 /// Headers in which B2BUAs write the Call-ID of the other leg, and tools look for it.
@@ -300,8 +300,8 @@ impl Legs {
     /// Who calls whom with which media; nothing where one of them is not said.
     fn offer(&mut self, arrival: &Arrival<'_, '_>, digest: &Digest) -> Option<Offer> {
         let (at, message) = (arrival.event.at, arrival.message);
-        let caller = subscriber_of(address_uri(message.from_value()?))?;
-        let callee = message.to_value().map(address_uri).and_then(subscriber_of);
+        let caller = subscriber_of(message.from_uri()?)?;
+        let callee = message.to_uri().and_then(subscriber_of);
         // Mostly the same: then it counts once.
         let target = message.request_uri().and_then(subscriber_of).filter(|target| callee.as_ref() != Some(target));
         if callee.is_none() && target.is_none() {

@@ -3,9 +3,10 @@
 
 use std::cmp::Reverse;
 use std::collections::hash_map::Entry;
-use std::collections::{BinaryHeap, HashMap, VecDeque};
+use std::collections::{HashMap, VecDeque};
 use std::time::Duration;
 
+use super::alarms::Alarms;
 use super::asleep::{Asleep, DROWSY};
 use super::bounds::Hand;
 use super::call::{Arrival, Call, Tags};
@@ -49,14 +50,15 @@ struct Group {
 type Groups = Table<Group>;
 
 #[derive(Debug, serde::Serialize, serde::Deserialize)]
+#[repr(C)]
 struct Open {
-    call: Call,
     /// The alarm that is set for it; any other of its slot was for a call before it. Alarms may come early, never late.
     alarm: Option<Timestamp>,
     /// It had another message since it was opened, or since the hand came by.
     heard: bool,
     /// It is counted among the calls in progress.
     in_progress: bool,
+    call: Call,
 }
 
 /// Holds every call and registration in progress. Given events, it yields facts; it reads no clock, opens no file and
@@ -90,7 +92,7 @@ pub struct Tracker {
     review_holders: usize,
     /// Which open call sent an initial INVITE last on a hop, by its digest.
     senders: Table<usize>,
-    alarms: BinaryHeap<Reverse<(Timestamp, usize)>>,
+    alarms: Alarms,
     /// Closed calls by digest of Call-ID and tag.
     closed: Closed,
     #[serde(skip)]
@@ -333,7 +335,7 @@ impl Tracker {
     fn fire(&mut self, now: Timestamp) {
         self.exchanges.advance(now);
         loop {
-            let alarm = self.alarms.peek().map(|Reverse((at, _))| *at).filter(|at| *at <= now);
+            let alarm = self.alarms.next().map(|(at, _)| at).filter(|at| *at <= now);
             let mark = self.marks.last().map(|mark| mark.at).filter(|at| *at <= now);
             match (alarm, mark) {
                 (None, None) => break,
@@ -343,13 +345,13 @@ impl Tracker {
                     }
                 }
                 _ => {
-                    if let Some(Reverse((at, slot))) = self.alarms.pop() {
+                    if let Some((at, slot)) = self.alarms.pop() {
                         self.on_alarm(at, slot);
                     }
                 }
             }
         }
-        let alarm = self.alarms.peek().map(|Reverse((at, _))| *at);
+        let alarm = self.alarms.next().map(|(at, _)| at);
         let mark = self.marks.last().map(|mark| mark.at);
         let due = [alarm, mark, self.exchanges.due()].into_iter().flatten().min();
         self.due = due.or(Some(Timestamp::from_nanos(i64::MAX)));
@@ -566,7 +568,7 @@ impl Tracker {
         }
         if open.alarm.is_none_or(|set| alarm < set) {
             open.alarm = Some(alarm);
-            self.alarms.push(Reverse((alarm, slot)));
+            self.alarms.set(alarm, slot);
             self.falls_due(alarm);
         }
     }
@@ -854,7 +856,7 @@ impl Tracker {
         if self.alarms.len() > 1024 + 2 * self.calls.len() {
             let calls = &self.calls;
             let is_set = |at, slot: usize| matches!(calls.get(slot), Some(Some(open)) if open.alarm == Some(at));
-            self.alarms.retain(|Reverse((at, slot))| is_set(*at, *slot));
+            self.alarms.retain(is_set);
         }
     }
 

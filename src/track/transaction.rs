@@ -15,7 +15,9 @@ use crate::codes::Code;
 use crate::event::{Event, Path};
 use crate::packet::Place;
 use crate::time::Timestamp;
-use crate::wire::sip::{ContactValue, Message, Method, Names, ReasonValue, StartLine, text, unquoted, uri_host};
+use crate::wire::sip::{
+    ContactValue, Message, Method, Names, ReasonValue, StartLine, text, unquoted, uri_host, usual_ipv4_host,
+};
 
 /// Timer B: how long an INVITE waits for any response (RFC 3261 17.1.1.2).
 pub(super) const TIMER_B: Duration = Duration::from_secs(32);
@@ -396,11 +398,15 @@ impl InviteTransaction {
         if message.values("record-route").next().is_some() {
             return false;
         }
-        let contact = message.contacts().find_map(|contact| match contact {
-            ContactValue::Addr(addr) => uri_host(addr.uri),
-            ContactValue::Star => None,
-        });
-        contact.is_some_and(|host| text(host).trim_matches(['[', ']']).parse() != Ok(self.hop.path().dst.ip()))
+        let server = self.hop.path().dst.ip();
+        let is_elsewhere = |contact: ContactValue<'_>| {
+            let uri = contact.addr()?.uri;
+            if let Some(host) = usual_ipv4_host(uri) {
+                return Some(server != host);
+            }
+            uri_host(uri).map(|host| text(host).trim_matches(['[', ']']).parse() != Ok(server))
+        };
+        message.contacts().find_map(is_elsewhere).unwrap_or_default()
     }
 
     /// When the transaction began, as far as was seen.

@@ -243,7 +243,10 @@ impl Media {
         let text = said.text.get(..LONGEST).map_or(said.text, |cut| {
             cut.get(..memchr::memrchr(b'\n', cut).map_or(0, |end| end + 1)).unwrap_or_default()
         });
-        call.unread.reserve_exact(text.len());
+        if call.unread.is_empty() {
+            // An answer is about as long as its offer.
+            call.unread.reserve_exact(2 * text.len());
+        }
         let body = Body::Text(append(&mut call.unread, text));
         let (side, leg, near, late) = (said.side, Some(said.leg), said.near, said.late);
         let index = call.push(Description { side, leg, near, late, at, digest, body });

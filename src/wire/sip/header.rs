@@ -504,6 +504,34 @@ impl<'a> ReasonValue<'a> {
     /// Reads one value of a comma list.
     #[must_use]
     pub fn parse(value: &'a [u8]) -> Self {
+        Self::usual(value).unwrap_or_else(|| Self::plainly(value))
+    }
+
+    /// Reads what is written as usual: `Q.850;cause=16` or `Q.850;cause=16;text="Normal call clearing"`. `None` leaves
+    /// it to [`plainly`](Self::plainly), which reads every way to write it, and this one no differently: a test holds
+    /// them equal.
+    fn usual(value: &'a [u8]) -> Option<Self> {
+        let end = value.iter().position(|byte| !byte.is_ascii_alphanumeric() && *byte != b'.')?;
+        let (protocol, rest) = value.split_at_checked(end)?;
+        let rest = rest.strip_prefix(b";cause=")?;
+        let end = rest.iter().position(|byte| !byte.is_ascii_digit()).unwrap_or(rest.len());
+        let (digits, rest) = rest.split_at_checked(end)?;
+        let text = match rest {
+            [] => None,
+            _ => Some(rest.strip_prefix(b";text=\"")?.strip_suffix(b"\"")?),
+        };
+        let plain = text.is_none_or(|text| {
+            let [first, .., last] = text else { return false };
+            *first > b' ' && *last > b' ' && find(text, 0, text.len(), [b'"', b'\\', b'\n']) == text.len()
+        });
+        if !plain || protocol.is_empty() || !(1..=9).contains(&digits.len()) {
+            return None;
+        }
+        let cause = digits.iter().fold(0, |cause, digit| cause * 10 + u32::from(digit - b'0'));
+        Some(Self { protocol, cause: Some(cause), text })
+    }
+
+    fn plainly(value: &'a [u8]) -> Self {
         let end = memchr(b';', value).unwrap_or(value.len());
         let (protocol, rest) = value.split_at_checked(end).unwrap_or((value, &[]));
         let params = Params::parse(rest);
@@ -616,6 +644,23 @@ mod tests {
 
     fn words<'a>(parts: impl IntoIterator<Item = &'a [u8]>) -> Vec<String> {
         parts.into_iter().map(|part| String::from_utf8_lossy(part).into_owned()).collect()
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn usual_reasons_are_read_as_all_are(
+            value in "(Q\\.850|SIP|x|)(;cause=|; cause=|;CAUSE=|;)([0-9]{1,10}|)(;text=\"[a-zé \\\\\";,]{0,5}\"|;text=a|;x|\"|)( ?)",
+        ) {
+            let usual = ReasonValue::usual(value.as_bytes());
+            proptest::prop_assert!(usual.is_none_or(|usual| usual == ReasonValue::plainly(value.as_bytes())), "{}", value);
+        }
+    }
+
+    #[test]
+    fn a_usual_reason_is_known_for_one() {
+        for value in ["Q.850;cause=16", "SIP;cause=200;text=\"Call completed elsewhere\""] {
+            assert!(ReasonValue::usual(value.as_bytes()).is_some(), "{value}");
+        }
     }
 
     #[test]

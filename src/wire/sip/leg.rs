@@ -121,27 +121,6 @@ pub fn subscriber_of(uri: &[u8]) -> Option<Cow<'_, [u8]>> {
     Some(Cow::Owned(national(digits).to_vec()))
 }
 
-/// The URI of a From or To value, without reading the rest where it is written as usual: `"Display" <uri>`, perhaps
-/// without the display name.
-#[must_use]
-pub fn address_uri(value: &[u8]) -> &[u8] {
-    let address = match value {
-        [b'"', quoted @ ..] => {
-            let end = find(quoted, 0, quoted.len(), [b'"', b'\\']);
-            let behind = quoted.get(end..).and_then(|rest| rest.strip_prefix(b"\"")).unwrap_or_default();
-            behind.strip_prefix(b" ").unwrap_or(behind)
-        }
-        _ => value,
-    };
-    if let [b'<', inner @ ..] = address {
-        let end = find(inner, 0, inner.len(), b'>');
-        if end < inner.len() {
-            return trim(inner.get(..end).unwrap_or_default());
-        }
-    }
-    NameAddr::parse(value).uri
-}
-
 /// A number without the `00` of an international one; a short one is an extension that begins so.
 fn national(digits: &[u8]) -> &[u8] {
     const INTERNATIONAL: usize = 9;
@@ -308,16 +287,8 @@ mod tests {
         }
 
         #[test]
-        fn the_uri_of_an_address_is_that_of_the_full_reading(
-            value in "( |\t)?(\"([a<> ;:]|\\\\.)?\"?)?( |a )?<?( |<|>|\"|sip:|x:)?[+]?[a@0;]{0,4}( )?(>|\")?(;tag=>?a)?",
-        ) {
-            prop_assert_eq!(address_uri(value.as_bytes()), NameAddr::parse(value.as_bytes()).uri, "{}", value);
-        }
-
-        #[test]
         fn any_bytes_are_read(value in proptest::collection::vec(any::<u8>(), 0..64)) {
             let _ = (session_ids(&value), Replaces::parse(&value), ReferTo::parse(&value), subscriber(&value));
-            prop_assert_eq!(address_uri(&value), NameAddr::parse(&value).uri);
             prop_assert!(call_ids(&value).count() <= 2 * (value.len() + 1));
         }
 

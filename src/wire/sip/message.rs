@@ -12,7 +12,7 @@ use super::header::{
 };
 use super::names::Names;
 use super::start::{Method, StartLine};
-use read::{Head, Known, known};
+use read::{Head, Known, RARE, known};
 
 pub use parsed::Parsed;
 
@@ -244,7 +244,18 @@ impl<'a> Message<'a> {
 
     /// All values of one header by its long name in any case; finds its compact form too. Not split at commas.
     pub fn values<'n>(&self, name: &'n str) -> impl Iterator<Item = &'a [u8]> + use<'a, 'n> {
-        values(if self.may_have(&[name]) { self.fields() } else { &[] }, name)
+        values(self.lines_of(name), name)
+    }
+
+    /// The header lines among which those of this name are, if any are there.
+    fn lines_of(&self, name: &str) -> &'a [u8] {
+        if !self.may_have(&[name]) {
+            return &[];
+        }
+        let Parsed { rare, fields, .. } = self.parsed;
+        // Far behind the headers that all messages have, as a rule.
+        let from = if RARE.may_hold(name.as_bytes()) { usize::from(rare) } else { fields.start() };
+        self.raw.get(from..fields.end()).unwrap_or_default()
     }
 
     /// Whether a header of one of these long names may be there; where not, looking for them is in vain.

@@ -2,6 +2,7 @@
 //! no header and resolves nothing.
 
 use std::borrow::Cow;
+use std::net::Ipv4Addr;
 
 use memchr::{memchr, memchr_iter, memchr2, memrchr};
 
@@ -101,6 +102,35 @@ fn user_end(body: &[u8]) -> Option<usize> {
 #[must_use]
 pub fn uri_host(uri: &[u8]) -> Option<&[u8]> {
     parts(uri).map(|parts| parts.host)
+}
+
+/// The IPv4 address that is the host of a sip URI written as usual, `sip:user@192.0.2.1:5060;transport=udp`. `None`: it
+/// has another host, or [`uri_host`] must say, of which a test shows that it gives no other.
+#[must_use]
+pub fn usual_ipv4_host(uri: &[u8]) -> Option<Ipv4Addr> {
+    let body = uri.strip_prefix(b"sip:")?;
+    let mark = find(body, 0, body.len(), [b'@', b';', b'?']);
+    let mut host = match body.get(mark) {
+        Some(b'@') => body.get(mark + 1..)?,
+        _ if find(body, mark, body.len(), b'@') == body.len() => body,
+        _ => return None,
+    };
+    let mut octets = [0_u8; 4];
+    for (index, octet) in octets.iter_mut().enumerate() {
+        if index > 0 {
+            host = host.strip_prefix(b".")?;
+        }
+        let len = host.iter().take(4).take_while(|byte| byte.is_ascii_digit()).count();
+        let (digits, rest) = host.split_at_checked(len)?;
+        let leads = digits.first() == Some(&b'0') && len > 1;
+        let number = digits.iter().fold(0, |number, digit| number * 10 + u32::from(digit - b'0'));
+        *octet = u8::try_from(number).ok().filter(|_| (1..=3).contains(&len) && !leads)?;
+        host = rest;
+    }
+    if let [b':', port @ ..] = host {
+        host = port.get(port.iter().take_while(|byte| byte.is_ascii_digit()).count()..)?;
+    }
+    matches!(host, [] | [b';' | b'?', ..]).then_some(octets.into())
 }
 
 /// The user of a sip or sips URI without the password; the number of a `tel:` URI. `None` if there is none.
@@ -234,6 +264,25 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+
+    proptest! {
+        #[test]
+        fn an_address_is_the_host_that_the_plain_reading_gives(
+            uri in "sip:(a|a:b|a;x|1\\.2\\.3\\.4|)(@|)(0?[0-9]{1,3}\\.[0-9]{1,3}\\.[0-9]\\.[0-9]{1,4})(:[0-9]{0,3}|)(;x=(a|@)|\\?a=b@c|@|[.]|)",
+        ) {
+            if let Some(address) = usual_ipv4_host(uri.as_bytes()) {
+                let host = uri_host(uri.as_bytes()).map(|host| text(host).parse());
+                prop_assert_eq!(host, Some(Ok(address)), "{}", uri);
+            }
+        }
+    }
+
+    #[test]
+    fn a_usual_host_is_known_for_one() {
+        for uri in ["sip:a@192.0.2.1", "sip:a@192.0.2.1:5060;transport=udp", "sip:192.0.2.1;lr", "sip:a@0.0.0.0?x=y"] {
+            assert!(usual_ipv4_host(uri.as_bytes()).is_some(), "{uri}");
+        }
+    }
 
     #[test]
     fn users_hosts_and_keys() {

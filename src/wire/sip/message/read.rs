@@ -71,6 +71,28 @@ const KEPT: Names = Names::of(&[
     "server",
 ]);
 
+/// Headers that are asked for where they are there, most of them in one message or two of a call.
+pub(super) const RARE: Names = Names::of(&[
+    "reason",
+    "warning",
+    "record-route",
+    "authorization",
+    "proxy-authorization",
+    "www-authenticate",
+    "proxy-authenticate",
+]);
+
+impl Parsed {
+    /// Takes in the name of a line that begins here.
+    #[inline(always)]
+    pub(super) fn name(&mut self, name: Names, at: usize) {
+        self.names = self.names.and(name);
+        if name.meets(RARE) && self.rare == 0 {
+            self.rare = u16::try_from(at).unwrap_or(u16::MAX);
+        }
+    }
+}
+
 /// How a header line begins that is written as RFC 3261 writes it. Lines of all other ways are left to
 /// [`read_unusual`], which reads every way there is, and these no differently: a test holds the two equal.
 #[derive(Clone, Copy)]
@@ -241,7 +263,7 @@ fn read_unasked(raw: &[u8], parsed: &mut Parsed, at: usize, end: usize) {
         Some(name @ [first, .., last]) if *first > b' ' && *last > b' ' && colon < end => {
             let name = Names::one(name);
             if !name.meets(KEPT) {
-                parsed.names = parsed.names.and(name);
+                parsed.name(name, at);
                 return;
             }
         }
@@ -261,7 +283,7 @@ fn read_unasked(raw: &[u8], parsed: &mut Parsed, at: usize, end: usize) {
 fn read_unusual(raw: &[u8], parsed: &mut Parsed, at: usize, end: usize) {
     let Some((name, value)) = raw.get(at..end).and_then(split_name) else { return };
     match known(name) {
-        Known::Unasked => parsed.names = parsed.names.and(Names::one(name)),
+        Known::Unasked => parsed.name(Names::one(name), at),
         known => parsed.keep(raw, known, Span::new(end - value.len(), end)),
     }
 }
@@ -501,7 +523,7 @@ mod tests {
             blank = [&b"\n"[..], b"\r\n"].iter().find(|end| lines[at..].starts_with(end)).map_or(0, |end| end.len());
             let Some(line) = Lines::new(&lines[at..]).next().filter(|_| blank == 0) else { break };
             if let Some((name, value)) = split_name(line) {
-                take_plainly(&mut parsed, raw, name, trim(value));
+                take_plainly(&mut parsed, raw, found.len + at, name, trim(value));
             }
             at += line.len() + 1;
         }
@@ -511,12 +533,12 @@ mod tests {
         parsed
     }
 
-    fn take_plainly(parsed: &mut Parsed, raw: &[u8], name: &[u8], value: &[u8]) {
+    fn take_plainly(parsed: &mut Parsed, raw: &[u8], line: usize, name: &[u8], value: &[u8]) {
         let span = |part: Option<&[u8]>| part.map_or(Span::NONE, |part| Span::within(raw, part));
         let at = span(Some(value));
         let known = known(name);
         let Some(kept) = parsed.kept.get_mut(known as usize) else {
-            parsed.names = parsed.names.and(Names::one(name));
+            parsed.name(Names::one(name), line);
             return;
         };
         let is_first = !kept.is_some();
