@@ -145,43 +145,49 @@ impl Rfc3339 {
     }
 }
 
-/// Prints instants one after the other: the date, the hour and the minute are worked out when they change.
+/// Prints instants one after the other, each behind the same few bytes of the caller: the date, the hour and the minute are
+/// worked out when they change.
 #[derive(Clone, Debug)]
-pub struct Stamp {
+pub struct Stamp<const BEFORE: usize> {
     /// Minutes since 1970-01-01T00:00:00Z: those in `text`.
     minute: i64,
-    text: [u8; 32],
+    text: [u8; 48],
 }
 
-impl Default for Stamp {
-    fn default() -> Self {
-        Self { minute: 0, text: *b"1970-01-01T00:00:00.000000000Z\0\0" }
+impl<const BEFORE: usize> Stamp<BEFORE> {
+    /// One that prints these before each instant: at most 16.
+    #[must_use]
+    pub fn behind(before: &[u8; BEFORE]) -> Self {
+        let mut text = [0; 48];
+        text[..BEFORE].copy_from_slice(before);
+        text[BEFORE..][..30].copy_from_slice(b"1970-01-01T00:00:00.000000000Z");
+        Self { minute: 0, text }
     }
-}
 
-impl Stamp {
-    /// What [`Display`](fmt::Display) writes, and how many of these bytes that is.
+    /// Of these bytes so many: what stands before, and what [`Display`](fmt::Display) writes. A quotation mark follows.
     #[inline]
-    pub fn print(&mut self, Rfc3339 { at, digits }: Rfc3339) -> ([u8; 32], usize) {
+    pub fn print(&mut self, Rfc3339 { at, digits }: Rfc3339) -> (&[u8; 48], usize) {
         const MINUTE: i64 = 60_000_000_000;
         let nanos = at.nanos();
         let minute = nanos.div_euclid(MINUTE);
         if minute != self.minute {
             self.turn_to(minute);
         }
-        let rest = nanos.rem_euclid(MINUTE).unsigned_abs();
+        // Not negative.
+        let rest = nanos.wrapping_sub(minute.wrapping_mul(MINUTE)) as u64;
         // Of a minute there are 60 million microseconds: two digits of a second and six of its fraction.
-        let [s, t, fraction @ ..] = eight_digits((rest / 1_000) as u32);
-        let mut text = self.text;
-        (text[17], text[18]) = (s, t);
-        text[20..26].copy_from_slice(&fraction);
+        let digits_of_it = eight_digits((rest / 1_000) as u32);
+        let text = &mut self.text;
+        text[BEFORE + 18..BEFORE + 26].copy_from_slice(&digits_of_it);
+        let [s, t, ..] = digits_of_it;
+        text[BEFORE + 17..BEFORE + 20].copy_from_slice(&[s, t, b'.']);
         if digits > 6 {
             let nanos = (rest % 1_000) as u32;
             let ([a, b], [_, c]) = (two(nanos / 10), two(nanos % 10));
-            text[26..29].copy_from_slice(&[a, b, c]);
+            text[BEFORE + 26..BEFORE + 29].copy_from_slice(&[a, b, c]);
         }
-        let end = if digits == 0 { 19 } else { 20 + usize::from(digits.min(9)) };
-        text[end] = b'Z';
+        let end = BEFORE + if digits == 0 { 19 } else { 20 + usize::from(digits.min(9)) };
+        (text[end], text[end + 1]) = (b'Z', b'"');
         (text, end + 1)
     }
 
@@ -192,10 +198,10 @@ impl Stamp {
             // Every i64 of nanoseconds lies in the years 1677 to 2262.
             let (year, month, day) = civil(day);
             let ([c, d], [y, z], [m, n], [a, b]) = (two(year / 100), two(year % 100), two(month), two(day));
-            self.text[..10].copy_from_slice(&[c, d, y, z, b'-', m, n, b'-', a, b]);
+            self.text[BEFORE..BEFORE + 10].copy_from_slice(&[c, d, y, z, b'-', m, n, b'-', a, b]);
         }
         let ([h, i], [j, k]) = (two(of_day / 60), two(of_day % 60));
-        self.text[11..16].copy_from_slice(&[h, i, b':', j, k]);
+        self.text[BEFORE + 11..BEFORE + 16].copy_from_slice(&[h, i, b':', j, k]);
         self.minute = minute;
     }
 }
@@ -236,7 +242,8 @@ const fn civil(days: i64) -> (u32, u32, u32) {
 
 impl fmt::Display for Rfc3339 {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let (printed, length) = Stamp::default().print(*self);
+        let mut stamp = Stamp::behind(b"");
+        let (printed, length) = stamp.print(*self);
         f.write_str(printed.get(..length).and_then(|printed| std::str::from_utf8(printed).ok()).unwrap_or_default())
     }
 }
@@ -256,22 +263,34 @@ impl Spoken {
         // No difference of two instants is longer than a u64 of milliseconds.
         let millis = u64::try_from(self.0.as_millis()).unwrap_or(u64::MAX).min(u64::MAX - 500);
         let (tenths, seconds) = ((millis + 50) / 100, (millis + 500) / 1000);
-        let mut number = itoa::Buffer::new();
-        let mut behind = |out: &mut _, whole: u64, rest: &[u8]| {
-            Write::write_str(out, number.format(whole))?;
-            Write::write_str(out, std::str::from_utf8(rest).unwrap_or_default())
-        };
-        // All of these are below 60.
-        let padded = |part: u64| two((part % 60) as u32);
-        let ([a, b], [y, z]) = (padded(seconds / 60), padded(seconds));
+        out.write_str(itoa::Buffer::new().format(match tenths {
+            0 if self.0 > Duration::ZERO => millis.max(1),
+            0..600 => tenths / 10,
+            _ if seconds < 3600 => seconds / 60,
+            _ => seconds / 3600,
+        }))?;
         match tenths {
-            0 if self.0 > Duration::ZERO => behind(out, millis.max(1), b" ms"),
-            0..600 => behind(out, tenths / 10, &[b'.', b'0' + (tenths % 10) as u8, b' ', b's']),
-            _ if seconds < 3600 => behind(out, seconds / 60, &[b':', y, z]),
-            _ => behind(out, seconds / 3600, &[b':', a, b, b':', y, z]),
+            0 if self.0 > Duration::ZERO => out.write_str(" ms"),
+            0..600 => out.write_str(TENTHS[(tenths % 10) as usize]),
+            _ => {
+                if seconds >= 3600 {
+                    out.write_str(SIXTIETHS[(seconds / 60 % 60) as usize])?;
+                }
+                out.write_str(SIXTIETHS[(seconds % 60) as usize])
+            }
         }
     }
 }
+
+/// Tenths of a second, and sixtieths of a minute or an hour, as they stand behind what is whole.
+const TENTHS: [&str; 10] = [".0 s", ".1 s", ".2 s", ".3 s", ".4 s", ".5 s", ".6 s", ".7 s", ".8 s", ".9 s"];
+#[rustfmt::skip]
+const SIXTIETHS: [&str; 60] = [
+    ":00", ":01", ":02", ":03", ":04", ":05", ":06", ":07", ":08", ":09", ":10", ":11", ":12", ":13", ":14",
+    ":15", ":16", ":17", ":18", ":19", ":20", ":21", ":22", ":23", ":24", ":25", ":26", ":27", ":28", ":29",
+    ":30", ":31", ":32", ":33", ":34", ":35", ":36", ":37", ":38", ":39", ":40", ":41", ":42", ":43", ":44",
+    ":45", ":46", ":47", ":48", ":49", ":50", ":51", ":52", ":53", ":54", ":55", ":56", ":57", ":58", ":59",
+];
 
 impl fmt::Display for Spoken {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -311,13 +330,14 @@ mod tests {
         fn instants_after_another_are_printed_as_the_library_does(
             all in prop::collection::vec((any::<i64>(), -100_000_000_000_i64..100_000_000_000, 0_u8..=9), 1..9),
         ) {
-            let mut stamp = Stamp::default();
+            let mut stamp = Stamp::behind(b"at ");
             let mut last = 0;
             for (far, near, digits) in all {
                 // The second of each two is near the first.
                 for nanos in [far, far.saturating_add(near), last] {
                     let (text, length) = stamp.print(Timestamp::from_nanos(nanos).rfc3339(digits));
-                    prop_assert_eq!(std::str::from_utf8(&text[..length]).unwrap(), by_the_library(nanos, digits));
+                    let expected = format!("at {}\"", by_the_library(nanos, digits));
+                    prop_assert_eq!(std::str::from_utf8(&text[..length + 1]).unwrap(), expected);
                     last = nanos;
                 }
             }

@@ -83,12 +83,13 @@ impl Sheet<'_> {
             line.end();
             self.headed = true;
         }
+        let media_fields = media_keys().count();
         for row in rows {
             let mut line = Line::begin(&mut self.ink);
             for (column, cell) in columns.iter().zip(of.cells(row)) {
                 match (column.shape, cell) {
                     (Shape::Media, Cell::Media(media)) => line.media(media),
-                    (Shape::Media, _) => media_keys().for_each(|_| line.field(&Cell::Unknown)),
+                    (Shape::Media, _) => line.nothing(media_fields),
                     (_, cell) => line.field(&cell),
                 }
             }
@@ -147,11 +148,24 @@ impl<'a> Line<'a> {
         }
     }
 
+    /// So many empty fields.
+    fn nothing(&mut self, fields: usize) {
+        const COMMAS: [u8; 64] = [b','; 64];
+        let mut commas = if self.first { fields.saturating_sub(1) } else { fields };
+        self.first &= fields == 0;
+        while commas > 0 {
+            let some = COMMAS.get(..commas).unwrap_or(&COMMAS);
+            self.ink.push_bytes(some);
+            commas -= some.len();
+        }
+    }
+
     /// Those of a direction that was not heard are empty.
     fn media(&mut self, media: &MediaRow) {
         for heard in media.directions() {
-            for column in media::flat() {
-                self.field(&heard.map_or(Cell::Unknown, column.cell));
+            match heard {
+                Some(heard) => media::flat().for_each(|column| self.field(&(column.cell)(heard))),
+                None => self.nothing(media::flat().count()),
             }
         }
         media.together().iter().for_each(|cell| self.field(cell));

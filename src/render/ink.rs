@@ -13,16 +13,17 @@ use crate::time::{Rfc3339, Stamp, eight_digits};
 /// asking how long it is.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Piece {
+    /// The text, and a quotation mark behind it.
     bytes: [u8; 32],
     length: usize,
 }
 
 impl Piece {
-    /// A text of at most 32 bytes.
+    /// A text of at most 31 bytes.
     pub(super) fn new(text: &str) -> Self {
-        let mut bytes = [0; 32];
+        let mut bytes = [b'"'; 32];
         bytes[..text.len()].copy_from_slice(text.as_bytes());
-        Self { bytes, length: text.len() }
+        Self { bytes, length: text.len().min(31) }
     }
 }
 
@@ -44,12 +45,18 @@ static OCTETS: [([u8; 4], u8); 256] = {
 };
 
 /// Bytes on their way out.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Ink {
     bytes: Vec<u8>,
-    stamp: Stamp,
+    stamp: Stamp<0>,
     /// Reused: words that may need an escape.
     words: String,
+}
+
+impl Default for Ink {
+    fn default() -> Self {
+        Self { bytes: Vec::new(), stamp: Stamp::behind(b""), words: String::new() }
+    }
 }
 
 impl Ink {
@@ -72,17 +79,15 @@ impl Ink {
         self.bytes.extend_from_slice(bytes);
     }
 
-    /// Of these bytes the first `length`. All are copied, as that takes no loop.
     #[inline]
     fn push_first<const N: usize>(&mut self, bytes: &[u8; N], length: usize) {
-        let end = self.bytes.len() + length;
-        self.bytes.extend_from_slice(bytes);
-        self.bytes.truncate(end);
+        push_first(&mut self.bytes, bytes, length);
     }
 
+    /// A piece, and a quotation mark behind it where one is asked for.
     #[inline]
-    pub(super) fn push_piece(&mut self, piece: &Piece) {
-        self.push_first(&piece.bytes, piece.length);
+    pub(super) fn push_piece(&mut self, piece: &Piece, quote: bool) {
+        self.push_first(&piece.bytes, piece.length + usize::from(quote));
     }
 
     #[inline]
@@ -103,21 +108,38 @@ impl Ink {
 
     #[inline(never)]
     fn push_long_number(&mut self, number: u64) {
-        match number {
-            0..100_000_000 => {
-                // A zero is 0x30: what is left of the others says where the first of them is.
-                let digits = u64::from_le_bytes(eight_digits(number as u32));
-                let zeros = (digits & 0x0f0f_0f0f_0f0f_0f0f).trailing_zeros() / 8;
-                self.push_first(&(digits >> (zeros * 8 % 64)).to_le_bytes(), 8 - zeros as usize);
-            }
-            _ => self.push_bytes(itoa::Buffer::new().format(number).as_bytes()),
-        }
+        let Some(short) = u32::try_from(number).ok().filter(|number| *number < 100_000_000) else {
+            return self.push_longest_number(number);
+        };
+        let digits = u64::from_le_bytes(eight_digits(short));
+        // A zero is 0x30: what is left of the others says where the first of them is.
+        let zeros = (digits & 0x0f0f_0f0f_0f0f_0f0f).trailing_zeros() / 8;
+        self.push_first(&(digits >> (zeros * 8 % 64)).to_le_bytes(), 8 - zeros as usize);
     }
 
-    #[inline]
+    #[cold]
+    #[inline(never)]
+    fn push_longest_number(&mut self, number: u64) {
+        self.push_bytes(itoa::Buffer::new().format(number).as_bytes());
+    }
+
     pub(super) fn push_time(&mut self, time: Rfc3339) {
         let (printed, length) = self.stamp.print(time);
-        self.push_first(&printed, length);
+        push_first(&mut self.bytes, printed, length);
+    }
+
+    /// An instant, and a quotation mark behind it.
+    #[inline(never)]
+    pub(super) fn push_time_to_quote(&mut self, time: Rfc3339) {
+        let (printed, length) = self.stamp.print(time);
+        push_first(&mut self.bytes, printed, length + 1);
+    }
+
+    /// The same by another stamp.
+    #[inline]
+    pub(super) fn push_stamped<const BEFORE: usize>(&mut self, stamp: &mut Stamp<BEFORE>, time: Rfc3339) {
+        let (printed, length) = stamp.print(time);
+        self.push_first(printed, length + 1);
     }
 
     #[inline(never)]
@@ -127,7 +149,6 @@ impl Ink {
         self.push_first(&fraction, length);
     }
 
-    #[inline(never)]
     pub(super) fn push_address(&mut self, address: SocketAddr) {
         match address {
             SocketAddr::V4(address) => {
@@ -144,15 +165,18 @@ impl Ink {
         }
     }
 
+    /// An address, and a quotation mark behind it.
+    #[inline(never)]
+    pub(super) fn push_address_to_quote(&mut self, address: SocketAddr) {
+        self.push_address(address);
+        self.push(b"\"");
+    }
+
     /// What is seldom said, or long.
     #[inline(never)]
     fn push_displayed(&mut self, cell: &Cell<'_>) {
-        self.words.clear();
         // Writing to a String cannot fail.
-        let _ = write!(self.words, "{cell}");
-        let words = std::mem::take(&mut self.words);
-        self.push_bytes(words.as_bytes());
-        self.words = words;
+        self.with_words(|words| _ = write!(words, "{cell}"), |ink, words| ink.push_bytes(words.as_bytes()));
     }
 
     /// What the cell says as plain text; an unknown one says nothing.
@@ -169,6 +193,11 @@ impl Ink {
         }
     }
 
+    /// Takes back the last byte.
+    pub(super) fn pop(&mut self) {
+        self.bytes.pop();
+    }
+
     /// Lets these words be put together and be pushed in the buffer that is there for them.
     pub(super) fn with_words(&mut self, make: impl FnOnce(&mut String), push: impl FnOnce(&mut Self, &str)) {
         let mut words = std::mem::take(&mut self.words);
@@ -177,6 +206,14 @@ impl Ink {
         push(self, &words);
         self.words = words;
     }
+}
+
+/// Of these bytes the first `length`. All are copied, as that takes no loop.
+#[inline]
+fn push_first<const N: usize>(to: &mut Vec<u8>, bytes: &[u8; N], length: usize) {
+    let end = to.len() + length;
+    to.extend_from_slice(bytes);
+    to.truncate(end);
 }
 
 #[cfg(test)]
@@ -219,8 +256,9 @@ mod tests {
 
     #[test]
     fn pieces_of_any_length_follow_each_other() {
-        let pieces = ["", "a", "sixteen bytes ..", "as many bytes as there may be .."];
-        let pushed = pushed(|ink| pieces.iter().cycle().take(800).for_each(|piece| ink.push_piece(&Piece::new(piece))));
+        let pieces = ["", "a", "sixteen bytes ..", "as many bytes as there may be ."];
+        let pushed =
+            pushed(|ink| pieces.iter().cycle().take(800).for_each(|piece| ink.push_piece(&Piece::new(piece), false)));
         assert_eq!(pushed, pieces.concat().repeat(200));
     }
 

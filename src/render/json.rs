@@ -4,7 +4,6 @@
 use std::collections::HashMap;
 use std::fmt::Write as _;
 use std::io::{self, Write};
-use std::net::SocketAddr;
 use std::sync::LazyLock;
 
 use serde_json::{Map, Value, json};
@@ -13,9 +12,9 @@ use crate::codes::Code;
 use crate::render::ink::{Ink, Piece};
 use crate::render::waiting::{Rows, Waiting};
 use crate::render::{Render, is_hidden, is_plain_without};
+use crate::report::column::{Hears, Told};
 use crate::report::lists::{Links, Reasons};
 use crate::report::media::{self, DIRECTION, HeardRow, SIDES, TOGETHER};
-use crate::report::said::Said;
 use crate::report::stream::STREAMS;
 use crate::report::summary::Tallied;
 use crate::report::timeline::{Moment, Timeline};
@@ -23,7 +22,7 @@ use crate::report::{
     CallRow, CaptureRow, Cell, Column, Columns, Kind, MediaRow, RegistrationRow, Row, SCHEMA_NAME, StreamRow, Summary,
     Totals, TransactionRow,
 };
-use crate::time::Rfc3339;
+use crate::time::Stamp;
 
 /// Bytes gathered before they go out: rows are short and writes are dear.
 const CHUNK: usize = 1 << 16;
@@ -52,7 +51,7 @@ impl Render for Document<'_> {
         self.rows.sort();
         let Self { columns, rows, out } = *self;
         let mut pen = Pen::default();
-        pen.ink.push(b"{\"schema\":");
+        pen.ink.push(b"{\"schema\":\"");
         push_text(&mut pen.ink, SCHEMA_NAME);
         pen.ink.push(b",\n\"captures\":[");
         for (index, capture) in summary.captures.iter().enumerate() {
@@ -118,7 +117,7 @@ fn send(line: &mut Ink, out: &mut dyn Write) -> io::Result<()> {
 }
 
 /// A row of a kind that is shown.
-fn send_row<R>(pen: &mut Pen, fields: Option<&Fields<R>>, row: &R, out: &mut dyn Write) -> io::Result<()> {
+fn send_row<R: Told>(pen: &mut Pen, fields: Option<&Fields<R>>, row: &R, out: &mut dyn Write) -> io::Result<()> {
     let Some(fields) = fields else { return Ok(()) };
     pen.row(fields, row);
     send(&mut pen.ink, out)
@@ -148,36 +147,55 @@ impl Render for Lines<'_> {
 /// The columns of a kind, each with what stands before its cell: made once, as there are fifty in every row.
 struct Fields<R: 'static> {
     head: Piece,
+    /// Every column that the kind has, in its order.
+    are_all: bool,
     fields: Vec<(Piece, Read<R>)>,
 }
 
 /// Where a cell comes from.
 type Read<R> = for<'a> fn(&'a R) -> Cell<'a>;
 
-impl<R> Fields<R> {
-    fn new<'a>(kind: Option<Kind>, columns: impl IntoIterator<Item = &'a &'static Column<R>>) -> Self {
+impl<R: Told> Fields<R> {
+    fn new(kind: Option<Kind>, columns: &[&'static Column<R>]) -> Self {
         let head = kind.map_or_else(|| "{".to_owned(), |kind| format!("{{\"type\":\"{}\"", kind.name()));
         let field = |(index, column): (usize, &&'static Column<R>)| {
-            // A key of ours: none of its characters needs an escape.
-            let comma = if index > 0 || kind.is_some() { "," } else { "" };
-            (Piece::new(&format!("{comma}\"{}\":", column.key)), column.cell)
+            (key(if index > 0 || kind.is_some() { "," } else { "" }, column.key), column.cell)
         };
-        Self { head: Piece::new(&head), fields: columns.into_iter().enumerate().map(field).collect() }
+        let are_all = columns.iter().map(|column| column.key).eq(R::COLUMNS.iter().map(|column| column.key));
+        Self { head: Piece::new(&head), are_all, fields: columns.iter().enumerate().map(field).collect() }
     }
 
     /// Those of an object within a record.
     fn within(columns: &'static [Column<R>]) -> Self {
-        Self::new(None, columns.iter().collect::<Vec<_>>().iter())
+        Self::new(None, &columns.iter().collect::<Vec<_>>())
     }
+}
+
+/// A key of ours: none of its characters needs an escape.
+fn key(before: &str, key: &str) -> Piece {
+    Piece::new(&format!("{before}\"{key}\":"))
+}
+
+/// Those of an object that begins behind `before`.
+fn keys<const N: usize>(before: &str, keys: [&str; N]) -> [Piece; N] {
+    let mut before = Some(before);
+    keys.map(|name| key(before.take().unwrap_or(","), name))
 }
 
 static OF_DIRECTION: LazyLock<Fields<HeardRow>> = LazyLock::new(|| Fields::within(DIRECTION));
 static OF_STREAM: LazyLock<Fields<StreamRow>> = LazyLock::new(|| Fields::within(STREAMS));
+static OF_SIDES: LazyLock<[Piece; SIDES.len()]> = LazyLock::new(|| keys("{", SIDES));
+static OF_BOTH: LazyLock<[Piece; TOGETHER.len()]> = LazyLock::new(|| keys(",", TOGETHER));
+static OF_RTCP: LazyLock<[Piece; 9]> =
+    LazyLock::new(|| keys("{", media::rtcp_fields(&Default::default()).map(|(key, _)| key)));
+static OF_VOIP_METRICS: LazyLock<[Piece; 9]> =
+    LazyLock::new(|| keys("{", media::voip_fields(&Default::default()).map(|(key, _)| key)));
 
 /// Writes cells as JSON.
-#[derive(Default)]
 struct Pen {
     ink: Ink,
+    /// Prints the times of steps.
+    stamp: Stamp<9>,
     /// Of steps what stands between time and frame, by code and file: there are few.
     middles: HashMap<(Code, u32), Box<[u8]>, foldhash::fast::RandomState>,
 }
@@ -185,25 +203,36 @@ struct Pen {
 /// So many are remembered.
 const MIDDLES: usize = 1024;
 
+impl Default for Pen {
+    fn default() -> Self {
+        Self { ink: Ink::default(), stamp: Stamp::behind(b"{\"time\":\""), middles: HashMap::default() }
+    }
+}
+
 impl Pen {
-    fn row<R>(&mut self, fields: &Fields<R>, row: &R) {
-        self.ink.push_piece(&fields.head);
-        for (before, cell) in &fields.fields {
-            self.ink.push_piece(before);
-            self.cell(&cell(row));
+    fn row<R: Told>(&mut self, fields: &Fields<R>, row: &R) {
+        self.ink.push_piece(&fields.head, false);
+        if fields.are_all {
+            row.tell(&mut Telling { pen: self, fields: fields.fields.iter() });
+        } else {
+            fields.fields.iter().for_each(|(before, cell)| self.field(before, &cell(row)));
         }
         self.ink.push(b"}");
     }
 
     /// The rows of one kind, sent out by the chunk.
-    fn array<R>(&mut self, columns: Option<&[&'static Column<R>]>, rows: &Rows, out: &mut dyn Write) -> io::Result<()> {
+    fn array<R: Told>(
+        &mut self,
+        columns: Option<&[&'static Column<R>]>,
+        rows: &Rows,
+        out: &mut dyn Write,
+    ) -> io::Result<()> {
         let fields = Fields::new(None, columns.unwrap_or_default());
         for (index, row) in rows.all().iter().enumerate() {
             self.ink.push_bytes(separator(index));
-            self.ink.push_piece(&fields.head);
+            self.ink.push_piece(&fields.head, false);
             for ((before, _), cell) in fields.fields.iter().zip(rows.cells(row)) {
-                self.ink.push_piece(before);
-                self.cell(&cell);
+                self.field(before, &cell);
             }
             self.ink.push(b"}");
             if self.ink.bytes().len() >= CHUNK {
@@ -214,63 +243,45 @@ impl Pen {
         Ok(())
     }
 
-    // Within the loop over the columns: what most cells are is a few instructions.
+    /// A cell behind its key. Within the loop over the columns: what most cells are is a few instructions.
     #[inline(always)]
-    fn cell(&mut self, cell: &Cell<'_>) {
+    fn field(&mut self, before: &Piece, cell: &Cell<'_>) {
         let ink = &mut self.ink;
+        let is_string =
+            matches!(cell, Cell::Text(_) | Cell::Said(_) | Cell::Name(_) | Cell::Time(_) | Cell::Address(_));
+        ink.push_piece(before, is_string);
         match *cell {
             Cell::Unknown => ink.push(b"null"),
             Cell::Text(characters) => push_text(ink, characters),
-            Cell::Name(name) => push_name(ink, name),
-            Cell::Said(said) => self.said(said),
+            Cell::Said(said) => ink.with_words(|words| said.push_to(words), push_text),
             Cell::Flag(flag) => ink.push_flag(flag),
             Cell::Integer(number) => ink.push_number(number),
             Cell::Seconds(seconds) => ink.push_seconds(seconds),
             // None of these characters needs an escape.
-            Cell::Time(time) => self.time(time),
-            Cell::Address(address) => self.address(address),
-            Cell::Timeline(timeline) => self.timeline(timeline),
-            Cell::Reasons(reasons) => self.reasons(reasons),
-            Cell::Links(links) => self.links(links),
-            _ => self.seldom(cell),
+            Cell::Name(name) => push_to_quote(ink, name),
+            Cell::Time(time) => ink.push_time_to_quote(time),
+            Cell::Address(address) => ink.push_address_to_quote(address),
+            _ => self.list_or_object(cell),
         }
     }
 
     #[inline(never)]
-    fn time(&mut self, time: Rfc3339) {
-        self.ink.push(b"\"");
-        self.ink.push_time(time);
-        self.ink.push(b"\"");
-    }
-
-    #[inline(never)]
-    fn address(&mut self, address: SocketAddr) {
-        self.ink.push(b"\"");
-        self.ink.push_address(address);
-        self.ink.push(b"\"");
-    }
-
-    #[inline(never)]
-    fn said(&mut self, said: Said<'_>) {
-        self.ink.with_words(|words| said.push_to(words), push_text);
-    }
-
-    /// A cell of media.
-    #[inline(never)]
-    fn seldom(&mut self, cell: &Cell<'_>) {
-        match cell {
+    fn list_or_object(&mut self, cell: &Cell<'_>) {
+        match *cell {
+            Cell::Timeline(timeline) => self.timeline(timeline),
+            Cell::Reasons(reasons) => self.reasons(reasons),
+            Cell::Links(links) => self.links(links),
             Cell::Media(media) => self.media(media),
-            Cell::Rtcp(rtcp) => self.named(media::rtcp_fields(rtcp)),
-            Cell::VoipMetrics(voip) => self.named(media::voip_fields(voip)),
+            Cell::Rtcp(rtcp) => self.named(&*OF_RTCP, media::rtcp_fields(rtcp)),
+            Cell::VoipMetrics(voip) => self.named(&*OF_VOIP_METRICS, media::voip_fields(voip)),
             _ => self.ink.push_cell(cell),
         }
     }
 
-    #[inline(never)]
     fn reasons(&mut self, reasons: Reasons<'_>) {
         self.ink.push(b"[");
         for (index, reason) in reasons.iter().enumerate() {
-            self.ink.push_bytes(if index > 0 { b",{\"protocol\":" } else { b"{\"protocol\":" });
+            self.ink.push_bytes(if index > 0 { b",{\"protocol\":\"" } else { b"{\"protocol\":\"" });
             push_text(&mut self.ink, reason.protocol);
             self.ink.push(b",\"cause\":");
             match reason.cause {
@@ -279,7 +290,10 @@ impl Pen {
             }
             self.ink.push(b",\"text\":");
             match reason.text.filter(|words| !words.is_empty()) {
-                Some(words) => push_text(&mut self.ink, words),
+                Some(words) => {
+                    self.ink.push(b"\"");
+                    push_text(&mut self.ink, words);
+                }
                 None => self.ink.push(b"null"),
             }
             self.ink.push(b"}");
@@ -287,29 +301,25 @@ impl Pen {
         self.ink.push(b"]");
     }
 
-    #[inline(never)]
     fn links(&mut self, links: Links<'_>) {
         self.ink.push(b"[");
         for (index, link) in links.iter().enumerate() {
-            self.ink.push_bytes(if index > 0 { b",{\"call_id\":" } else { b"{\"call_id\":" });
+            self.ink.push_bytes(if index > 0 { b",{\"call_id\":\"" } else { b"{\"call_id\":\"" });
             push_text(&mut self.ink, link.call_id);
-            self.ink.push(b",\"evidence\":");
+            self.ink.push(b",\"evidence\":\"");
             push_text(&mut self.ink, link.evidence);
             self.ink.push(b"}");
         }
         self.ink.push(b"]");
     }
 
-    #[inline(never)]
     fn timeline(&mut self, timeline: Timeline<'_>) {
-        let Self { ink, middles } = self;
+        let Self { ink, stamp, middles } = self;
         ink.push(b"[");
-        for (index, step) in timeline.moments().enumerate() {
-            if index > 0 {
-                ink.push(b",");
-            }
-            ink.push(b"{\"time\":\"");
-            ink.push_time(step.time);
+        let mut any = false;
+        for step in timeline.moments() {
+            any = true;
+            ink.push_stamped(stamp, step.time);
             if let Some(middle) = middles.get(&(step.code, step.file_number)) {
                 ink.push_bytes(middle);
             } else {
@@ -322,31 +332,25 @@ impl Pen {
                 middles.insert((step.code, step.file_number), middle.into());
             }
             ink.push_number(step.frame);
-            ink.push(b"}");
+            ink.push(b"},");
+        }
+        if any {
+            // In place of the last comma.
+            ink.pop();
         }
         ink.push(b"]");
     }
 
-    fn named<'a>(&mut self, fields: impl IntoIterator<Item = (&'static str, Cell<'a>)>) {
-        for (index, (key, cell)) in fields.into_iter().enumerate() {
-            self.ink.push(if index > 0 { b"," } else { b"{" });
-            self.key(key);
-            self.cell(&cell);
+    fn named<'a>(&mut self, keys: &[Piece], fields: impl IntoIterator<Item = (&'static str, Cell<'a>)>) {
+        for (key, (_, cell)) in keys.iter().zip(fields) {
+            self.field(key, &cell);
         }
         self.ink.push(b"}");
     }
 
-    /// A key of ours: none of its characters needs an escape.
-    fn key(&mut self, key: &str) {
-        self.ink.push(b"\"");
-        self.ink.push_bytes(key.as_bytes());
-        self.ink.push(b"\":");
-    }
-
     fn media(&mut self, media: &MediaRow) {
-        for (index, (side, heard)) in SIDES.into_iter().zip(media.directions()).enumerate() {
-            self.ink.push(if index > 0 { b"," } else { b"{" });
-            self.key(side);
+        for (side, heard) in OF_SIDES.iter().zip(media.directions()) {
+            self.ink.push_piece(side, false);
             match heard {
                 Some(heard) => self.row(&OF_DIRECTION, heard),
                 None => self.ink.push(b"null"),
@@ -358,10 +362,8 @@ impl Pen {
             self.row(&OF_STREAM, stream);
         }
         self.ink.push(b"]");
-        for (key, cell) in TOGETHER.into_iter().zip(media.together()) {
-            self.ink.push(b",");
-            self.key(key);
-            self.cell(&cell);
+        for (key, cell) in OF_BOTH.iter().zip(media.together()) {
+            self.field(key, &cell);
         }
         self.ink.push(b"}");
     }
@@ -377,42 +379,58 @@ impl Pen {
     }
 }
 
+/// Hears every cell of a row.
+struct Telling<'a, R: 'static> {
+    pen: &'a mut Pen,
+    fields: std::slice::Iter<'a, (Piece, Read<R>)>,
+}
+
+impl<R> Hears for Telling<'_, R> {
+    #[inline(always)]
+    fn hear(&mut self, cell: Cell<'_>) {
+        if let Some((before, _)) = self.fields.next() {
+            self.pen.field(before, &cell);
+        }
+    }
+}
+
 /// What stands between the time of a step and its frame.
 fn push_middle(ink: &mut Ink, step: &Moment<'_>) {
-    ink.push(b"\",\"code\":");
+    ink.push(b",\"code\":");
     ink.push_number(step.code.get().into());
     ink.push(b",\"status\":");
     match step.code.name() {
-        Some(name) => push_name(ink, name),
+        Some(name) => {
+            ink.push(b"\"");
+            push_to_quote(ink, name);
+        }
         None => ink.push(b"null"),
     }
-    ink.push(b",\"file\":");
+    ink.push(b",\"file\":\"");
     push_text(ink, step.file);
     ink.push(b",\"frame\":");
 }
 
-/// What needs no escape.
+/// What needs no escape, up to the quotation mark behind it.
 #[inline(never)]
-fn push_name(ink: &mut Ink, name: &str) {
-    ink.push(b"\"");
-    ink.push_bytes(name.as_bytes());
+fn push_to_quote(ink: &mut Ink, characters: &str) {
+    ink.push_bytes(characters.as_bytes());
     ink.push(b"\"");
 }
 
-/// A JSON string. JSON itself asks for C0 controls to be escaped; DEL, C1 and what turns text unseen are too, since
-/// this may reach a terminal. A reader gets the same characters back.
+/// A JSON string behind the quotation mark that opens it. JSON itself asks for C0 controls to be escaped; DEL, C1 and what
+/// turns text unseen are too, since this may reach a terminal. A reader gets the same characters back.
 #[inline(never)]
 fn push_text(ink: &mut Ink, characters: &str) {
     if !is_plain_without::<b'"', b'\\'>(characters) {
         return push_escaped(ink, characters);
     }
-    push_name(ink, characters);
+    push_to_quote(ink, characters);
 }
 
 #[cold]
 fn push_escaped(ink: &mut Ink, characters: &str) {
     let mut escaped = String::with_capacity(characters.len() + 16);
-    escaped.push('"');
     for c in characters.chars() {
         match c {
             '"' => escaped.push_str("\\\""),
@@ -706,6 +724,7 @@ mod tests {
         }
         let hostile = "\x1b[31m\x7f\u{9b}\u{202e}\u{e0041}\"\\é日本";
         let mut ink = Ink::default();
+        ink.push(b"\"");
         push_text(&mut ink, hostile);
         let text = std::str::from_utf8(ink.bytes()).unwrap();
         assert_eq!(text, "\"\\u001b[31m\\u007f\\u009b\\u202e\\udb40\\udc41\\\"\\\\é日本\"");
@@ -717,6 +736,7 @@ mod tests {
         fn any_text_is_escaped_as_the_library_does_and_what_is_hidden_too(text in any::<String>(), other in "[ -~\\x00-\\x1f\\u{80}-\\u{9f}]*") {
             for text in [text, other] {
                 let mut ink = Ink::default();
+                ink.push(b"\"");
                 push_text(&mut ink, &text);
                 let mut expected = String::new();
                 serde_json::to_string(&text).unwrap().chars().for_each(|c| push_shown(&mut expected, c));

@@ -2,20 +2,19 @@
 //! Knows nothing of the rows but their columns; one row is one line, whatever its cells hold.
 
 use std::borrow::Cow;
+use std::fmt::Write as _;
 use std::io::{self, Write};
 
 use anstyle::{AnsiColor, Style};
-use comfy_table::{CellAlignment, ColumnConstraint, ContentArrangement, ContentLineStyle, TableStyle, Width};
+use comfy_table::{CellAlignment, ColumnConstraint, ContentArrangement, Width};
 
 use crate::codes::Category;
 use crate::render::waiting::{Rows, Stored, Waiting};
-use crate::render::{Layout, Render, shown};
+use crate::render::{Layout, Render, is_plain_without, shown};
 use crate::report::column::LEG;
 use crate::report::summary::{Streams, Tallied};
 use crate::report::{CaptureRow, Cell, Column, Columns, Row, Shape, Summary};
-
-/// Rows that are laid out at once: comfy-table holds every one of them several times over.
-const PAGE: usize = 1000;
+use crate::time::{Rfc3339, Stamp};
 
 /// Spaces between two columns.
 const GAP: usize = GAP_TEXT.len();
@@ -24,8 +23,17 @@ const GAP_TEXT: &str = "  ";
 /// The widest cell where no terminal sets a bound: a stranger's long header must not pad every line of the table.
 const WIDEST: usize = 250;
 
-/// Drawn between two cells, cut out again afterwards: no cell can hold it, as controls are shown escaped.
-const SEAM: char = '\u{1f}';
+/// No cell holds it, as controls are shown escaped: a cell is cut where its column ends, not at the word before.
+const NOWHERE: char = '\u{1f}';
+
+/// Bytes gathered before they go out.
+const CHUNK: usize = 1 << 16;
+
+/// As many spaces as a cell may need beside its words.
+const BLANKS: &str = match std::str::from_utf8(&[b' '; WIDEST]) {
+    Ok(blanks) => blanks,
+    Err(_) => "",
+};
 
 /// Collects rows, draws them sorted.
 pub(super) struct Table<'a> {
@@ -104,6 +112,19 @@ struct Fit {
 }
 
 impl Fit {
+    /// Its cell of a row of these.
+    fn cell_of<'a>(&self, cells: &[Cell<'a>], row: &'a Stored) -> Cell<'a> {
+        match self.cell {
+            Some(index) => cells.get(index).copied().unwrap_or(Cell::Unknown),
+            None => (LEG.cell)(row.leg()),
+        }
+    }
+
+    /// Numbers stand at the right.
+    const fn is_number(&self) -> bool {
+        matches!(self.shape, Shape::Integer | Shape::Decimal | Shape::Seconds)
+    }
+
     const fn of<R>(
         column: &Column<R>,
         cell: Option<usize>,
@@ -170,24 +191,23 @@ impl Clock {
     /// Leaves out what all instants have in common: the year, the date.
     fn reading(fits: &[Fit], of: &Rows, rows: &[Stored], fine: bool) -> Self {
         let to = if fine { "2026-03-02T09:15:00.000".len() } else { "2026-03-02T09:15:00".len() };
-        let mut common: Option<(String, usize)> = None;
-        let is_brief =
-            |index: usize| fits.iter().any(|fit| fit.cell == Some(index) && fit.brief && fit.shape == Shape::Time);
-        for row in rows {
-            for (index, cell) in of.cells(row).enumerate() {
-                let (Cell::Time(at), true) = (cell, is_brief(index)) else { continue };
-                let at = at.to_string();
-                let (first, same) = common.get_or_insert_with(|| (at.clone(), 11));
-                let start = |to: usize| at.get(..to) == first.get(..to);
-                *same = if *same == 11 && start(11) { 11 } else { 5 * usize::from(*same > 0 && start(5)) };
-            }
+        let (mut stamp, mut common) = (Stamp::behind(b""), None);
+        let brief = fits.iter().filter(|fit| fit.brief && fit.shape == Shape::Time).filter_map(|fit| fit.cell);
+        for (index, row) in brief.flat_map(|index| rows.iter().map(move |row| (index, row))) {
+            let Some(Cell::Time(at)) = of.cells(row).nth(index) else { continue };
+            let at = *stamp.print(at).0;
+            let (first, same) = common.get_or_insert((at, 11));
+            let start = |to: usize| at.get(..to) == first.get(..to);
+            *same = if *same == 11 && start(11) { 11 } else { 5 * usize::from(*same > 0 && start(5)) };
         }
         Self { from: common.map_or(11, |(_, same)| same), to }
     }
 
-    fn brief(self, at: &str) -> String {
-        let end = self.to.min(at.trim_end_matches('Z').len());
-        at.get(self.from..end).unwrap_or(at).replace('T', " ")
+    fn push_brief(self, at: Rfc3339, stamp: &mut Stamp<0>, words: &mut String) {
+        let (printed, length) = stamp.print(at);
+        // Without the `Z`.
+        let brief = printed.get(self.from..self.to.min(length - 1)).unwrap_or_default();
+        words.extend(brief.iter().map(|byte| if *byte == b'T' { ' ' } else { char::from(*byte) }));
     }
 }
 
@@ -199,13 +219,17 @@ struct Pen {
 }
 
 impl Pen {
-    /// One row a line, in pages that all have the same widths.
+    /// One row a line.
     fn grid(self, fits: Vec<Fit>, of: &Rows, rows: &[Stored], out: &mut dyn Write) -> io::Result<()> {
         if rows.is_empty() {
             return Ok(());
         }
-        let clock = Clock::reading(&fits, of, rows, self.width.is_none_or(|width| width >= 100));
-        let natural = natural_widths(&fits, of, rows, clock);
+        let mut hand = Hand {
+            clock: Clock::reading(&fits, of, rows, self.width.is_none_or(|width| width >= 100)),
+            stamp: Stamp::behind(b""),
+            words: String::new(),
+        };
+        let natural = hand.natural_widths(&fits, of, rows);
         let widths = match self.width {
             Some(width) => fitted_widths(&fits, &natural, width),
             None => natural.into_iter().map(Some).collect(),
@@ -213,20 +237,29 @@ impl Pen {
         let (fits, widths): (Vec<_>, Vec<_>) =
             fits.into_iter().zip(widths).filter_map(|(fit, width)| Some((fit, width?))).unzip();
         let mut text = String::new();
-        for (number, page) in rows.chunks(PAGE).enumerate() {
-            let table = laid_out(&fits, of, page, clock, &widths);
-            let mut lines = table.lines();
-            let header = lines.next().unwrap_or_default();
-            if number == 0 {
-                self.header(&header, &widths, &mut text);
+        self.header(&fits, &widths, &mut text);
+        let mut cells = Vec::new();
+        for row in rows {
+            cells.clear();
+            cells.extend(of.cells(row));
+            let (start, style) = (text.len(), color_of(row.category().map(Category::name)));
+            for (index, (fit, width)) in fits.iter().zip(&widths).enumerate() {
+                text.push_str(if index > 0 { GAP_TEXT } else { "" });
+                let at = text.len();
+                push_drawn(hand.say(fit, fit.cell_of(&cells, row)), *width, fit.is_number(), &mut text);
+                if self.color && matches!(fit.key, "code" | "status" | "category") {
+                    let cell = text.split_off(at);
+                    text.push_str(&self.painted(&cell, style));
+                }
             }
-            for (line, row) in lines.zip(page) {
-                self.line(&line, &fits, row.category().map(Category::name), &mut text);
+            text.truncate(start + text.get(start..).unwrap_or_default().trim_end().len());
+            text.push('\n');
+            if text.len() >= CHUNK {
+                out.write_all(text.as_bytes())?;
+                text.clear();
             }
-            out.write_all(text.as_bytes())?;
-            text.clear();
         }
-        Ok(())
+        out.write_all(text.as_bytes())
     }
 
     /// The streams of calls, then apart those of no known call.
@@ -246,26 +279,16 @@ impl Pen {
         self.grid(fits().into_iter().filter(told).collect(), rows, others, out)
     }
 
-    fn header(self, line: &str, widths: &[usize], text: &mut String) {
-        let line = line.replace(SEAM, GAP_TEXT);
+    fn header(self, fits: &[Fit], widths: &[usize], text: &mut String) {
+        let mut line = String::new();
+        for (index, (fit, width)) in fits.iter().zip(widths).enumerate() {
+            line.push_str(if index > 0 { GAP_TEXT } else { "" });
+            push_drawn(fit.title, *width, fit.is_number(), &mut line);
+        }
         text.push_str(&self.painted(line.trim_end(), Style::new().bold()));
         text.push('\n');
         let rules: Vec<_> = widths.iter().map(|width| "─".repeat(*width)).collect();
         text.push_str(&self.painted(&rules.join(GAP_TEXT), Style::new().dimmed()));
-        text.push('\n');
-    }
-
-    /// A row, its code and status in the colour of its category.
-    fn line(self, line: &str, fits: &[Fit], category: Option<&'static str>, text: &mut String) {
-        let start = text.len();
-        for (index, (cell, fit)) in line.split(SEAM).zip(fits).enumerate() {
-            text.push_str(if index > 0 { GAP_TEXT } else { "" });
-            match fit.key {
-                "code" | "status" | "category" => text.push_str(&self.painted(cell, color_of(category))),
-                _ => text.push_str(cell),
-            }
-        }
-        text.truncate(start + text.get(start..).unwrap_or_default().trim_end().len());
         text.push('\n');
     }
 
@@ -369,16 +392,51 @@ fn second_of(at: &str) -> String {
     at.get(.."2026-03-02T09:15:00".len()).unwrap_or(at).replace('T', " ")
 }
 
-/// The widest cell of each column, its heading included, up to [`WIDEST`].
-fn natural_widths(fits: &[Fit], of: &Rows, rows: &[Stored], clock: Clock) -> Vec<usize> {
-    let mut widest = vec![0; fits.len()];
-    for page in rows.chunks(PAGE) {
-        let natural = unstyled(fits, of, page, clock).column_max_content_widths();
-        for (widest, natural) in widest.iter_mut().zip(natural) {
-            *widest = usize::from(natural).clamp(*widest, WIDEST);
+/// Puts a cell into words.
+struct Hand {
+    clock: Clock,
+    stamp: Stamp<0>,
+    /// Reused from cell to cell.
+    words: String,
+}
+
+impl Hand {
+    /// What a cell says, made fit for a terminal and not longer than [`WIDEST`].
+    fn say(&mut self, fit: &Fit, cell: Cell<'_>) -> &str {
+        let Self { clock, stamp, words } = self;
+        words.clear();
+        match cell {
+            Cell::Unknown => {}
+            Cell::Time(at) if fit.brief => clock.push_brief(at, stamp, words),
+            Cell::Text(text) | Cell::Name(text) => words.push_str(text),
+            Cell::Said(said) => said.push_to(words),
+            Cell::Integer(number) => words.push_str(itoa::Buffer::new().format(number)),
+            // Writing to a String cannot fail.
+            cell => _ = write!(words, "{cell}"),
         }
+        if let Cow::Owned(fit) = shown(words) {
+            *words = fit;
+        }
+        if let Some((end, _)) = words.char_indices().nth(WIDEST).filter(|_| words.len() > WIDEST) {
+            words.truncate(end);
+            words.push('…');
+        }
+        if words.is_empty() { "-" } else { words }
     }
-    widest
+
+    /// The widest cell of each column, its heading included, up to [`WIDEST`].
+    fn natural_widths(&mut self, fits: &[Fit], of: &Rows, rows: &[Stored]) -> Vec<usize> {
+        let mut widest: Vec<_> = fits.iter().map(|fit| width_of(fit.title)).collect();
+        let mut cells = Vec::new();
+        for row in rows {
+            cells.clear();
+            cells.extend(of.cells(row));
+            for (fit, widest) in fits.iter().zip(&mut widest) {
+                *widest = width_of(self.say(fit, fit.cell_of(&cells, row))).clamp(*widest, WIDEST);
+            }
+        }
+        widest
+    }
 }
 
 /// The width of each column in a terminal `total` wide; `None` for one that found no room.
@@ -414,64 +472,42 @@ fn fitted_widths(fits: &[Fit], natural: &[usize], total: usize) -> Vec<Option<us
     widths
 }
 
-/// Header and rows, each row one line, cells apart by a [`SEAM`].
-fn laid_out(fits: &[Fit], of: &Rows, rows: &[Stored], clock: Clock, widths: &[usize]) -> comfy_table::Table {
-    let mut table = unstyled(fits, of, rows, clock);
-    let seams = ContentLineStyle { left: None, junction: Some(SEAM), right: None };
-    table.load_style(TableStyle::new().header_lines(seams).content_lines(seams));
-    let fixed = |width: &usize| ColumnConstraint::Absolute(Width::Fixed(u16::try_from(*width).unwrap_or(u16::MAX)));
-    table.set_constraints(widths.iter().map(fixed));
-    table
+/// Characters that a terminal gives to a line.
+fn width_of(line: &str) -> usize {
+    if is_plain_without::<0, 0>(line) {
+        return line.len();
+    }
+    of_one_cell(line, None, false).column_max_content_widths().first().map_or(0, |width| usize::from(*width))
 }
 
-fn unstyled(fits: &[Fit], of: &Rows, rows: &[Stored], clock: Clock) -> comfy_table::Table {
+/// A cell as wide as its column, what does not fit cut off. Nearly all of them hold ASCII: of that each character is as
+/// wide as any other.
+fn push_drawn(words: &str, width: usize, at_the_right: bool, text: &mut String) {
+    if !is_plain_without::<0, 0>(words) {
+        return text.extend(of_one_cell(words, Some(width), at_the_right).lines());
+    }
+    let Some(blanks) = width.checked_sub(words.len()) else {
+        text.push_str(words.get(..width - 1).unwrap_or_default());
+        return text.push('…');
+    };
+    let blanks = BLANKS.get(..blanks).unwrap_or_default();
+    let (before, behind) = if at_the_right { (blanks, "") } else { ("", blanks) };
+    [before, words, behind].into_iter().for_each(|part| text.push_str(part));
+}
+
+/// A table that knows how wide any character is.
+fn of_one_cell(words: &str, width: Option<usize>, at_the_right: bool) -> comfy_table::Table {
     let mut table = comfy_table::Table::new();
-    table.set_content_arrangement(ContentArrangement::Disabled);
-    table.set_truncation_indicator("…");
-    // A delimiter that no cell holds: a cell is cut where the column ends, not at the word before.
-    table.set_delimiter(SEAM);
-    let one_line = |cells: Vec<comfy_table::Cell>| {
-        let mut row = comfy_table::Row::from(cells);
-        row.max_height(1);
-        row
-    };
-    table.set_header(one_line(fits.iter().map(|fit| aligned(fit, comfy_table::Cell::new(fit.title))).collect()));
-    for row in rows {
-        let cells: Vec<_> = of.cells(row).collect();
-        let leg = row.leg();
-        let text = |fit: &Fit| match fit.cell {
-            Some(index) => cell_text(fit, cells.get(index).copied().unwrap_or(Cell::Unknown), clock),
-            None => cell_text(fit, (LEG.cell)(&leg), clock),
-        };
-        table.add_row(one_line(fits.iter().map(|fit| aligned(fit, comfy_table::Cell::new(text(fit)))).collect()));
-    }
-    for column in table.column_iter_mut() {
-        column.set_padding((0, 0));
-    }
+    table.load_style(comfy_table::presets::NOTHING).set_content_arrangement(ContentArrangement::Disabled);
+    table.set_truncation_indicator("…").set_delimiter(NOWHERE);
+    let alignment = if at_the_right { CellAlignment::Right } else { CellAlignment::Left };
+    let mut row = comfy_table::Row::from([comfy_table::Cell::new(words).set_alignment(alignment)]);
+    row.max_height(1);
+    table.add_row(row);
+    table.column_iter_mut().for_each(|column| _ = column.set_padding((0, 0)));
+    let fixed = |width: usize| ColumnConstraint::Absolute(Width::Fixed(u16::try_from(width).unwrap_or(u16::MAX)));
+    table.set_constraints(width.map(fixed));
     table
-}
-
-/// Numbers stand at the right.
-fn aligned(fit: &Fit, cell: comfy_table::Cell) -> comfy_table::Cell {
-    match fit.shape {
-        Shape::Integer | Shape::Decimal | Shape::Seconds => cell.set_alignment(CellAlignment::Right),
-        _ => cell,
-    }
-}
-
-fn cell_text(fit: &Fit, cell: Cell<'_>, clock: Clock) -> String {
-    let text = match cell {
-        Cell::Unknown => return "-".to_owned(),
-        Cell::Time(at) if fit.brief => return clock.brief(&at.to_string()),
-        Cell::Text(text) => shown(text).into_owned(),
-        Cell::Name(name) => name.to_owned(),
-        cell => shown(&cell.to_string()).into_owned(),
-    };
-    match text.char_indices().nth(WIDEST) {
-        Some((end, _)) => format!("{}…", text.get(..end).unwrap_or_default()),
-        None if text.is_empty() => "-".to_owned(),
-        None => text,
-    }
 }
 
 #[cfg(test)]
@@ -481,16 +517,11 @@ mod tests {
     use crate::render::tests::{BOTH, rendered};
     use crate::report::{CallRow, Kind, samples};
     use crate::track::fact::Opened;
+    use comfy_table::{ContentLineStyle, TableStyle};
+    use proptest::prelude::*;
 
     fn drawn(width: Option<usize>, color: bool) -> String {
         rendered(Format::Table, Columns::all(&BOTH), width, color)
-    }
-
-    /// Characters that a terminal gives to a line.
-    fn width_of(line: &str) -> usize {
-        let mut table = comfy_table::Table::new();
-        table.add_row([line]);
-        usize::from(table.column_max_content_widths()[0])
     }
 
     fn calls_drawn(columns: &[&str], rows: Vec<CallRow>, width: Option<usize>) -> String {
@@ -726,6 +757,38 @@ Start         Caller            Callee            Code     Talk  Reason         
         assert_eq!(lines.len(), 2_501 + 2);
         assert!(lines.iter().all(|line| width_of(line) == width_of(lines[0])), "one width");
         assert_eq!(drawn.matches("Code").count(), 1);
+    }
+
+    /// A row of two such cells by the library alone.
+    fn drawn_plainly(words: &str, width: usize, at_the_right: bool) -> String {
+        let mut table = comfy_table::Table::new();
+        table.set_content_arrangement(ContentArrangement::Disabled);
+        table.set_truncation_indicator("…");
+        table.set_delimiter(NOWHERE);
+        let seams = ContentLineStyle { left: None, junction: Some('|'), right: None };
+        table.load_style(TableStyle::new().header_lines(seams).content_lines(seams));
+        let alignment = if at_the_right { CellAlignment::Right } else { CellAlignment::Left };
+        let mut row =
+            comfy_table::Row::from([words, "x"].map(|words| comfy_table::Cell::new(words).set_alignment(alignment)));
+        row.max_height(1);
+        table.add_row(row);
+        table.column_iter_mut().for_each(|column| _ = column.set_padding((0, 0)));
+        let fixed = |width: usize| ColumnConstraint::Absolute(Width::Fixed(u16::try_from(width).unwrap()));
+        table.set_constraints([fixed(width), fixed(1)]);
+        table.lines().next().unwrap().strip_suffix("|x").unwrap().to_owned()
+    }
+
+    proptest! {
+        #[test]
+        fn any_cell_is_drawn_as_the_library_draws_it(any in "\\PC{1,40}", ascii in "[ -~]{1,40}", width in 4_usize..40, at_the_right in any::<bool>()) {
+            for words in [shown(&any).as_ref(), &ascii] {
+                let mut text = String::new();
+                push_drawn(words, width, at_the_right, &mut text);
+                prop_assert_eq!(&text, &drawn_plainly(words, width, at_the_right), "{:?}", words);
+                let natural = comfy_table::Table::new().add_row([words]).column_max_content_widths()[0];
+                prop_assert_eq!(width_of(words), usize::from(natural));
+            }
+        }
     }
 
     #[test]

@@ -119,8 +119,8 @@ impl Stored {
     }
 
     /// Where it stands among the legs of its call.
-    pub(super) fn leg(&self) -> Option<Leg> {
-        self.tied.as_ref()?.leg
+    pub(super) fn leg(&self) -> &Option<Leg> {
+        self.tied.as_ref().map_or(&None, |tied| &tied.leg)
     }
 }
 

@@ -31,7 +31,8 @@ impl<'a, T> List<'a, T> {
             Self::Told(members) => (members.iter(), Unpacking::default()),
             Self::Packed(packed) => ([].iter(), packed),
         };
-        std::iter::from_fn(move || members.next().map(&told).or_else(|| unpack(&mut packed)))
+        let is_told = packed.is_empty();
+        std::iter::from_fn(move || if is_told { members.next().map(&told) } else { unpack(&mut packed) })
     }
 }
 

@@ -5,7 +5,7 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::report::column::{Cell, Column, Shape, column};
+use crate::report::column::{Cell, Column, Hears, Shape, Told, column};
 use crate::report::row::{Seconds, Sources};
 use crate::report::said::Said;
 use crate::report::stream::StreamRow;
@@ -281,6 +281,14 @@ heard_columns! {
         |r| r.clock_rate.map_or(Cell::Unknown, Cell::integer);
     "bytes" "Bytes" Integer "Bytes of payload in those packets."
         |r| Cell::integer(r.bytes);
+}
+
+impl Told for HeardRow {
+    const COLUMNS: &'static [Column<Self>] = DIRECTION;
+
+    fn tell(&self, to: &mut impl Hears) {
+        DIRECTION.iter().for_each(|column| to.hear((column.cell)(self)));
+    }
 }
 
 /// The fields of a direction that are columns of a CSV.

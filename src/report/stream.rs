@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use crate::codes::Category;
 use crate::packet::Place;
-use crate::report::column::{Cell, Column, Shape, column};
+use crate::report::column::{Cell, Column, Hears, Shape, Told, column};
 use crate::report::media::{HEARD, HeardRow, OF_STREAM};
 use crate::report::row::{Order, Ordered, Sources, digits_of, side_name, source_of};
 use crate::report::said::Said;
@@ -117,6 +117,14 @@ static ALL: [Column<StreamRow>; COUNT] = {
     }
     all
 };
+
+impl Told for StreamRow {
+    const COLUMNS: &'static [Column<Self>] = STREAMS;
+
+    fn tell(&self, to: &mut impl Hears) {
+        STREAMS.iter().for_each(|column| to.hear((column.cell)(self)));
+    }
+}
 
 /// What a person reads first of a stream.
 #[rustfmt::skip]

@@ -1,12 +1,9 @@
 //! The life of a call or registration, step by step, as a cell. Knows nothing of how it is drawn.
 
-use std::time::Duration;
-
 use crate::codes::Code;
-use crate::packet::Place;
 use crate::report::packed::Unpacking;
 use crate::report::row::{Sources, digits_of, source_of};
-use crate::time::{Rfc3339, Timestamp};
+use crate::time::Rfc3339;
 use crate::track::fact::{Step, Steps};
 
 /// One step of a timeline, ready to print.
@@ -22,8 +19,6 @@ pub struct Moment<'a> {
     pub file_number: u32,
     /// The frame in that capture, counted from 1 as Wireshark does.
     pub frame: u64,
-    /// Time since the first step.
-    pub since_first: Duration,
 }
 
 /// Where the steps are.
@@ -56,16 +51,14 @@ impl<'a> Timeline<'a> {
 
     /// The steps in order of time.
     pub fn moments(self) -> impl Iterator<Item = Moment<'a>> {
-        let mut first: Option<Timestamp> = None;
-        self.steps().map(move |Step { at, code, place: Place { file, frame } }| {
-            let source = source_of(self.sources, Place { file, frame });
+        self.steps().map(|Step { at, code, place }| {
+            let source = source_of(self.sources, place);
             Moment {
                 time: at.rfc3339(digits_of(source)),
                 code,
                 file: source.map_or("", |source| &source.name),
-                file_number: file,
-                frame,
-                since_first: at.since(*first.get_or_insert(at)),
+                file_number: place.file,
+                frame: place.frame,
             }
         })
     }

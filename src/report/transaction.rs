@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::codes::{Category, Code};
-use crate::report::column::{Cell, Column, Shape, column, who};
+use crate::report::column::{Cell, Column, Hears, Shape, Told, column, told, who};
 use crate::report::row::{Order, Ordered, Seconds, Sources, digits_of, known, source_of};
 use crate::report::said::Said;
 use crate::time::{Rfc3339, Timestamp};
@@ -91,8 +91,8 @@ fn address<'a>(address: Option<SocketAddr>) -> Cell<'a> {
     address.map_or(Cell::Unknown, Cell::Address)
 }
 
+told! {
 /// The columns of a row of transactions, in the order of the record.
-#[rustfmt::skip]
 pub static TRANSACTIONS: &[Column<TransactionRow>] = &[
     column("method", "Method", Shape::Text, "Method of the requests, as sent (RFC 3261 7.1).",
         |r| Cell::text(r.method())),
@@ -143,6 +143,7 @@ pub static TRANSACTIONS: &[Column<TransactionRow>] = &[
     column("frame", "Frame", Shape::Integer, "The frame in it, counted from 1 as Wireshark does: the final response, else the request.",
         |r| Cell::Integer(r.fact.evidence.frame)),
 ];
+}
 
 /// What a person reads first of transactions.
 #[rustfmt::skip]
