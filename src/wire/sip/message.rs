@@ -36,6 +36,7 @@ pub struct Message<'a> {
     via_list: bool,
     via_count: u16,
     contact: Option<&'a [u8]>,
+    more_contacts: bool,
     expires: Option<u32>,
     content_length: Option<usize>,
     content_type: Option<&'a [u8]>,
@@ -164,6 +165,7 @@ impl<'a> Message<'a> {
         via_list: false,
         via_count: 0,
         contact: None,
+        more_contacts: false,
         expires: None,
         content_length: None,
         content_type: None,
@@ -256,7 +258,10 @@ impl<'a> Message<'a> {
             Known::ContentType => once(&mut self.content_type),
             Known::UserAgent => self.user_agent = self.user_agent.or(said),
             Known::Server => *server = server.or(said),
-            Known::Contact => self.contact = self.contact.or(Some(value)),
+            Known::Contact => {
+                self.more_contacts |= self.contact.is_some();
+                self.contact = self.contact.or(Some(value));
+            }
             Known::Via => {
                 let list = memchr(b',', value).is_some();
                 if self.via.is_none() {
@@ -435,14 +440,20 @@ impl<'a> Message<'a> {
         self.contact
     }
 
+    /// The same where there is no other Contact header field.
+    #[must_use]
+    pub const fn only_contact_value(&self) -> Option<&'a [u8]> {
+        if self.more_contacts { None } else { self.contact }
+    }
+
     /// Every Contact value of every Contact header field (RFC 3261 20.10).
     pub fn contacts(&self) -> impl Iterator<Item = ContactValue<'a>> + use<'a> {
         self.contact_list().map(ContactValue::parse)
     }
 
     fn contact_list(&self) -> impl Iterator<Item = &'a [u8]> + use<'a> {
-        let fields = if self.contact.is_some() { self.fields } else { &[] };
-        values(fields, "contact").flat_map(comma_list)
+        let fields = if self.more_contacts { self.fields } else { &[] };
+        self.contact.into_iter().filter(|_| fields.is_empty()).chain(values(fields, "contact")).flat_map(comma_list)
     }
 
     /// Every value of every Reason header field (RFC 3326).

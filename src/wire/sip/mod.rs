@@ -21,4 +21,4 @@ pub use names::Names;
 pub use start::{Method, StartLine, looks_like_sip};
 pub use text::{text, unquote};
 pub use typed::{Challenge, challenge};
-pub use uri::{address_key, scheme, uri_host, uri_user};
+pub use uri::{address_key, address_key_within, scheme, uri_host, uri_user};

@@ -161,6 +161,44 @@ pub fn address_key(uri: &[u8]) -> String {
     text(&key)
 }
 
+/// The [`address_key`] of a URI where that stands in it as sent, as in most contacts and addresses-of-record:
+/// `sip:user@host:port` with nothing to change, and perhaps parameters or headers behind it. `None` may also mean that it
+/// does and that this is not seen; where there is a key, it is the same one: a test holds it to that.
+#[must_use]
+pub fn address_key_within(uri: &[u8]) -> Option<&[u8]> {
+    let run = |from: usize, class: u8| {
+        let is_of = |byte: &u8| CLASSES.get(usize::from(*byte)).is_some_and(|of| of & class != 0);
+        let len = uri.get(from..)?.iter().take_while(|byte| is_of(byte)).count();
+        Some(from + len).filter(|_| len > 0)
+    };
+    let user = run(uri.starts_with(b"sip:").then_some(4)?, USER)?;
+    let host = run((uri.get(user) == Some(&b'@')).then_some(user + 1)?, HOST)?;
+    let port = if uri.get(host) == Some(&b':') { run(host + 1, DIGIT)? } else { host };
+    let (key, rest) = uri.split_at_checked(port)?;
+    matches!(rest, [] | [b';' | b'?', ..]).then_some(key)
+}
+
+const USER: u8 = 1;
+const HOST: u8 = 2;
+const DIGIT: u8 = 4;
+
+/// Where in a plain address a byte may stand, as a table: every byte of every contact passes here.
+static CLASSES: [u8; 256] = {
+    let mut table = [0; 256];
+    let (mut byte, mut rest) = (0_u8, table.as_mut_slice());
+    while let [entry, after @ ..] = rest {
+        *entry = match byte {
+            b'0'..=b'9' => USER | HOST | DIGIT,
+            b'a'..=b'z' | b'-' | b'.' => USER | HOST,
+            b'A'..=b'Z' | b'+' | b'_' | b'*' | b'#' => USER,
+            _ => 0,
+        };
+        byte = byte.wrapping_add(1);
+        rest = after;
+    }
+    table
+};
+
 /// Undoes the escapes of characters that need none (RFC 3261 25.1, unreserved), writes the others in upper case.
 fn unescape(user: &[u8], out: &mut Vec<u8>) {
     let mut rest = user;
@@ -187,6 +225,8 @@ pub(super) fn hex(digit: u8) -> Option<u8> {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     #[test]
@@ -221,6 +261,23 @@ mod tests {
             assert_eq!(uri_user(uri.as_bytes()).map(text).as_deref(), *user, "{uri}");
             assert_eq!(uri_host(uri.as_bytes()).map(text).as_deref(), *host, "{uri}");
             assert_eq!(address_key(uri.as_bytes()), *key, "{uri}");
+            assert!(address_key_within(uri.as_bytes()).is_none_or(|within| within == key.as_bytes()), "{uri}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn a_key_within_is_the_key(
+            uri in "(sip:|SIP:|tel:)[a-zA-Z0-9+%:;?<@-]{0,4}(@|)[a-zA-Z0-9.:\\[\\]-]{0,6}[;?@>: a]{0,4}",
+        ) {
+            let within = address_key_within(uri.as_bytes());
+            prop_assert!(within.is_none_or(|within| within == address_key(uri.as_bytes()).as_bytes()));
+        }
+
+        #[test]
+        fn what_is_usual_has_its_key_within(uri in "sip:[+]?[a-z0-9]{1,9}@[a-z0-9.-]{1,9}(:[0-9]{1,5})?(;[a-z=;@]{0,9})?") {
+            let within = address_key_within(uri.as_bytes()).map(text);
+            prop_assert_eq!(within, Some(address_key(uri.as_bytes())));
         }
     }
 
