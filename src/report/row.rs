@@ -489,10 +489,10 @@ impl RegistrationRow {
         let texts = Texts::pack([
             &fact.aor,
             text(&fact.contact),
-            text(&fact.registrar),
+            fact.registrar.as_deref().unwrap_or_default(),
             &fact.call_id,
             fact.answer.as_ref().map_or("", |answer| text(&answer.phrase)),
-            text(&fact.user_agent),
+            fact.user_agent.as_deref().unwrap_or_default(),
             &line,
         ]);
         Self {

@@ -3,6 +3,7 @@
 
 mod bounds;
 mod call;
+mod cells;
 mod described;
 mod dialog;
 mod exchange;
@@ -11,6 +12,7 @@ pub mod fact;
 #[cfg(test)]
 mod floods;
 mod hold;
+mod index;
 mod legs;
 #[cfg(test)]
 mod lives;
@@ -18,12 +20,14 @@ mod marks;
 mod media;
 mod outcome;
 mod quality;
+mod registrar;
 mod registration;
 mod resume;
 mod shelf;
 mod slots;
 mod state;
 mod stream;
+mod texts;
 mod tracker;
 mod transaction;
 

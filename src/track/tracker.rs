@@ -16,8 +16,7 @@ use super::fact::{CallFact, Fact};
 use super::legs::{Calls, Legs};
 use super::marks::{Mark, Marking, Settings};
 use super::media::{FileMedia, Media};
-use super::registration::Registration;
-use super::shelf::{Ending, Shelf};
+use super::registrar::{Ending, Registrar};
 use super::slots::Slots;
 use super::transaction::{Digest, Moment, TIMER_B, belongs_to_calls};
 use crate::codes::Code;
@@ -93,13 +92,11 @@ impl Traffic {
     }
 }
 
-/// What is open under one Call-ID.
+/// What calls are open under one Call-ID.
 #[derive(Debug, Default, serde::Serialize, serde::Deserialize)]
 struct Group {
     /// Slots of the calls, oldest first.
     calls: Slots,
-    /// Slots of the registrations.
-    registrations: Slots,
 }
 
 /// By digest of the Call-ID, which is seeded already.
@@ -134,13 +131,8 @@ pub struct Tracker {
     free: Vec<usize>,
     /// Which call makes room where there are too many.
     hand: Hand,
-    registrations: Shelf,
-    registrations_hand: Hand,
+    registrar: Registrar,
     pub(super) exchanges: Exchanges,
-    /// Which registration holds a contact of an address-of-record.
-    holders: HashMap<u64, usize, foldhash::quality::RandomState>,
-    /// With so many of them, those that hold nothing any more are looked for.
-    review_holders: usize,
     /// Which open call sent an initial INVITE last on a hop.
     senders: HashMap<Path, usize, foldhash::quality::RandomState>,
     alarms: BinaryHeap<Reverse<(Timestamp, usize)>>,
@@ -305,11 +297,11 @@ impl Tracker {
         self.traffic.count(event, message);
         let Some(method) = message.method() else { return };
         let Some(call_id) = message.call_id() else { return };
-        let key = self.digest.transaction(message);
-        let call = self.digest.of(call_id);
-        let (tags, described) = (Tags::of(&self.digest, message), Described::default());
+        let digest = if method == Method::Register { self.registrar.digest() } else { &self.digest };
+        let (call, key) = (digest.of(call_id), digest.transaction(message));
+        let (tags, described) = (Tags::of(digest, message), Described::default());
         let arrival = Arrival { event, message, call, key, tags, described };
-        let before = self.recorder.wants(call_id).then(|| self.before(&arrival));
+        let before = self.recorder.wants(call_id).then(|| self.before(call_id, &arrival));
         if method == Method::Register {
             self.feed_registration(call_id, &arrival);
         } else if stands_alone(&method) {
@@ -323,19 +315,17 @@ impl Tracker {
     }
 
     /// What a message is about to meet.
-    fn before(&self, arrival: &Arrival<'_, '_>) -> Before {
+    fn before(&self, call_id: &[u8], arrival: &Arrival<'_, '_>) -> Before {
         let slot = self.slot_of(arrival);
         let call = slot.and_then(|slot| Some(self.calls.get(slot)?.as_ref()?.call.clone()));
-        let registered = self.registered(arrival);
+        let registered = self.registered(call_id, arrival);
         Before { slot, call, registered, is_straggler: self.is_straggler(arrival) }
     }
 
     /// The code of the registration that a message belongs to.
-    fn registered(&self, arrival: &Arrival<'_, '_>) -> Option<Code> {
-        let slots = self.groups.get(&arrival.call)?.registrations.as_slice().iter();
-        let of = slots.filter_map(|slot| self.registrations.view(*slot));
-        let sure = of.map(|of| (of.affinity(&self.digest, arrival), of.code()));
-        sure.filter(|(affinity, _)| *affinity > 0).max_by_key(|(affinity, _)| *affinity)?.1
+    fn registered(&self, call_id: &[u8], arrival: &Arrival<'_, '_>) -> Option<Code> {
+        let is_one = arrival.message.method() == Some(Method::Register);
+        if is_one { self.registrar.code(call_id, arrival) } else { None }
     }
 
     /// Writes down what became of a message that met this.
@@ -344,7 +334,7 @@ impl Tracker {
         let slot = before.slot.or_else(|| self.slot_of(arrival));
         let call = slot.and_then(|slot| Some(&self.calls.get(slot)?.as_ref()?.call));
         let (was, is, rule) = if arrival.message.method() == Some(Method::Register) {
-            let (was, is) = (before.registered, self.registered(arrival));
+            let (was, is) = (before.registered, self.registered(call_id, arrival));
             (was, is, explain::rule_of_registration(was, is, arrival, again))
         } else if let Some(call) = call.filter(|_| !self.exchanges.knows(&self.digest, call_id, arrival)) {
             let was = before.call.as_ref().and_then(Call::code);
@@ -519,7 +509,6 @@ impl Tracker {
         self.hear_all();
         // Most of what follows grows in proportion to what is released here.
         self.groups = Groups::default();
-        self.holders = HashMap::default();
         let mut facts: Vec<Fact> = Vec::new();
         let mut earlier = VecDeque::new();
         for (slot, open) in self.calls.drain(..).enumerate() {
@@ -540,7 +529,7 @@ impl Tracker {
         }
         self.facts = earlier;
         self.last_facts = facts.into();
-        self.ending = Ending::of(std::mem::take(&mut self.registrations), now);
+        self.ending = Ending::of(std::mem::take(&mut self.registrar), now);
         self.free.clear();
         self.senders.clear();
         self.alarms.clear();
@@ -560,14 +549,14 @@ impl Tracker {
     /// How many calls and registrations are held.
     #[cfg(test)]
     pub(super) fn held(&self) -> (usize, usize) {
-        (self.calls.iter().flatten().count(), self.registrations.len())
+        (self.calls.iter().flatten().count(), self.registrar.len())
     }
 
     /// Entries of all that grows with calls and registrations, but for closed calls, which are bounded by themselves.
     #[cfg(test)]
     pub(super) fn footprint(&self) -> usize {
-        let slots = self.calls.len() + self.free.len() + self.registrations.slots() + self.registrations.free();
-        slots + self.groups.len() + self.holders.len() + self.senders.len() + self.alarms.len() + self.legs.footprint()
+        let slots = self.calls.len() + self.free.len() + self.registrar.footprint();
+        slots + self.groups.len() + self.senders.len() + self.alarms.len() + self.legs.footprint()
     }
 
     /// What was on the wire so far.
@@ -605,7 +594,7 @@ impl Tracker {
         let call_key = self.digest.of(&call.call_id()[..]);
         if let Entry::Occupied(mut group) = self.groups.entry(call_key) {
             group.get_mut().calls.remove(slot);
-            if group.get().calls.is_empty() && group.get().registrations.is_empty() {
+            if group.get().calls.is_empty() {
                 group.remove();
             }
         }
@@ -740,7 +729,7 @@ impl Tracker {
         }
         // Cut before what tells the calls of one Call-ID apart; a registration under it might be meant as well.
         let group = self.groups.get(&self.digest.of(call_id))?;
-        group.calls.as_slice().last().copied().filter(|_| method.is_some() || group.registrations.is_empty())
+        group.calls.as_slice().last().copied().filter(|_| method.is_some() || !self.registrar.has(call_id))
     }
 
     /// A message of a method that calls use and others too: the call's where one claims it, even one closed lately.
@@ -821,73 +810,14 @@ impl Tracker {
     }
 
     fn feed_registration(&mut self, call_id: &[u8], arrival: &Arrival<'_, '_>) {
-        self.registrations.advance(self.now.unwrap_or(arrival.event.at));
-        let known = match self.groups.get(&arrival.call).map_or(&[][..], |group| group.registrations.as_slice()) {
-            [] => None,
-            slots => {
-                let Self { registrations, digest, .. } = self;
-                let mut sure = |slot: usize| registrations.wake(slot).map_or(0, |open| open.affinity(digest, arrival));
-                let found = slots.iter().map(|slot| (sure(*slot), *slot)).filter(|(affinity, _)| *affinity > 0);
-                found.max_by_key(|(affinity, _)| *affinity).map(|(_, slot)| slot)
-            }
-        };
-        let slot = match known {
-            Some(slot) => slot,
-            None if arrival.event.duplicate => return,
-            None => self.open_registration(call_id, arrival),
-        };
-        if known.is_some() {
-            self.registrations.hear(slot);
-        }
-        let Some(registration) = self.registrations.wake(slot) else { return };
-        let bound = registration.feed(&self.digest, arrival);
-        let aor_key = registration.aor_key();
-        if std::mem::take(&mut registration.beyond) {
+        let now = self.now.unwrap_or(arrival.event.at);
+        let outcome = self.registrar.feed(call_id, arrival, now, self.settings.max_registrations);
+        if outcome.beyond {
             self.issues.add(arrival.event.place, Cause::Counted("contacts of a registration"), 0);
         }
-        for holder in bound {
-            let before = self.holders.insert(holder, slot);
-            if let Some(before) = before.filter(|before| *before != slot)
-                && let Some(registration) = self.registrations.wake(before)
-                && registration.aor_key() == aor_key
-            {
-                registration.on_replaced(holder, arrival.event.at);
-            }
-        }
-        if self.holders.len() > self.review_holders.max(1024) {
-            self.review_holders();
-        }
-    }
-
-    fn open_registration(&mut self, call_id: &[u8], arrival: &Arrival<'_, '_>) -> usize {
-        while self.registrations.len() >= self.settings.max_registrations.max(1) {
-            let (slots, registrations) = (self.registrations.slots(), &mut self.registrations);
-            let Some(slot) = self.registrations_hand.pick(slots, |slot| registrations.take_heard(slot)) else { break };
+        for fact in outcome.told {
             self.issues.add(arrival.event.place, Cause::Bound("registrations"), 0);
-            self.close_registration(slot);
+            self.facts.push_back(Fact::Registration(Box::new(fact)));
         }
-        let slot = self.registrations.insert(Registration::open(&self.digest, call_id, arrival));
-        self.groups.entry(arrival.call).or_default().registrations.push(slot);
-        slot
-    }
-
-    /// Tells a registration as it stands.
-    fn close_registration(&mut self, slot: usize) {
-        let Some(registration) = self.registrations.take(slot) else { return };
-        if let Entry::Occupied(mut group) = self.groups.entry(self.digest.of(registration.call_id())) {
-            group.get_mut().registrations.remove(slot);
-            if group.get().calls.is_empty() && group.get().registrations.is_empty() {
-                group.remove();
-            }
-        }
-        let now = self.now.unwrap_or_default();
-        self.facts.push_back(Fact::Registration(Box::new(registration.into_fact(now))));
-    }
-
-    /// Forgets the contacts whose registration no longer holds them: it let them go, or is told already.
-    fn review_holders(&mut self) {
-        let Self { holders, registrations, .. } = self;
-        holders.retain(|holder, slot| registrations.holds(*slot, *holder));
-        self.review_holders = 2 * self.holders.len();
     }
 }

@@ -87,11 +87,11 @@ fn hop(Path { src, dst, transport }: Path) -> (u128, u128, u64) {
 /// The messages of one call or registration that were seen lately, to know those sent again.
 ///
 /// Retransmissions come within 64·T1 of the first (RFC 3261 17), so a bounded memory loses none that matters.
-#[derive(Clone, Debug, Default, serde::Serialize, serde::Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub(super) struct Seen {
-    recent: Vec<u64>,
+    pub(super) recent: Vec<u64>,
     #[serde(deserialize_with = "super::resume::count")]
-    next: usize,
+    pub(super) next: usize,
 }
 
 impl Seen {
@@ -121,7 +121,7 @@ impl Seen {
 }
 
 /// A moment and the packet that made it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub(super) struct Moment {
     pub(super) at: Timestamp,
     pub(super) place: Place,
