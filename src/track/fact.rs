@@ -5,6 +5,7 @@ mod steps;
 mod texts;
 
 use std::borrow::Cow;
+use std::sync::Arc;
 use std::time::Duration;
 
 use crate::codes::{Category, Code};
@@ -350,7 +351,7 @@ pub struct RegistrationFact {
     /// The contact that was bound, or asked for.
     pub contact: Option<Box<str>>,
     /// Host of the Request-URI.
-    pub registrar: Option<Box<str>>,
+    pub registrar: Option<Arc<str>>,
     /// As sent.
     pub call_id: Box<str>,
     /// The state at the end; `None` where what was captured does not tell.
@@ -380,7 +381,7 @@ pub struct RegistrationFact {
     /// Addresses and transport of the first message on the client's hop.
     pub path: Path,
     /// The client's User-Agent.
-    pub user_agent: Option<Box<str>>,
+    pub user_agent: Option<Arc<str>>,
     /// Every SIP message of it, retransmissions and duplicates included.
     pub messages: u32,
     /// The whole life.

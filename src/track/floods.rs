@@ -80,6 +80,21 @@ fn a_flood_of_registrations_stays_within_the_bound() {
 /// Registrations that are asleep are woken by what comes for them: as many as there are, each goes on.
 #[test]
 fn who_sleeps_goes_on() {
+    go_to_sleep_and_on(|tracker| tracker);
+}
+
+/// Likewise where another run goes on.
+#[test]
+fn who_sleeps_is_carried_over() {
+    go_to_sleep_and_on(|tracker| {
+        let saved = postcard::to_allocvec(&tracker).unwrap();
+        let tracker: Tracker = postcard::from_bytes(&saved).unwrap();
+        tracker.resume(Settings::default())
+    });
+}
+
+/// `hand_on` is given all that is known, now and then.
+fn go_to_sleep_and_on(hand_on: impl Fn(Tracker) -> Tracker) {
     let most = 3 * FLOOD;
     let mut tracker = Tracker::new();
     for (cseq, seconds) in [(1, 0), (2, 100)] {
@@ -89,6 +104,7 @@ fn who_sleeps_goes_on() {
             line(&format!("{at} x>b REGISTER {rest}"), 2 * number + cseq * most, &mut tracker);
             line(&format!("{at} b>x 200/REGISTER {rest}"), 2 * number + cseq * most + 1, &mut tracker);
         }
+        tracker = hand_on(tracker);
     }
     // Another Call-ID takes the contact of one over that sleeps, and another lets its own go.
     let rest = "id=other contact=<sip:x@192.0.2.7>";
@@ -97,6 +113,7 @@ fn who_sleeps_goes_on() {
     let rest = "id=r-9 cseq=3 via=l contact=<sip:x@192.0.2.9>;expires=0";
     line(&format!("201 x>b REGISTER {rest}"), 7 * most + 2, &mut tracker);
     line("201 b>x 200/REGISTER id=r-9 cseq=3 via=l", 7 * most + 3, &mut tracker);
+    tracker = hand_on(tracker);
     // An answer that comes once more, long after.
     line("202 b>x 200/REGISTER id=r-11 cseq=1 via=r1-11", 7 * most + 4, &mut tracker);
     tracker.finish(crate::time::Timestamp::from_millis(203_000));

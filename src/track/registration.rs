@@ -1,158 +1,201 @@
 //! One registration: what a client bound at a registrar, for how long, and how it ended (RFC 3261 10). Knows the
-//! REGISTER transactions of one Call-ID; that another Call-ID took a contact over it is told by the tracker.
+//! REGISTER transactions of one Call-ID; that another Call-ID took a contact over it is told by its registrar.
 
-use std::borrow::Cow;
+pub(super) mod asleep;
+mod contact;
+mod saved;
+
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::sync::Arc;
 use std::time::Duration;
+
+use smallvec::SmallVec;
 
 use super::call::Arrival;
 use super::fact::{Answer, RegistrationCause, RegistrationFact, Step};
-use super::transaction::{Digest, Moment, Seen, TIMER_B, owned};
+use super::texts::{Text, Texts};
+use super::transaction::{Digest, Moment, Seen, TIMER_B};
 use crate::codes::{Category, Code};
-use crate::event::Path;
+use crate::event::{Path, Transport};
+use crate::packet::Place;
 use crate::time::Timestamp;
-use crate::wire::sip::{ContactValue, Message, NameAddr, StartLine, address_key, text, uri_host};
+use crate::wire::sip::{ContactValue, Message, StartLine, text, uri_host};
 
-/// RFC 3261 10.2.1.1: what a registrar grants where neither side says.
-const DEFAULT_LIFETIME: u32 = 3600;
+pub(super) use contact::Holder;
+use contact::{Address, Contact, Wish};
+pub(super) use saved::Saved;
 
-/// What a REGISTER asks for.
-#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
-enum Wish {
-    /// Bind these contacts for so many seconds each; zero removes one.
-    Bind(Vec<(Contact, u32)>),
-    /// `Contact: *` with a lifetime of zero: remove all.
-    RemoveAll,
-    /// No Contact: what is bound?
-    Query,
+/// What all registrations have in common.
+#[derive(Debug, Default)]
+pub(super) struct Shared {
+    /// Names of registrars and of phones, reason phrases.
+    texts: Texts,
+    /// What stands behind the `@` of addresses and Call-IDs.
+    hosts: Texts,
+    /// Where REGISTERs go to, and over what.
+    servers: Vec<(SocketAddr, Transport)>,
+    lives: asleep::Lives,
 }
 
-impl Wish {
-    fn of(digest: &Digest, aor_key: u64, message: &Message<'_>) -> Self {
-        let lifetime = message.expires();
-        let mut contacts = Vec::new();
-        for contact in message.contacts().take(Registration::MOST_CONTACTS) {
-            match contact {
-                ContactValue::Star => return Self::RemoveAll,
-                ContactValue::Addr(ref addr) => {
-                    let seconds = contact.expires().or(lifetime).unwrap_or(DEFAULT_LIFETIME);
-                    if contacts.is_empty() {
-                        contacts.reserve_exact(1);
-                    }
-                    contacts.push((Contact::of(digest, aor_key, addr), seconds));
-                }
-            }
-        }
-        if contacts.is_empty() { Self::Query } else { Self::Bind(contacts) }
-    }
-
-    fn removes(&self) -> bool {
-        match self {
-            Self::Bind(contacts) => contacts.iter().all(|(_, seconds)| *seconds == 0),
-            Self::RemoveAll => true,
-            Self::Query => false,
-        }
-    }
+/// What a registration needs to understand a message.
+#[derive(Debug)]
+pub(super) struct Known<'k> {
+    pub(super) digest: &'k Digest,
+    pub(super) shared: &'k mut Shared,
 }
 
-/// A contact address, as digests of what is compared: a registration that is granted is held for hours, and there may
-/// be very many.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
-struct Contact {
-    /// Of the address (RFC 3261 19.1.4).
-    key: u64,
-    /// Of what tells a phone that restarted from another phone: the address-of-record, the contact, and which device it
-    /// says it is (RFC 5626 4.1): two that say different things are no restart of one phone, even at one address.
-    holder: Holder,
+/// What a message changed that others must hear of.
+#[derive(Debug, Default)]
+pub(super) struct Changes {
+    /// These contacts are bound here now.
+    pub(super) bound: Vec<Holder>,
+    /// These no longer are.
+    pub(super) let_go: Vec<Holder>,
 }
-
-impl Contact {
-    fn of(digest: &Digest, aor_key: u64, addr: &NameAddr<'_>) -> Self {
-        let key = digest.of(address_key(addr.uri));
-        let instance = addr.params.get("+sip.instance").unwrap_or_default();
-        Self { key, holder: digest.of((aor_key, key, text(&instance.to_ascii_lowercase()))) }
-    }
-}
-
-/// Digest of an address-of-record with a contact and its device.
-pub(super) type Holder = u64;
 
 /// A contact that the registrar granted.
-#[derive(Clone, Copy, Debug, serde::Serialize, serde::Deserialize)]
-pub(super) struct Binding {
+#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+struct Binding {
     contact: Contact,
     until: Timestamp,
     granted: Moment,
 }
 
-impl Binding {
-    pub(super) const fn holder(&self) -> Holder {
-        self.contact.holder
-    }
-}
-
 /// One REGISTER transaction on one hop.
-#[derive(Clone, Debug, serde::Serialize, serde::Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 struct Transaction {
+    /// See [`key_of`].
     key: u64,
     cseq: u32,
     depth: u16,
-    hop: Path,
+    hop: Hop,
     /// `None` where only the response was captured, and once it was answered.
     wish: Option<Wish>,
     began: Timestamp,
-    answer: Option<Answer>,
+    answer: Option<(Code, Option<Text>)>,
+}
+
+/// The way of a REGISTER, in the direction of the request.
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Hop {
+    /// The way of the registration's first message, as nearly always.
+    First,
+    Other(Box<Path>),
+}
+
+impl Hop {
+    fn of(path: Path, first: &Path) -> Self {
+        if path == *first { Self::First } else { Self::Other(Box::new(path)) }
+    }
+
+    fn path<'p>(&'p self, first: &'p Path) -> &'p Path {
+        match self {
+            Self::First => first,
+            Self::Other(path) => path,
+        }
+    }
+}
+
+/// [`Digest::transaction`], five bytes of it: it is compared with a few others of one registration only, and kept as
+/// long as that is.
+const fn key_of(arrival: &Arrival<'_, '_>) -> u64 {
+    short(arrival.key)
+}
+
+const KEY_LEN: usize = 5;
+
+const fn short(key: u64) -> u64 {
+    key & ((1 << (8 * KEY_LEN)) - 1)
 }
 
 impl Transaction {
     fn is_answered(&self) -> bool {
-        self.answer.as_ref().is_some_and(|answer| answer.code.is_final())
+        self.answer.as_ref().is_some_and(|(code, _)| code.is_final())
     }
 
     fn is_granted(&self) -> bool {
-        self.answer.as_ref().is_some_and(|answer| answer.code.is_success())
+        self.answer.as_ref().is_some_and(|(code, _)| code.is_success())
     }
 }
 
 /// The row of one address-of-record, registrar and Call-ID.
-#[derive(Clone, Debug, serde::Serialize, serde::Deserialize)]
+#[derive(Clone, Debug, PartialEq)]
 pub(super) struct Registration {
-    // These two first: the shelf reads no further where it needs no more.
     start: Moment,
     bindings: Vec<Binding>,
-    call_id: Box<[u8]>,
-    aor: Box<str>,
-    /// Digest of the address-of-record as compared (RFC 3261 10.3 step 5).
-    aor_key: u64,
-    registrar: Option<Box<str>>,
+    call_id: Vec<u8>,
+    aor: Address,
+    registrar: Option<Text>,
     /// The last few transactions; the last attempt decides.
     transactions: Vec<Transaction>,
     attempt: Option<u32>,
-    code: Option<Code>,
     cause: Option<RegistrationCause>,
     /// A contact of ours was registered again under another Call-ID: it no longer runs out here.
     replaced: bool,
-    contact: Option<Box<str>>,
+    /// The contact that was bound or asked for last, where there was one.
+    contact: Address,
+    has_contact: bool,
     registered: Option<Timestamp>,
     expires: Option<u32>,
-    #[serde(deserialize_with = "super::resume::count")]
     refreshes: u32,
     challenged: bool,
     seen: Seen,
-    #[serde(deserialize_with = "super::resume::count")]
     messages: u32,
     last: Timestamp,
     path: Path,
-    user_agent: Option<Box<str>>,
+    user_agent: Option<Text>,
+    /// The last step tells the code.
     timeline: Vec<Step>,
     /// A contact came beyond those that are kept.
-    #[serde(skip)]
     pub(super) beyond: bool,
 }
 
-/// What a message changed that others must hear of: these contacts are bound here now.
-pub(super) type Bound = Vec<Holder>;
+impl Default for Registration {
+    fn default() -> Self {
+        Self::NOBODY
+    }
+}
+
+/// Empties a buffer that is to be used again, and gives it up where it is much longer than most.
+fn empty<T>(buffer: &mut Vec<T>) {
+    const LONG: usize = 2048;
+    buffer.clear();
+    if buffer.capacity() * size_of::<T>() > LONG {
+        *buffer = Vec::new();
+    }
+}
 
 impl Registration {
+    /// Nobody's.
+    const NOBODY: Self = {
+        let nowhere = SocketAddr::new(IpAddr::V4(Ipv4Addr::UNSPECIFIED), 0);
+        let never = Timestamp::from_nanos(0);
+        Self {
+            start: Moment { at: never, place: Place { file: 0, frame: 0 } },
+            bindings: Vec::new(),
+            call_id: Vec::new(),
+            aor: Address::NONE,
+            registrar: None,
+            transactions: Vec::new(),
+            attempt: None,
+            cause: None,
+            replaced: false,
+            contact: Address::NONE,
+            has_contact: false,
+            registered: None,
+            expires: None,
+            refreshes: 0,
+            challenged: false,
+            seen: Seen { recent: SmallVec::new_const(), next: 0 },
+            messages: 0,
+            last: never,
+            path: Path { src: nowhere, dst: nowhere, transport: Transport::Udp },
+            user_agent: None,
+            timeline: Vec::new(),
+            beyond: false,
+        }
+    };
+
     /// More contacts than one device registers.
     const MOST_CONTACTS: usize = 32;
     /// Transactions remembered: enough for several hops and for stragglers.
@@ -160,39 +203,42 @@ impl Registration {
     /// A timeline longer than this keeps its first steps and its last one.
     const MOST_STEPS: usize = 4096;
 
-    pub(super) fn open(digest: &Digest, call_id: &[u8], arrival: &Arrival<'_, '_>) -> Self {
+    /// Nobody's again, as [`NOBODY`](Self::NOBODY); the buffers stay. In place, as that is done for each that wakes.
+    #[rustfmt::skip]
+    fn clear(&mut self) {
+        let Self {
+            start, bindings, call_id, aor, registrar, transactions, attempt, cause, replaced, contact, has_contact,
+            registered, expires, refreshes, challenged, seen, messages, last, path: _, user_agent, timeline, beyond,
+        } = self;
+        empty(bindings);
+        empty(call_id);
+        empty(transactions);
+        empty(timeline);
+        seen.recent.clear();
+        aor.clear();
+        contact.clear();
+        (*start, *last, *registered) = (Moment::default(), Timestamp::default(), None);
+        (*registrar, *user_agent, *attempt, *cause, *expires) = (None, None, None, None, None);
+        (*replaced, *has_contact, *challenged, *beyond) = (false, false, false, false);
+        (*refreshes, *messages, seen.next) = (0, 0, 0);
+    }
+
+    /// Becomes the row that a message opens. It is fed that message next.
+    pub(super) fn open(&mut self, known: &mut Known<'_>, call_id: &[u8], arrival: &Arrival<'_, '_>) {
+        self.clear();
         let message = arrival.message;
-        let moment = Moment::of(arrival.event);
-        let to = message.to().map(|to| to.uri).unwrap_or_default();
-        Self {
-            start: moment,
-            bindings: Vec::new(),
-            call_id: call_id.into(),
-            aor: text(to).into(),
-            aor_key: digest.of(address_key(to)),
-            registrar: registrar(message),
-            transactions: Vec::new(),
-            attempt: None,
-            code: None,
-            cause: None,
-            replaced: false,
-            contact: None,
-            registered: None,
-            expires: None,
-            refreshes: 0,
-            challenged: false,
-            seen: Seen::default(),
-            messages: 0,
-            last: moment.at,
-            path: arrival.hop(),
-            user_agent: message.user_agent().filter(|_| message.is_request()).and_then(owned),
-            timeline: Vec::new(),
-            beyond: false,
-        }
+        self.start = Moment::of(arrival.event);
+        self.last = arrival.event.at;
+        self.path = arrival.hop();
+        self.call_id.extend_from_slice(call_id);
+        self.aor.write(known.digest, message.to().map(|to| to.uri).unwrap_or_default());
+        self.registrar = registrar(known, message);
+        let agent = message.user_agent().filter(|_| message.is_request());
+        self.user_agent = agent.and_then(|agent| known.shared.texts.sent(known.digest, agent));
     }
 
     pub(super) fn code(&self) -> Option<Code> {
-        self.code
+        self.timeline.last().map(|step| step.code)
     }
 
     pub(super) fn call_id(&self) -> &[u8] {
@@ -204,61 +250,87 @@ impl Registration {
         self.start
     }
 
-    pub(super) fn bindings(&self) -> &[Binding] {
-        &self.bindings
+    /// The contacts that it holds.
+    pub(super) fn holders(&self) -> impl Iterator<Item = Holder> + use<'_> {
+        self.bindings.iter().map(|binding| binding.contact.holder)
     }
 
-    /// After 64·T1 of silence nothing more is sent again, and nothing comes of an attempt before the last one.
-    pub(super) fn forget_what_passed(&mut self, now: Timestamp) {
-        if now >= self.last.after(TIMER_B) {
-            let attempt = self.attempt;
-            self.transactions.retain(|of| Some(of.cseq) == attempt);
-            self.seen = Seen::default();
-        }
+    /// When nothing more is sent again, and nothing comes of an attempt before the last one: after 64·T1 of silence.
+    pub(super) fn passes(&self) -> Timestamp {
+        self.last.after(TIMER_B)
     }
 
-    /// Digest of its address-of-record as compared.
-    pub(super) const fn aor_key(&self) -> u64 {
-        self.aor_key
+    fn is_of_attempt(&self, transaction: &Transaction) -> bool {
+        Some(transaction.cseq) == self.attempt
     }
 
-    /// How surely a REGISTER, or a response to one, belongs to this row (of the same Call-ID); 0: it does not.
-    pub(super) fn affinity(&self, digest: &Digest, arrival: &Arrival<'_, '_>) -> u8 {
+    /// Forgets what matters until then.
+    #[cfg(test)]
+    fn forget_what_passed(&mut self) {
+        let attempt = self.attempt;
+        self.transactions.retain(|of| Some(of.cseq) == attempt);
+        self.seen = Seen::default();
+    }
+
+    /// Digest of its address-of-record as compared (RFC 3261 10.3 step 5).
+    pub(super) fn aor_key(&self, digest: &Digest) -> u64 {
+        self.aor.key(digest)
+    }
+
+    /// How surely a REGISTER, or a response to one, belongs to this row; 0: it does not.
+    pub(super) fn affinity(&self, digest: &Digest, shared: &Shared, call_id: &[u8], arrival: &Arrival<'_, '_>) -> u8 {
         let message = arrival.message;
-        if self.transactions.iter().any(|of| of.key == arrival.key) {
+        if self.call_id != call_id {
+            return 0;
+        }
+        if self.transactions.iter().any(|of| of.key == key_of(arrival)) {
             return 2;
         }
-        let to = message.to().map(|to| to.uri).unwrap_or_default();
         // Farther along its way a proxy may have put another host into the Request-URI.
-        let cseq = message.cseq().map(|cseq| cseq.number);
-        let on_its_way = self.transactions.iter().any(|of| Some(of.cseq) == cseq && message.via_count() > of.depth);
-        let same_registrar = !message.is_request() || self.registrar.is_none() || registrar(message) == self.registrar;
-        u8::from((same_registrar || on_its_way) && digest.of(address_key(to)) == self.aor_key)
+        let on_its_way = || {
+            let cseq = message.cseq().map(|cseq| cseq.number);
+            self.transactions.iter().any(|of| Some(of.cseq) == cseq && message.via_count() > of.depth)
+        };
+        let same_registrar = !message.is_request() || self.is_registrar(shared, message) || on_its_way();
+        let same_aor = || {
+            // As written to the registrar before, so that nothing need be read.
+            message.to_value().is_some_and(|to| self.aor.behind(to).is_some()) || {
+                let to = message.to().map(|to| to.uri).unwrap_or_default();
+                self.aor.key_of(digest, to) == self.aor.key(digest)
+            }
+        };
+        u8::from(same_registrar && same_aor())
     }
 
-    /// Takes in one message of this registration. Returns the keys of the contacts that it bound.
-    pub(super) fn feed(&mut self, digest: &Digest, arrival: &Arrival<'_, '_>) -> Bound {
+    /// Whether a request goes to the registrar of this row, as far as that is known.
+    fn is_registrar(&self, shared: &Shared, message: &Message<'_>) -> bool {
+        let Some(own) = &self.registrar else { return true };
+        let own = shared.texts.says(own);
+        let Some(uri) = message.request_uri() else { return false };
+        bare_host(uri).or_else(|| uri_host(uri)).is_some_and(|host| {
+            if host.is_ascii() { host.eq_ignore_ascii_case(own.as_bytes()) } else { text(host).to_lowercase() == **own }
+        })
+    }
+
+    /// Takes in one message of this registration.
+    pub(super) fn feed(&mut self, known: &mut Known<'_>, arrival: &Arrival<'_, '_>, changes: &mut Changes) {
         let Arrival { event, message, .. } = *arrival;
         self.messages += 1;
         self.last = self.last.max(event.at);
-        if event.duplicate || self.seen.again(digest, arrival) {
-            return Bound::new();
+        if event.duplicate || self.seen.again(known.digest, arrival) {
+            return;
         }
-        self.lapse(event.at);
+        self.lapse(event.at, changes);
         match message.start() {
-            StartLine::Request { .. } => {
-                self.on_register(digest, arrival);
-                Bound::new()
-            }
-            StartLine::Response { code, phrase } => self.on_response(digest, arrival, Code::new(code), phrase),
+            StartLine::Request { .. } => self.on_register(known, arrival),
+            StartLine::Response { code, phrase } => self.on_response(known, arrival, Code::new(code), phrase, changes),
         }
     }
 
     fn step(&mut self, code: Code, moment: Moment) {
-        if self.code == Some(code) {
+        if self.code() == Some(code) {
             return;
         }
-        self.code = Some(code);
         if self.timeline.len() >= Self::MOST_STEPS {
             self.timeline.pop();
         }
@@ -268,15 +340,17 @@ impl Registration {
     /// The transaction that decides the attempt in force: nearest to the client, then first seen, then the one that its
     /// client sent after that under the same CSeq (to another server, with credentials) unless a 2xx came.
     fn deciding(&self) -> Option<&Transaction> {
-        let of_attempt = || self.transactions.iter().filter(|of| Some(of.cseq) == self.attempt);
+        let of_attempt = || self.transactions.iter().filter(|of| self.is_of_attempt(of));
         let nearest = of_attempt().min_by_key(|of| of.depth)?;
-        let retries = of_attempt().filter(|of| of.depth == nearest.depth && of.hop.src.ip() == nearest.hop.src.ip());
+        let client = |of: &Transaction| of.hop.path(&self.path).src.ip();
+        let retries = of_attempt().filter(|of| of.depth == nearest.depth && client(of) == client(nearest));
         retries.reduce(|before, next| if before.is_granted() || before.key == next.key { before } else { next })
     }
 
-    fn on_register(&mut self, digest: &Digest, arrival: &Arrival<'_, '_>) {
-        let Arrival { event, message, key, .. } = *arrival;
-        let (hop, depth) = (arrival.hop(), message.via_count());
+    fn on_register(&mut self, known: &mut Known<'_>, arrival: &Arrival<'_, '_>) {
+        let Arrival { event, message, .. } = *arrival;
+        let key = key_of(arrival);
+        let (hop, depth) = (Hop::of(arrival.hop(), &self.path), message.via_count());
         let cseq = message.cseq().map_or(0, |cseq| cseq.number);
         if self.transactions.iter().any(|of| of.key == key && of.hop == hop) {
             return;
@@ -296,17 +370,16 @@ impl Registration {
             let asks_again = cseq == deciding.cseq && key != deciding.key && depth <= deciding.depth && refused;
             (cseq > deciding.cseq && !farther_and_pending) || asks_again
         });
-        let wish = Wish::of(digest, self.aor_key, message);
+        self.aor.key = Some(self.aor.key(known.digest));
+        let (wish, contact) = self.wish(known.digest, message);
         if begins_attempt {
             self.attempt = Some(cseq);
             if self.registrar.is_none() {
-                self.registrar = registrar(message);
-                self.user_agent = message.user_agent().and_then(owned);
+                self.registrar = registrar(known, message);
+                self.user_agent = message.user_agent().and_then(|agent| known.shared.texts.sent(known.digest, agent));
             }
-            if let Wish::Bind(_) = &wish
-                && let Some(ContactValue::Addr(contact)) = message.contacts().next()
-            {
-                self.contact = Some(text(contact.uri).into());
+            if let Some(contact) = contact.filter(|_| wish.binds()) {
+                self.set_contact(known.digest, contact, wish.contacts().next().map(|(contact, _)| contact.key));
             }
             self.cause = None;
             let code = if wish.removes() { Code::UNREGISTERING } else { Code::REGISTERING };
@@ -316,6 +389,14 @@ impl Registration {
         self.remember(Transaction { key, cseq, depth, hop, wish, began: event.at, answer: None });
     }
 
+    fn set_contact(&mut self, digest: &Digest, uri: &[u8], key: Option<u64>) {
+        if !(self.has_contact && self.contact.as_sent && self.contact.text.as_bytes() == uri) {
+            self.contact.write(digest, uri);
+        }
+        self.contact.key = self.contact.key.or(key);
+        self.has_contact = true;
+    }
+
     fn remember(&mut self, transaction: Transaction) {
         if self.transactions.len() >= Self::MOST_TRANSACTIONS {
             self.transactions.remove(0);
@@ -323,13 +404,20 @@ impl Registration {
         self.transactions.push(transaction);
     }
 
-    fn on_response(&mut self, digest: &Digest, arrival: &Arrival<'_, '_>, code: Code, phrase: &[u8]) -> Bound {
-        let Arrival { event, message, key, .. } = *arrival;
-        let (hop, cseq) = (arrival.hop(), message.cseq().map_or(0, |cseq| cseq.number));
-        let of_key = |transactions: &[Transaction], close: &dyn Fn(&Transaction) -> bool| {
-            transactions.iter().position(|of| of.key == key && close(of))
-        };
-        let index = of_key(&self.transactions, &|of| of.hop == hop).or_else(|| of_key(&self.transactions, &|_| true));
+    fn on_response(
+        &mut self,
+        known: &mut Known<'_>,
+        arrival: &Arrival<'_, '_>,
+        code: Code,
+        phrase: &[u8],
+        changes: &mut Changes,
+    ) {
+        let Arrival { event, message, .. } = *arrival;
+        let key = key_of(arrival);
+        let (hop, cseq) = (Hop::of(arrival.hop(), &self.path), message.cseq().map_or(0, |cseq| cseq.number));
+        let of_key = |of: &Transaction| of.key == key;
+        let on_hop = |of: &Transaction| of.key == key && of.hop == hop;
+        let index = self.transactions.iter().position(on_hop).or_else(|| self.transactions.iter().position(of_key));
         let index = if let Some(index) = index {
             index
         } else {
@@ -341,76 +429,62 @@ impl Registration {
             self.remember(Transaction { key, cseq, depth, hop, wish: None, began: event.at, answer: None });
             self.transactions.len() - 1
         };
-        let Some(transaction) = self.transactions.get_mut(index) else { return Bound::new() };
+        let Some(transaction) = self.transactions.get_mut(index) else { return };
         if transaction.is_answered() {
-            return Bound::new();
+            return;
         }
-        transaction.answer =
-            Some(Answer { code, phrase: owned(phrase).map(|phrase| Cow::Owned(phrase.into_string())) });
+        transaction.answer = Some((code, known.shared.texts.sent(known.digest, phrase)));
         let wish = if code.is_final() { transaction.wish.take() } else { None };
-        let hop = transaction.hop;
-        let decides = self.deciding().is_some_and(|deciding| deciding.key == key && deciding.hop == hop);
+        let decides = self
+            .transactions
+            .get(index)
+            .zip(self.deciding())
+            .is_some_and(|(own, deciding)| (own.key, &own.hop) == (deciding.key, &deciding.hop));
         if !decides || !code.is_final() {
-            return Bound::new();
+            return;
         }
         self.challenged |= code.is_challenge();
         if code.is_success() {
-            self.on_granted(digest, message, wish.as_ref(), Moment::of(event))
+            self.on_granted(known.digest, message, wish.as_ref(), Moment::of(event), changes);
         } else {
             self.step(code, Moment::of(event));
-            Bound::new()
         }
     }
 
     /// A 2xx: what was asked for came true (RFC 3261 10.3 step 8).
-    fn on_granted(&mut self, digest: &Digest, message: &Message<'_>, wish: Option<&Wish>, moment: Moment) -> Bound {
-        let mut bound = Bound::new();
+    fn on_granted(
+        &mut self,
+        digest: &Digest,
+        message: &Message<'_>,
+        wish: Option<&Wish>,
+        moment: Moment,
+        changes: &mut Changes,
+    ) {
         match wish {
-            Some(Wish::Bind(contacts)) => {
-                for (contact, asked) in contacts {
+            Some(wish @ (Wish::Bind(..) | Wish::BindAll(_))) => {
+                for (contact, asked) in wish.contacts() {
                     let seconds =
-                        if *asked == 0 { 0 } else { granted(digest, message, Some(contact)).unwrap_or(*asked) };
-                    let held = self.bindings.iter().position(|binding| binding.contact.key == contact.key);
-                    if seconds == 0 {
-                        if let Some(held) = held {
-                            self.bindings.remove(held);
-                        }
-                        continue;
-                    }
-                    let until = moment.at.after(Duration::from_secs(seconds.into()));
-                    let binding = Binding { contact: *contact, until, granted: moment };
-                    if let Some(held) = held {
-                        self.bindings[held] = binding;
-                        self.refreshes += 1;
-                    } else if self.bindings.len() < Self::MOST_CONTACTS {
-                        if self.bindings.is_empty() {
-                            self.bindings.reserve_exact(1);
-                        }
-                        self.bindings.push(binding);
-                    } else {
-                        self.beyond = true;
-                    }
-                    self.expires = Some(seconds);
-                    self.replaced = false;
-                    bound.push(contact.holder);
+                        if asked == 0 { 0 } else { self.granted(digest, message, Some(contact.key)).unwrap_or(asked) };
+                    self.bind(contact, seconds, moment, changes);
                 }
             }
-            Some(Wish::RemoveAll) => self.bindings.clear(),
+            Some(Wish::RemoveAll) => changes.let_go.extend(self.bindings.drain(..).map(|of| of.contact.holder)),
             // A query, or a 2xx whose REGISTER was not captured: only what it lists is known.
             Some(Wish::Query) | None => {
-                let listed = message.contacts().find_map(|contact| match contact {
-                    ContactValue::Addr(addr) => Some(text(addr.uri).into_boxed_str()),
+                let listed = self.contacts(message).find_map(|contact| match contact {
+                    ContactValue::Addr(addr) => Some(addr.uri),
                     ContactValue::Star => None,
                 });
                 let code = if listed.is_some() { Code::REGISTERED } else { Code::UNREGISTERED };
-                if listed.is_some() {
-                    self.expires = granted(digest, message, None);
-                    self.contact = self.contact.take().or(listed);
+                if let Some(listed) = listed {
+                    self.expires = self.granted(digest, message, None);
+                    if !self.has_contact {
+                        self.set_contact(digest, listed, None);
+                    }
                 } else {
                     self.cause = Some(RegistrationCause::None);
                 }
-                self.step(code, moment);
-                return bound;
+                return self.step(code, moment);
             }
         }
         if self.bindings.is_empty() {
@@ -420,29 +494,58 @@ impl Registration {
             self.registered.get_or_insert(moment.at);
             self.step(Code::REGISTERED, moment);
         }
-        bound
+    }
+
+    /// A contact was granted for so many seconds; zero: it was let go.
+    fn bind(&mut self, contact: Contact, seconds: u32, moment: Moment, changes: &mut Changes) {
+        let held = self.bindings.iter().position(|binding| binding.contact.key == contact.key);
+        if seconds == 0 {
+            changes.let_go.extend(held.map(|held| self.bindings.remove(held).contact.holder));
+            return;
+        }
+        let until = moment.at.after(Duration::from_secs(seconds.into()));
+        let binding = Binding { contact, until, granted: moment };
+        if let Some(held) = held.and_then(|held| self.bindings.get_mut(held)) {
+            let before = std::mem::replace(held, binding).contact.holder;
+            changes.let_go.extend(Some(before).filter(|before| *before != contact.holder));
+            self.refreshes += 1;
+        } else if self.bindings.len() < Self::MOST_CONTACTS {
+            if self.bindings.is_empty() {
+                self.bindings.reserve_exact(1);
+            }
+            self.bindings.push(binding);
+        } else {
+            self.beyond = true;
+        }
+        self.expires = Some(seconds);
+        self.replaced = false;
+        changes.bound.push(contact.holder);
     }
 
     /// Another Call-ID registered this contact of the same device: what was granted here lives on there.
-    pub(super) fn on_replaced(&mut self, holder: Holder, at: Timestamp) {
-        self.lapse(at);
+    pub(super) fn on_replaced(&mut self, holder: Holder, at: Timestamp, changes: &mut Changes) {
+        self.lapse(at, changes);
         let before = self.bindings.len();
         self.bindings.retain(|binding| binding.contact.holder != holder);
-        if self.bindings.len() < before && self.bindings.is_empty() && self.code == Some(Code::REGISTERED) {
+        if self.bindings.len() == before {
+            return;
+        }
+        changes.let_go.push(holder);
+        if self.bindings.is_empty() && self.code() == Some(Code::REGISTERED) {
             self.replaced = true;
         }
     }
 
     /// Lets granted lifetimes run out.
-    fn lapse(&mut self, now: Timestamp) {
-        if self.bindings.is_empty() || self.bindings.iter().any(|binding| binding.until > now) {
-            self.bindings.retain(|binding| binding.until > now);
+    fn lapse(&mut self, now: Timestamp, changes: &mut Changes) {
+        if self.bindings.iter().all(|binding| binding.until > now) {
             return;
         }
         let last = self.bindings.iter().max_by_key(|binding| binding.until).copied();
-        self.bindings.clear();
-        if let Some(last) = last
-            && self.code == Some(Code::REGISTERED)
+        let ran_out = |binding: &mut Binding| binding.until <= now;
+        changes.let_go.extend(self.bindings.extract_if(.., ran_out).map(|binding| binding.contact.holder));
+        if let Some(last) = last.filter(|_| self.bindings.is_empty())
+            && self.code() == Some(Code::REGISTERED)
         {
             self.cause = Some(RegistrationCause::Expired);
             self.step(Code::UNREGISTERED, Moment { at: last.until, place: last.granted.place });
@@ -450,31 +553,34 @@ impl Registration {
     }
 
     /// What is to be told of this registration as it stands at `now`.
-    pub(super) fn into_fact(mut self, now: Timestamp) -> RegistrationFact {
-        self.lapse(now);
-        let pending = matches!(self.code, Some(Code::REGISTERING | Code::UNREGISTERING));
+    pub(super) fn tell(&mut self, shared: &Shared, now: Timestamp) -> RegistrationFact {
+        self.lapse(now, &mut Changes::default());
+        let says = |text: &Option<Text>| text.as_ref().map(|text| Arc::clone(shared.texts.says(text)));
+        let code = self.code();
+        let pending = matches!(code, Some(Code::REGISTERING | Code::UNREGISTERING));
         // Timer F (RFC 3261 17.1.2.2) runs to the final response, provisional ones do not stop it.
         let timed_out = pending && self.deciding().is_some_and(|deciding| now >= deciding.began.after(TIMER_B));
-        let answer = self.deciding().and_then(|deciding| deciding.answer.clone());
+        let answer = self.deciding().and_then(|deciding| deciding.answer.as_ref());
         RegistrationFact {
-            category: self.code.map(|code| match code {
+            category: code.map(|code| match code {
                 Code::REGISTERING | Code::UNREGISTERING if timed_out => Category::Unsuccessful,
                 Code::REGISTERING | Code::UNREGISTERING => Category::Attempting,
                 Code::REGISTERED => Category::Active,
                 Code::UNREGISTERED => Category::Completed,
                 _ => Category::Unsuccessful,
             }),
-            cause: if self.replaced && self.code == Some(Code::REGISTERED) {
+            cause: if self.replaced && code == Some(Code::REGISTERED) {
                 Some(RegistrationCause::Replaced)
             } else {
                 self.cause
             },
-            aor: self.aor,
-            contact: self.contact,
-            registrar: self.registrar,
+            aor: self.aor.text.as_str().into(),
+            contact: self.has_contact.then(|| self.contact.text.as_str().into()),
+            registrar: says(&self.registrar),
             call_id: text(&self.call_id).into(),
-            code: self.code,
-            answer,
+            code,
+            answer: answer
+                .map(|(code, phrase)| Answer { code: *code, phrase: says(phrase).map(|says| says.to_string().into()) }),
             start: self.start.at,
             place: self.start.place,
             registered: self.registered,
@@ -484,27 +590,53 @@ impl Registration {
             challenged: self.challenged,
             timed_out,
             path: self.path,
-            user_agent: self.user_agent,
+            user_agent: says(&self.user_agent),
             messages: self.messages,
-            timeline: self.timeline.into_iter().collect(),
+            timeline: self.timeline.iter().copied().collect(),
         }
     }
 }
 
-/// Host of the Request-URI, in lower case.
-fn registrar(message: &Message<'_>) -> Option<Box<str>> {
-    let StartLine::Request { uri, .. } = message.start() else { return None };
-    uri_host(uri).map(|host| text(host).to_lowercase().into_boxed_str())
+/// The host of a URI where there is nothing else in it, as in most that a REGISTER goes to. It is what [`uri_host`] would
+/// give: a test holds the two equal.
+fn bare_host(uri: &[u8]) -> Option<&[u8]> {
+    let host = uri.strip_prefix(b"sip:")?;
+    let is_plain = |byte: &u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || matches!(byte, b'.' | b'-');
+    (!host.is_empty() && host.iter().all(is_plain)).then_some(host)
 }
 
-/// The lifetime that a 2xx grants: of this contact where it lists that, else its Expires header. Without a contact to
-/// look for: that of the first one listed.
-fn granted(digest: &Digest, message: &Message<'_>, contact: Option<&Contact>) -> Option<u32> {
-    let of_contact = message.contacts().find_map(|listed| match listed {
-        ContactValue::Addr(ref addr) if contact.is_none_or(|own| digest.of(address_key(addr.uri)) == own.key) => {
-            listed.expires()
+/// Host of the Request-URI, in lower case.
+fn registrar(known: &mut Known<'_>, message: &Message<'_>) -> Option<Text> {
+    let uri = message.request_uri()?;
+    let host = bare_host(uri).or_else(|| uri_host(uri))?;
+    if host.is_ascii() && !host.iter().any(u8::is_ascii_uppercase) {
+        return known.shared.texts.sent(known.digest, host);
+    }
+    Some(known.shared.texts.own(known.digest, &text(host).to_lowercase()))
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    proptest! {
+        #[test]
+        fn a_bare_host_is_the_host(uri in "(sip|sips|tel|SIP):[a-c@.:;A?-]{0,8}|sip:[a-z0-9.-]{1,9}") {
+            let bare = bare_host(uri.as_bytes());
+            prop_assert!(bare.is_none() || bare == uri_host(uri.as_bytes()));
         }
-        _ => None,
-    });
-    of_contact.or_else(|| message.expires())
+    }
+
+    #[test]
+    fn whoever_was_there_is_forgotten() {
+        let mut registration = Registration { messages: 7, beyond: true, replaced: true, ..Registration::default() };
+        registration.call_id.extend_from_slice(b"c");
+        registration.aor.write(&Digest::default(), b"sip:a@b");
+        registration.has_contact = true;
+        registration.timeline.push(Step { at: Timestamp::default(), code: Code::REGISTERED, place: Place::default() });
+        registration.clear();
+        assert_eq!(registration, Registration::NOBODY);
+    }
 }

@@ -3,7 +3,7 @@
 
 use std::cmp::Reverse;
 use std::collections::hash_map::Entry;
-use std::collections::{HashMap, VecDeque};
+use std::collections::VecDeque;
 use std::time::Duration;
 
 use super::alarms::Alarms;
@@ -18,8 +18,7 @@ use super::fact::{CallFact, Fact};
 use super::legs::{Calls, Legs};
 use super::marks::{Mark, Marking, Settings};
 use super::media::{FileMedia, Media};
-use super::registration::Registration;
-use super::shelf::{Ending, Shelf};
+use super::registrar::{Ending, Registrar};
 use super::slots::Slots;
 use super::table::Table;
 use super::traffic::Traffic;
@@ -37,13 +36,11 @@ use crate::wire::sip::{Message, Method};
 /// How far packets may step back in time behind the latest.
 const STEPS_BACK: Duration = Duration::from_secs(60);
 
-/// What is open under one Call-ID.
+/// What calls are open under one Call-ID.
 #[derive(Debug, Default, serde::Serialize, serde::Deserialize)]
 struct Group {
     /// Slots of the calls, oldest first.
     calls: Slots,
-    /// Slots of the registrations.
-    registrations: Slots,
 }
 
 /// By digest of the Call-ID.
@@ -83,13 +80,8 @@ pub struct Tracker {
     looked_at: usize,
     /// Which call makes room where there are too many.
     hand: Hand,
-    registrations: Shelf,
-    registrations_hand: Hand,
+    registrar: Registrar,
     pub(super) exchanges: Exchanges,
-    /// Which registration holds a contact of an address-of-record.
-    holders: HashMap<u64, usize, foldhash::quality::RandomState>,
-    /// With so many of them, those that hold nothing any more are looked for.
-    review_holders: usize,
     /// Which open call sent an initial INVITE last on a hop, by its digest.
     senders: Table<usize>,
     alarms: Alarms,
@@ -264,12 +256,12 @@ impl Tracker {
         self.traffic.count(event, message);
         let Some(method) = message.method() else { return };
         let Some(call_id) = message.call_id() else { return };
-        let key = self.digest.transaction(message);
-        let call = self.digest.of(call_id);
-        let (tags, described) = (Tags::of(&self.digest, message), Described::default());
+        let digest = if method == Method::Register { self.registrar.digest() } else { &self.digest };
+        let (call, key) = (digest.of(call_id), digest.transaction(message));
+        let (tags, described) = (Tags::of(digest, message), Described::default());
         let arrival = Arrival { event, message, call, key, tags, described };
         self.wake_under(call);
-        let before = self.recorder.wants(call_id).then(|| self.before(&arrival));
+        let before = self.recorder.wants(call_id).then(|| self.before(call_id, &arrival));
         if method == Method::Register {
             self.feed_registration(call_id, &arrival);
         } else if stands_alone(&method) {
@@ -283,19 +275,17 @@ impl Tracker {
     }
 
     /// What a message is about to meet.
-    fn before(&self, arrival: &Arrival<'_, '_>) -> Before {
+    fn before(&self, call_id: &[u8], arrival: &Arrival<'_, '_>) -> Before {
         let slot = self.slot_of(arrival);
         let call = slot.and_then(|slot| Some(self.calls.get(slot)?.as_ref()?.call.clone()));
-        let registered = self.registered(arrival);
+        let registered = self.registered(call_id, arrival);
         Before { slot, call, registered, is_straggler: self.is_straggler(arrival) }
     }
 
     /// The code of the registration that a message belongs to.
-    fn registered(&self, arrival: &Arrival<'_, '_>) -> Option<Code> {
-        let slots = self.groups.get(&arrival.call)?.registrations.as_slice().iter();
-        let of = slots.filter_map(|slot| self.registrations.view(*slot));
-        let sure = of.map(|of| (of.affinity(&self.digest, arrival), of.code()));
-        sure.filter(|(affinity, _)| *affinity > 0).max_by_key(|(affinity, _)| *affinity)?.1
+    fn registered(&self, call_id: &[u8], arrival: &Arrival<'_, '_>) -> Option<Code> {
+        let is_one = arrival.message.method() == Some(Method::Register);
+        if is_one { self.registrar.code(call_id, arrival) } else { None }
     }
 
     /// Writes down what became of a message that met this.
@@ -304,7 +294,7 @@ impl Tracker {
         let slot = before.slot.or_else(|| self.slot_of(arrival));
         let call = slot.and_then(|slot| Some(&self.calls.get(slot)?.as_ref()?.call));
         let (was, is, rule) = if arrival.message.method() == Some(Method::Register) {
-            let (was, is) = (before.registered, self.registered(arrival));
+            let (was, is) = (before.registered, self.registered(call_id, arrival));
             (was, is, explain::rule_of_registration(was, is, arrival, again))
         } else if let Some(call) = call.filter(|_| !self.exchanges.knows(&self.digest, call_id, arrival)) {
             let was = before.call.as_ref().and_then(Call::code);
@@ -492,7 +482,6 @@ impl Tracker {
         media.settle(&|slot| is_over(calls, asleep, slot));
         // Most of what follows grows in proportion to what is released here.
         self.groups = Groups::default();
-        self.holders = HashMap::default();
         self.closed = Closed::default();
         // Calls are told one by one, as they are asked for: their facts together would be as large as they are.
         let open = self.calls.iter().enumerate().filter_map(|(slot, open)| Some((open.as_ref()?.call.began(), slot)));
@@ -503,7 +492,7 @@ impl Tracker {
         facts.extend(self.media.finish().into_iter().map(|fact| Fact::Stream(Box::new(fact))));
         facts.sort_by_key(order);
         self.last_facts = facts.into();
-        self.ending = Ending::of(std::mem::take(&mut self.registrations), now);
+        self.ending = Ending::of(std::mem::take(&mut self.registrar), now);
         self.free.clear();
         self.senders.clear();
         self.alarms.clear();
@@ -523,14 +512,14 @@ impl Tracker {
     /// How many calls and registrations are held.
     #[cfg(test)]
     pub(super) fn held(&self) -> (usize, usize) {
-        (self.calls.iter().flatten().count(), self.registrations.len())
+        (self.calls.iter().flatten().count(), self.registrar.len())
     }
 
     /// Entries of all that grows with calls and registrations, but for closed calls, which are bounded by themselves.
     #[cfg(test)]
     pub(super) fn footprint(&self) -> usize {
-        let slots = self.calls.len() + self.free.len() + self.registrations.slots() + self.registrations.free();
-        slots + self.groups.len() + self.holders.len() + self.senders.len() + self.alarms.len() + self.legs.footprint()
+        let slots = self.calls.len() + self.free.len() + self.registrar.footprint();
+        slots + self.groups.len() + self.senders.len() + self.alarms.len() + self.legs.footprint()
     }
 
     /// What was on the wire so far.
@@ -581,7 +570,7 @@ impl Tracker {
         let call_key = call.key();
         if let Entry::Occupied(mut group) = self.groups.entry(call_key) {
             group.get_mut().calls.remove(slot);
-            if group.get().calls.is_empty() && group.get().registrations.is_empty() {
+            if group.get().calls.is_empty() {
                 group.remove();
             }
         }
@@ -726,7 +715,7 @@ impl Tracker {
         }
         // Cut before what tells the calls of one Call-ID apart; a registration under it might be meant as well.
         let group = self.groups.get(&self.digest.of(call_id))?;
-        group.calls.as_slice().last().copied().filter(|_| method.is_some() || group.registrations.is_empty())
+        group.calls.as_slice().last().copied().filter(|_| method.is_some() || !self.registrar.has(call_id))
     }
 
     /// A message of a method that calls use and others too: the call's where one claims it, even one closed lately.
@@ -879,73 +868,14 @@ impl Tracker {
     }
 
     fn feed_registration(&mut self, call_id: &[u8], arrival: &Arrival<'_, '_>) {
-        self.registrations.advance(self.now.unwrap_or(arrival.event.at));
-        let known = match self.groups.get(&arrival.call).map_or(&[][..], |group| group.registrations.as_slice()) {
-            [] => None,
-            slots => {
-                let Self { registrations, digest, .. } = self;
-                let mut sure = |slot: usize| registrations.wake(slot).map_or(0, |open| open.affinity(digest, arrival));
-                let found = slots.iter().map(|slot| (sure(*slot), *slot)).filter(|(affinity, _)| *affinity > 0);
-                found.max_by_key(|(affinity, _)| *affinity).map(|(_, slot)| slot)
-            }
-        };
-        let slot = match known {
-            Some(slot) => slot,
-            None if arrival.event.duplicate => return,
-            None => self.open_registration(call_id, arrival),
-        };
-        if known.is_some() {
-            self.registrations.hear(slot);
-        }
-        let Some(registration) = self.registrations.wake(slot) else { return };
-        let bound = registration.feed(&self.digest, arrival);
-        let aor_key = registration.aor_key();
-        if std::mem::take(&mut registration.beyond) {
+        let now = self.now.unwrap_or(arrival.event.at);
+        let outcome = self.registrar.feed(call_id, arrival, now, self.settings.max_registrations);
+        if outcome.beyond {
             self.issues.add(arrival.event.place, Cause::Counted("contacts of a registration"), 0);
         }
-        for holder in bound {
-            let before = self.holders.insert(holder, slot);
-            if let Some(before) = before.filter(|before| *before != slot)
-                && let Some(registration) = self.registrations.wake(before)
-                && registration.aor_key() == aor_key
-            {
-                registration.on_replaced(holder, arrival.event.at);
-            }
-        }
-        if self.holders.len() > self.review_holders.max(1024) {
-            self.review_holders();
-        }
-    }
-
-    fn open_registration(&mut self, call_id: &[u8], arrival: &Arrival<'_, '_>) -> usize {
-        while self.registrations.len() >= self.settings.max_registrations.max(1) {
-            let (slots, registrations) = (self.registrations.slots(), &mut self.registrations);
-            let Some(slot) = self.registrations_hand.pick(slots, |slot| registrations.take_heard(slot)) else { break };
+        for fact in outcome.told {
             self.issues.add(arrival.event.place, Cause::Bound("registrations"), 0);
-            self.close_registration(slot);
+            self.facts.push_back(Fact::Registration(Box::new(fact)));
         }
-        let slot = self.registrations.insert(Registration::open(&self.digest, call_id, arrival));
-        self.groups.entry(arrival.call).or_default().registrations.push(slot);
-        slot
-    }
-
-    /// Tells a registration as it stands.
-    fn close_registration(&mut self, slot: usize) {
-        let Some(registration) = self.registrations.take(slot) else { return };
-        if let Entry::Occupied(mut group) = self.groups.entry(self.digest.of(registration.call_id())) {
-            group.get_mut().registrations.remove(slot);
-            if group.get().calls.is_empty() && group.get().registrations.is_empty() {
-                group.remove();
-            }
-        }
-        let now = self.now.unwrap_or_default();
-        self.facts.push_back(Fact::Registration(Box::new(registration.into_fact(now))));
-    }
-
-    /// Forgets the contacts whose registration no longer holds them: it let them go, or is told already.
-    fn review_holders(&mut self) {
-        let Self { holders, registrations, .. } = self;
-        holders.retain(|holder, slot| registrations.holds(*slot, *holder));
-        self.review_holders = 2 * self.holders.len();
     }
 }

@@ -117,12 +117,12 @@ fn on_way(digest: u64, Path { src, dst, transport }: Path) -> u64 {
 /// The messages of one call or registration that were seen lately, to know those sent again.
 ///
 /// Retransmissions come within 64·T1 of the first (RFC 3261 17), so a bounded memory loses none that matters.
-#[derive(Clone, Debug, Default, serde::Serialize, serde::Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub(super) struct Seen {
     /// As many as there are in most calls take no memory of their own.
-    recent: SmallVec<[u64; 10]>,
+    pub(super) recent: SmallVec<[u64; 10]>,
     #[serde(deserialize_with = "super::resume::count")]
-    next: u32,
+    pub(super) next: u32,
 }
 
 impl Seen {
@@ -147,7 +147,7 @@ impl Seen {
 }
 
 /// A moment and the packet that made it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub(super) struct Moment {
     pub(super) at: Timestamp,
     pub(super) place: Place,

@@ -190,6 +190,12 @@ impl<'a> Message<'a> {
         self.kept(Known::Contact)
     }
 
+    /// The value of Contact where there is no other such field.
+    #[must_use]
+    pub fn only_contact_value(&self) -> Option<&'a [u8]> {
+        if self.parsed.more_contacts { None } else { self.contact_value() }
+    }
+
     /// Every Contact value of every Contact header field (RFC 3261 20.10).
     pub fn contacts(&self) -> impl Iterator<Item = ContactValue<'a>> + use<'a> {
         self.contact_list().map(ContactValue::parse)
