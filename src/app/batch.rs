@@ -1,8 +1,6 @@
 //! What one thread hands to the next: events apart from the packets that they borrow from, in one piece of memory.
 //! Knows no thread, and of events only what they borrow.
 
-use std::net::{Ipv4Addr, SocketAddr};
-
 use crate::event::{Event, Path, Undelivered, What};
 use crate::packet::Place;
 use crate::report::Source;
@@ -241,7 +239,7 @@ impl Batch {
 }
 
 /// Says a run of packets of media. What is of no known stream is said as the event that it would have been: see
-/// [`Media::of`].
+/// [`Datagram::media`](crate::wire::media::Datagram::media).
 fn say_media<D: Downstream>(run: &[Plain], mut payloads: &[u8], down: &mut D) -> Result<(), D::Stop> {
     let mut before = None;
     for plain in run {
@@ -250,16 +248,15 @@ fn say_media<D: Downstream>(run: &[Plain], mut payloads: &[u8], down: &mut D) ->
         let (payload, rest) = payloads.split_at_checked(len.into()).unwrap_or_default();
         payloads = rest;
         let rtp = Rtp { marker, payload_type, sequence, timestamp, ssrc, payload };
-        let place = Place { file, frame };
-        if down.media(at, place, &Media { addresses, ports, dscp, rtp }) {
+        let (place, media) = (Place { file, frame }, Media { addresses, ports, dscp, rtp });
+        if down.media(at, place, &media) {
             before = before.max(Some(at));
             continue;
         }
         if let Some(last) = before.take() {
             down.passed(last);
         }
-        let end = |address: u64, port: u32| SocketAddr::new(Ipv4Addr::from_bits(address as u32).into(), port as u16);
-        let (src, dst) = (end(addresses >> 32, ports >> 16), end(addresses, ports));
+        let (src, dst) = media.ends();
         down.event(&Event::of_media(at, place, src, dst, What::Rtp(rtp, dscp)));
         down.settle()?;
     }
@@ -307,6 +304,7 @@ mod tests {
 
     use super::*;
     use crate::event::Transport;
+    use std::net::SocketAddr;
 
     /// Writes down what it is told.
     #[derive(Default)]

@@ -19,13 +19,13 @@ use crate::assemble::{Assembler, Unfinished};
 use crate::capture::{CaptureInfo, Captures, KeyLogs, TroubleKind};
 use crate::event::{Event, What};
 use crate::issue::{Cause, Issues, Tally};
-use crate::packet::Place;
+use crate::packet::{Packet, Place};
 use crate::render::{self, Render, shown};
 use crate::report::{CaptureRow, Report, Skipped, Source, Traffic};
 use crate::time::Timestamp;
 use crate::track::Tracker;
 use crate::wire::keylog::Secrets;
-use crate::wire::media::Media;
+use crate::wire::media::{Datagram, Media};
 
 /// Reads the plan's captures to their end and tells what was in them.
 pub(crate) fn analyze(plan: Plan, messages: &Messages) -> Result<Outcome, Failure> {
@@ -195,13 +195,22 @@ impl Reading {
                 down.sources(sources(earlier, captures.infos()));
             }
             down.settle()?;
-            // Most packets are media with nothing unusual about them: those go straight down.
-            let skimmed = captures
-                .skim(|packet| Media::of(packet).is_some_and(|media| down.media(packet.at, packet.place, &media)));
-            if let Some((_, last)) = skimmed.times {
+            // Nearly all packets that follow bring nothing new but themselves: those go straight down.
+            let mut rest = Rest { assembler, issues, down, passed: None, end: &mut self.end, stopped: Ok(()) };
+            let skimmed = captures.skim(|packet| {
+                let datagram = Datagram::of(packet);
+                match datagram.and_then(|datagram| datagram.media()) {
+                    Some(media) if rest.down.media(packet.at, packet.place, &media) => {
+                        rest.passed = rest.passed.max(Some(packet.at));
+                        true
+                    }
+                    _ => rest.packet(packet, datagram.as_ref()),
+                }
+            });
+            rest.pass();
+            rest.stopped?;
+            if skimmed.packets > 0 {
                 place = skimmed.place;
-                down.passed(last);
-                self.end = self.end.max(assembler.clock(last));
             }
             if progress.packets(1 + skimmed.packets) {
                 progress.show(captures.bytes_done(), captures.bytes_total());
@@ -215,6 +224,37 @@ impl Reading {
             assembler.finish(issues, &mut |event| down.event(&event));
         }
         Ok(())
+    }
+}
+
+/// What becomes of the packets that follow one another in a section of a capture, with nothing between them.
+struct Rest<'r, D: Downstream> {
+    assembler: &'r mut Assembler,
+    issues: &'r mut Issues,
+    down: &'r mut D,
+    /// When the last of the media came that went straight down since the last event.
+    passed: Option<Timestamp>,
+    end: &'r mut Timestamp,
+    stopped: Result<(), D::Stop>,
+}
+
+impl<D: Downstream> Rest<'_, D> {
+    /// Takes a packet that is no media, or none of a known stream; `false` where nothing more is taken, nor was this one.
+    #[inline(never)] // Out of the way of media packets.
+    fn packet(&mut self, packet: &Packet<'_>, datagram: Option<&Datagram<'_>>) -> bool {
+        self.pass();
+        self.assembler.push_read(packet, datagram, self.issues, &mut |event| self.down.event(&event));
+        *self.end = (*self.end).max(self.assembler.clock(packet.at));
+        self.stopped = self.down.settle();
+        self.stopped.is_ok()
+    }
+
+    /// Says how far the media got.
+    fn pass(&mut self) {
+        if let Some(last) = self.passed.take() {
+            self.down.passed(last);
+            *self.end = (*self.end).max(self.assembler.clock(last));
+        }
     }
 }
 

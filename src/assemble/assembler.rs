@@ -20,6 +20,7 @@ use crate::wire::icmp;
 use crate::wire::ip::{self, Carried, Udp};
 use crate::wire::keylog::Secrets;
 use crate::wire::link::{self, Layer, Link};
+use crate::wire::media::Datagram;
 use crate::wire::rtcp::Rtcp;
 use crate::wire::rtp::Rtp;
 use crate::wire::sctp::Sctp;
@@ -141,6 +142,23 @@ impl Assembler {
     /// Takes the next packet, and gives `sink` every message that it completes.
     #[inline]
     pub fn push(&mut self, packet: &Packet<'_>, issues: &mut Issues, sink: &mut impl FnMut(Event<'_>)) {
+        self.push_read(packet, Datagram::of(packet).as_ref(), issues, sink);
+    }
+
+    /// As [`push`](Self::push), where it is known whether the packet is a datagram with nothing unusual about its headers.
+    #[inline]
+    pub fn push_read(
+        &mut self,
+        packet: &Packet<'_>,
+        datagram: Option<&Datagram<'_>>,
+        issues: &mut Issues,
+        sink: &mut impl FnMut(Event<'_>),
+    ) {
+        if let Some(datagram) = datagram
+            && self.transports.usual_sip(packet, datagram, issues, sink)
+        {
+            return;
+        }
         match link::peel(packet.link, packet.data) {
             Link::Ip(bytes) => self.ip(packet, Within::OUTSIDE, bytes, packet.is_cut(), issues, sink),
             link => self.beneath(packet, Within::OUTSIDE, link, packet.is_cut(), issues, sink),
@@ -187,7 +205,7 @@ impl Assembler {
         };
         // RTP and RTCP (RFC 7983 7): neither SIP nor a tunnel, and nearly all there is.
         if let Carried::Udp(udp @ Udp { to_ip_end: [0x80..=0xbf, ..], .. }) = ip.carried
-            && !tunnel::may_begin_like_media(&udp)
+            && !tunnel::may_begin_like_media(udp.src_port, udp.dst_port)
         {
             return media(packet.at, packet.place, (ip.src(), ip.dst()), ip.dscp, &udp, sink);
         }
@@ -361,20 +379,58 @@ impl Transports {
         let Some(message) = Message::parse(payload) else {
             return payload.len() < udp.to_ip_end.len() && looks_like_sip(udp.to_ip_end);
         };
-        let Around { stamp, missing, .. } = *around;
+        let Around { stamp, missing, id, .. } = *around;
         if missing > 0 {
             issues.add(stamp.place, Cause::CutShort, missing as u64);
         }
-        lacks(&message, |what| issues.add(stamp.place, Cause::SipIncomplete(what), payload.len() as u64));
         let src = SocketAddr::new(around.src, udp.src_port);
         let dst = SocketAddr::new(around.dst, udp.dst_port);
-        let duplicate = self.duplicates.seen(src, dst, around.id, payload, stamp.at);
         let path = Path { src, dst, transport: Transport::Udp };
-        self.connections.sealed.spoken_at(dst);
-        self.lag = 0;
-        let what = What::Sip(message);
-        sink(Event { at: stamp.at, place: stamp.place, path, duplicate, correlation: None, what });
+        self.message(stamp, path, id, payload, message, issues, sink);
         true
+    }
+
+    /// Whether a datagram is SIP that may be nothing else, which is taken. Any other goes [the way of all](Self::udp), on
+    /// which this one would fare no differently: a test holds them equal.
+    #[inline(never)]
+    fn usual_sip(
+        &mut self,
+        packet: &Packet<'_>,
+        datagram: &Datagram<'_>,
+        issues: &mut Issues,
+        sink: &mut impl FnMut(Event<'_>),
+    ) -> bool {
+        let &Datagram { ports, id, payload, .. } = datagram;
+        // HEP begins like a method, and SCTP has a port of its own.
+        let letter = matches!(payload, [b'A'..=b'Z' | b'a'..=b'z', ..]) && !payload.starts_with(b"HEP3");
+        if !letter || (ports >> 16) as u16 == SCTP_PORT || ports as u16 == SCTP_PORT {
+            return false;
+        }
+        let Some(message) = Message::parse(payload) else { return false };
+        let path = Path { src: datagram.src(), dst: datagram.dst(), transport: Transport::Udp };
+        let stamp = Stamp { at: packet.at, place: packet.place };
+        self.message(stamp, path, id, payload, message, issues, sink);
+        true
+    }
+
+    /// A message that came in a datagram of its own.
+    #[inline(always)] // Twice, and the event is to be made where it is taken.
+    #[expect(clippy::too_many_arguments, reason = "what a message is, and where to go with it")]
+    fn message(
+        &mut self,
+        Stamp { at, place }: Stamp,
+        path: Path,
+        id: Option<u32>,
+        payload: &[u8],
+        message: Message<'_>,
+        issues: &mut Issues,
+        sink: &mut impl FnMut(Event<'_>),
+    ) {
+        lacks(&message, |what| issues.add(place, Cause::SipIncomplete(what), payload.len() as u64));
+        let duplicate = self.duplicates.seen(&path, id, payload, at);
+        self.connections.sealed.spoken_at(path.dst);
+        self.lag = 0;
+        sink(Event { at, place, path, duplicate, correlation: None, what: What::Sip(message) });
     }
 
     #[cold]
@@ -412,7 +468,7 @@ impl Transports {
             }
             lacks(&message, |what| issues.add(place, Cause::SipIncomplete(what), message.raw().len() as u64));
             // Two collectors, or two agents beside each other: HEP has no identification that would tell.
-            let duplicate = self.duplicates.seen(path.src, path.dst, None, message.raw(), stamp.at);
+            let duplicate = self.duplicates.seen(&path, None, message.raw(), stamp.at);
             self.connections.sealed.spoken_at(path.dst);
             self.lag = around.stamp.at.nanos().saturating_sub(stamp.at.nanos());
             let Said { message, correlation } = message;
@@ -442,10 +498,11 @@ fn media(
     }
 }
 
-/// SCTP in UDP (RFC 6951).
+/// The port of SCTP in UDP (RFC 6951).
+const SCTP_PORT: u16 = 9899;
+
 fn sctp_over_udp<'a>(udp: &Udp<'a>) -> Option<Sctp<'a>> {
-    const PORT: u16 = 9899;
-    if udp.src_port != PORT && udp.dst_port != PORT {
+    if udp.src_port != SCTP_PORT && udp.dst_port != SCTP_PORT {
         return None;
     }
     Sctp::parse(udp.payload, false).ok().filter(Sctp::is_sound)
@@ -909,7 +966,54 @@ mod tests {
         }
     }
 
+    /// What comes of datagrams, each between these ports, if their headers are read in one look, and if they are not.
+    fn read_both_ways(datagrams: &[(u16, u16, Vec<u8>)]) -> [String; 2] {
+        [true, false].map(|looked| {
+            let (mut assembler, mut issues, mut out) = (Assembler::new(), Issues::default(), String::new());
+            let mut sink = |event: Event<'_>| out += &format!("{event:?}\n");
+            for (n, (src, dst, payload)) in (1..).zip(datagrams) {
+                let mut frame = on_port(*dst, payload);
+                frame.data[20..22].copy_from_slice(&src.to_be_bytes());
+                let (place, original_len) = (Place { file: 0, frame: n }, frame.data.len() as u32);
+                let at = Timestamp::from_millis(n as i64);
+                let packet = Packet { place, section: 0, at, link: frame.link, original_len, data: &frame.data };
+                let datagram = Datagram::of(&packet);
+                assert!(datagram.is_some());
+                assembler.push_read(&packet, datagram.as_ref().filter(|_| looked), &mut issues, &mut sink);
+            }
+            out += &format!("{:?}", issues.of_file(0).collect::<Vec<_>>());
+            out
+        })
+    }
+
     proptest! {
+        #[test]
+        fn datagrams_read_in_one_look_fare_no_differently(datagrams in proptest::collection::vec((
+            prop_oneof![Just(5060_u16), Just(SCTP_PORT), any::<u16>()],
+            prop_oneof![Just(5060_u16), Just(SCTP_PORT), Just(2152), Just(4789), Just(37008)],
+            prop_oneof![
+                Just(OPTIONS.to_vec()),
+                Just(OPTIONS[..60].to_vec()),
+                Just(b"SIP/2.0 200 OK\r\n\r\n".to_vec()),
+                Just(hep(15, OPTIONS)),
+                Just([b"HEP3 sip:a@b SIP/2.0\r\n", &OPTIONS[25..]].concat()),
+                Just(sctp(1)),
+                Just(b"Bonjour".to_vec()),
+                Just([&[0x80, 8, 0, 7, 0, 0, 0, 1, 0, 0, 0, 9][..], &[0x55; 80]].concat()),
+                proptest::collection::vec(any::<u8>(), 0..30),
+            ],
+            proptest::collection::vec((0_usize..40, any::<u8>()), 0..2),
+        ), 0..9)) {
+            let datagrams: Vec<_> = datagrams.into_iter().map(|(src, dst, mut payload, changes)| {
+                for (at, byte) in changes {
+                    payload.splice(at.min(payload.len())..(at + 1).min(payload.len()), [byte]);
+                }
+                (src, dst, payload)
+            }).collect();
+            let [one, other] = read_both_ways(&datagrams);
+            prop_assert_eq!(one, other);
+        }
+
         #[test]
         fn no_packets_surprise_it(frames in proptest::collection::vec(
             (prop_oneof![Just(0u16), Just(1), Just(101), Just(113), Just(276)], proptest::collection::vec(any::<u8>(), 0..90), 0u8..8, any::<i32>()), 0..40)) {
