@@ -2,8 +2,9 @@
 
 use std::net::{IpAddr, SocketAddr};
 
-use super::copies::{self, Copies, Kept};
+use super::copies::{self, Copies};
 use super::defrag::{Defrag, Key};
+use super::deliver::{Lacking, copied, lacks};
 use super::duplicate::Duplicates;
 use super::relay;
 use super::sctp::Associations;
@@ -17,7 +18,7 @@ use crate::packet::{Packet, Place};
 use crate::time::Timestamp;
 use crate::wire::hep::Hep;
 use crate::wire::icmp;
-use crate::wire::ip::{self, Carried, Udp};
+use crate::wire::ip::{self, Carried, Tcp, Udp};
 use crate::wire::keylog::Secrets;
 use crate::wire::link::{self, Layer, Link};
 use crate::wire::media::Datagram;
@@ -42,6 +43,9 @@ struct Transports {
     associations: Associations,
     duplicates: Duplicates,
     copies: Copies,
+    /// Packets that came before this many completed messages may be copied by one that seems to be the next of its
+    /// connection: some connection began to count anew.
+    renumbered: u64,
     /// How much later than its own time the last datagram with a message in it was captured, in nanoseconds: nothing,
     /// unless HEP relayed it.
     lag: i64,
@@ -75,6 +79,7 @@ impl Assembler {
                 associations: Associations::default(),
                 duplicates: Duplicates::new(),
                 copies: Copies::default(),
+                renumbered: 0,
                 lag: 0,
             },
             key_log: KeyLog::default(),
@@ -84,7 +89,7 @@ impl Assembler {
     /// Opens TLS with these secrets.
     #[must_use]
     pub fn with_secrets(mut self, secrets: Secrets) -> Self {
-        self.transports.connections.secrets = secrets;
+        self.transports.connections.means.secrets = secrets;
         self
     }
 
@@ -106,10 +111,10 @@ impl Assembler {
     #[must_use]
     pub fn resume(mut self, unfinished: Unfinished) -> Self {
         let Unfinished { duplicates, defrag, mut connections, associations, lag, key_log } = unfinished;
-        let secrets = &mut self.transports.connections.secrets;
+        let secrets = &mut self.transports.connections.means.secrets;
         // What was wrong with it has been told.
         secrets.read(key_log.lines());
-        connections.secrets = std::mem::take(secrets);
+        connections.means.secrets = std::mem::take(secrets);
         connections.sealed = std::mem::take(&mut self.transports.connections.sealed);
         self.transports.duplicates.resume(&duplicates);
         self.transports = Transports { connections, associations, lag, ..self.transports };
@@ -125,7 +130,7 @@ impl Assembler {
 
     /// Takes a key log that a capture carries; lines that are none are counted at `place`.
     pub fn learn(&mut self, key_log: &[u8], place: Place, issues: &mut Issues) {
-        let secrets = &mut self.transports.connections.secrets;
+        let secrets = &mut self.transports.connections.means.secrets;
         let known = secrets.len();
         let unusable = secrets.read(key_log);
         if secrets.len() > known {
@@ -160,7 +165,13 @@ impl Assembler {
             return;
         }
         match link::peel(packet.link, packet.data) {
-            Link::Ip(bytes) => self.ip(packet, Within::OUTSIDE, bytes, packet.is_cut(), issues, sink),
+            Link::Ip(bytes) => match ip::usual_segment(bytes) {
+                Some((ip, tcp)) => {
+                    let stamp = Stamp { at: packet.at, place: packet.place };
+                    self.transports.tcp((ip.src(), ip.dst()), ip.id, 0, &tcp, stamp, issues, sink);
+                }
+                None => self.ip(packet, Within::OUTSIDE, bytes, packet.is_cut(), issues, sink),
+            },
             link => self.beneath(packet, Within::OUTSIDE, link, packet.is_cut(), issues, sink),
         }
     }
@@ -301,17 +312,8 @@ impl Transports {
         match carried {
             Carried::Udp(udp) => return self.udp(packet, around, &udp, issues, sink),
             Carried::Tcp(tcp) => {
-                let ends = Ends {
-                    src: SocketAddr::new(around.src, tcp.src_port),
-                    dst: SocketAddr::new(around.dst, tcp.dst_port),
-                };
-                let Ends { src, dst } = ends;
-                let Around { id, missing, stamp, .. } = *around;
-                let packet = copies::Packet { src, dst, id, number: tcp.seq, payload: tcp.payload };
-                let Self { connections, copies, .. } = self;
-                copied(copies, &packet, stamp, issues, sink, |issues, mut emit| {
-                    connections.push(ends, &tcp, missing, stamp, issues, &mut emit);
-                });
+                let Around { src, dst, id, missing, stamp, .. } = *around;
+                self.tcp((src, dst), id, missing, &tcp, stamp, issues, sink);
             }
             Carried::Sctp(bytes) => match Sctp::parse(bytes, around.missing > 0) {
                 Ok(sctp) => self.sctp(around, &sctp, bytes, issues, sink),
@@ -433,6 +435,50 @@ impl Transports {
         sink(Event { at, place, path, duplicate, correlation: None, what: What::Sip(message) });
     }
 
+    /// A segment. Most of them are simply the next one of their connection, and none of these is a copy of an earlier
+    /// one.
+    #[expect(clippy::too_many_arguments, reason = "what a segment is, and where to go with what comes of it")]
+    fn tcp(
+        &mut self,
+        (src, dst): (IpAddr, IpAddr),
+        id: Option<u32>,
+        missing: usize,
+        tcp: &Tcp<'_>,
+        stamp: Stamp,
+        issues: &mut Issues,
+        sink: &mut impl FnMut(Event<'_>),
+    ) {
+        let ends = Ends { src: SocketAddr::new(src, tcp.src_port), dst: SocketAddr::new(dst, tcp.dst_port) };
+        let packet = || copies::Packet { src: ends.src, dst: ends.dst, id, number: tcp.seq, payload: tcp.payload };
+        let Self { connections, copies, renumbered, .. } = self;
+        let (now, earliest) = copies.span();
+        if missing == 0 && earliest >= *renumbered {
+            let (mut lacking, mut completed) = (Lacking::default(), false);
+            let taken = {
+                let mut deliver = lacking.deliver(false, sink);
+                connections.follow(ends, tcp, stamp, issues, &mut |path, at, message| {
+                    copies.keep(path, at.at, stamp, &message, tcp.payload);
+                    completed = true;
+                    deliver(path, at, message);
+                })
+            };
+            if completed {
+                copies.remember(&packet(), stamp.at);
+                lacking.account(issues);
+            }
+            if taken {
+                return;
+            }
+        }
+        let before = connections.renumbered;
+        copied(copies, &packet(), stamp, issues, sink, |issues, mut emit| {
+            connections.push(ends, tcp, missing, stamp, issues, &mut emit);
+        });
+        if connections.renumbered != before {
+            *renumbered = (*renumbered).max(now + 1);
+        }
+    }
+
     #[cold]
     fn sctp(
         &mut self,
@@ -506,67 +552,6 @@ fn sctp_over_udp<'a>(udp: &Udp<'a>) -> Option<Sctp<'a>> {
         return None;
     }
     Sctp::parse(udp.payload, false).ok().filter(Sctp::is_sound)
-}
-
-/// Gives `sink` what a packet of a connection completes, by `push`; or, where it is one that was captured before, what it
-/// completed then.
-fn copied(
-    copies: &mut Copies,
-    packet: &copies::Packet<'_>,
-    stamp: Stamp,
-    issues: &mut Issues,
-    sink: &mut impl FnMut(Event<'_>),
-    push: impl FnOnce(&mut Issues, &mut dyn FnMut(Path, Stamp, Said<'_>)),
-) {
-    let mut lacking = Lacking::default();
-    if let Some(messages) = copies.again(packet, stamp.at) {
-        let mut deliver = lacking.deliver(true, sink);
-        messages.iter().for_each(|kept| kept.deliver(stamp, packet.payload, &mut deliver));
-    } else {
-        let mut completed = Vec::new();
-        let mut deliver = lacking.deliver(false, sink);
-        push(issues, &mut |path, of, message| {
-            // What an earlier packet had brought, and this one only lets go, a copy of this one does not repeat.
-            if of.place == stamp.place {
-                completed.push(Kept::new(path, of.at, stamp, &message, packet.payload));
-            }
-            deliver(path, of, message);
-        });
-        copies.remember(packet, stamp.at, completed);
-    }
-    lacking.account(issues);
-}
-
-/// What messages out of TCP lacked, to be counted once the connections have let go of the account.
-#[derive(Default)]
-struct Lacking(Vec<(Place, &'static str, usize)>);
-
-impl Lacking {
-    /// Makes events of messages.
-    fn deliver(&mut self, duplicate: bool, sink: &mut impl FnMut(Event<'_>)) -> impl FnMut(Path, Stamp, Said<'_>) {
-        move |path, stamp, message| {
-            lacks(&message, |what| self.0.push((stamp.place, what, message.raw().len())));
-            let Said { message, correlation } = message;
-            let what = What::Sip(message);
-            sink(Event { at: stamp.at, place: stamp.place, path, duplicate, correlation, what });
-        }
-    }
-
-    fn account(self, issues: &mut Issues) {
-        for (place, what, len) in self.0 {
-            issues.add(place, Cause::SipIncomplete(what), len as u64);
-        }
-    }
-}
-
-/// Names what a message needs to be matched with others, and has not (RFC 3261 8.1.1).
-fn lacks(message: &Message<'_>, mut say: impl FnMut(&'static str)) {
-    if message.call_id().is_none() {
-        say("Call-ID");
-    }
-    if message.cseq().is_none() {
-        say("CSeq");
-    }
 }
 
 /// An ICMP error whose quote is SIP, or too short to tell what it is.
@@ -679,7 +664,11 @@ mod tests {
     type Counted = Vec<(String, u64)>;
 
     fn run(frames: &[Frame]) -> (Seen, Counted) {
-        let (mut assembler, mut issues, mut out) = (Assembler::new(), Issues::default(), Vec::new());
+        run_by(Assembler::new(), frames)
+    }
+
+    fn run_by(mut assembler: Assembler, frames: &[Frame]) -> (Seen, Counted) {
+        let (mut issues, mut out) = (Issues::default(), Vec::new());
         let mut sink = |event: Event<'_>| {
             if let What::Sip(_) = event.what {
                 out.push((event.place.frame, event.duplicate));
@@ -987,6 +976,45 @@ mod tests {
     }
 
     proptest! {
+        #[test]
+        fn a_segment_that_is_followed_is_no_copy(steps in proptest::collection::vec(
+            (any::<bool>(), 0u8..20, 1usize..200, 0i64..9000), 0..80,
+        )) {
+            let stream = OPTIONS.repeat(40);
+            let (mut frames, mut sent, mut id) = (Vec::<Frame>::new(), 1000_u32, 0);
+            for (n, (again, what, len, micros)) in (0..).zip(steps) {
+                let at = sent.wrapping_sub(1000) as usize % stream.len();
+                let len = if what < 14 { OPTIONS.len() } else { len };
+                let payload = &stream[at..(at + len).min(stream.len())];
+                let mut frame = match frames.len().checked_sub(usize::from(what) / 2 + 1) {
+                    // A copy of one of the last packets, whose order is not kept.
+                    Some(of) if again && what < 16 => frames[of].clone(),
+                    _ => {
+                        let begins = what > 17;
+                        // Another connection between the same ports, or the same one from here on.
+                        sent = if begins { 1000 + (what as u32 - 18) * OPTIONS.len() as u32 } else { sent };
+                        let mut data = Vec::new();
+                        id += u16::from(micros < 8000);
+                        let ip = PacketBuilder::ip(v4(id * u16::from(micros % 5 > 0), IpNumber::TCP));
+                        let tcp = ip.tcp(5060, 5070, if begins { sent - 1 } else { sent }, 9);
+                        let (tcp, payload) = if begins { (tcp.syn(), &[][..]) } else { (tcp, payload) };
+                        tcp.write(&mut data, payload).unwrap();
+                        sent += payload.len() as u32;
+                        raw(data)
+                    }
+                };
+                frame.micros = n * 300 + if what == 17 { -micros } else { 0 };
+                frames.push(frame);
+            }
+            let [one, other] = [0, u64::MAX].map(|renumbered| {
+                let mut assembler = Assembler::new();
+                // Nothing is followed where everything may be a copy.
+                assembler.transports.renumbered = renumbered;
+                run_by(assembler, &frames)
+            });
+            prop_assert_eq!(one, other);
+        }
+
         #[test]
         fn datagrams_read_in_one_look_fare_no_differently(datagrams in proptest::collection::vec((
             prop_oneof![Just(5060_u16), Just(SCTP_PORT), any::<u16>()],

@@ -133,7 +133,7 @@ type Sums = ([u64; COLUMNS], [u64; COLUMNS]);
 ///
 /// Runs on every byte of every message, and takes less than a hash does. What differs in one place, or in the same way
 /// in several, has other plain sums; what changed places has other weighted ones.
-fn sums(bytes: &[u8]) -> Sums {
+pub(super) fn sums(bytes: &[u8]) -> Sums {
     let (blocks, rest) = bytes.as_chunks();
     let mut last = [0; BLOCK];
     match bytes.last_chunk() {
