@@ -5,6 +5,7 @@ use crate::event::{Event, Path, Undelivered, What};
 use crate::packet::Place;
 use crate::report::Source;
 use crate::time::Timestamp;
+use crate::track::fact::Fact;
 use crate::wire::media::Media;
 use crate::wire::rtcp::Rtcp;
 use crate::wire::rtp::Rtp;
@@ -46,9 +47,21 @@ pub(crate) trait Downstream {
     fn settle(&mut self) -> Result<(), Self::Stop>;
 }
 
+/// What came of events, in the order in which it is to be told.
+#[derive(Debug)]
+pub(crate) enum Answer {
+    Fact(Fact),
+    /// No call that is still to come began before.
+    Passed(Timestamp),
+    /// What is known of the captures from here on.
+    Sources(Vec<Source>),
+}
+
 /// A stretch of the river.
 #[derive(Debug, Default)]
 pub(crate) struct Batch {
+    /// What came of what was laid down here before, while it is on its way back.
+    pub(crate) answers: Vec<Answer>,
     /// All that events borrow, one after another.
     bytes: Vec<u8>,
     /// Each with whether it was the last of its packet.
