@@ -4,12 +4,12 @@
 
 use std::borrow::Cow;
 use std::collections::VecDeque;
-use std::hash::BuildHasher;
+use std::hash::{BuildHasher, Hasher};
 use std::net::SocketAddr;
 
 use foldhash::quality::RandomState;
 
-use super::duplicate::{sums, window};
+use super::duplicate::{hash_bytes, hash_ends, window};
 use super::split::{Said, Stamp};
 use crate::event::Path;
 use crate::time::Timestamp;
@@ -179,11 +179,16 @@ impl Copies {
     /// Of all of a packet but its payload.
     fn key(&self, packet: &Packet<'_>) -> u64 {
         let Packet { src, dst, id, number, payload } = packet;
-        self.hasher.hash_one((src, dst, id.unwrap_or(0), number, payload.len()))
+        let mut hasher = self.hasher.build_hasher();
+        hash_ends(*src, *dst, *number, &mut hasher);
+        hasher.write_u64(u64::from(id.unwrap_or(0)) << 32 | payload.len() as u64);
+        hasher.finish()
     }
 
     fn digest(&self, payload: &[u8]) -> u64 {
-        self.hasher.hash_one(sums(payload))
+        let mut hasher = self.hasher.build_hasher();
+        hash_bytes(payload, &mut hasher);
+        hasher.finish()
     }
 
     fn own(&self, from: usize, len: usize) -> Cow<'_, [u8]> {

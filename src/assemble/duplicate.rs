@@ -2,7 +2,7 @@
 //! Knows datagrams by a hash of all that makes them the same; a retransmission has another identification.
 
 use std::hash::{BuildHasher, Hash, Hasher};
-use std::net::IpAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
 use foldhash::quality::{FixedState, RandomState};
@@ -96,20 +96,8 @@ impl Duplicates {
     /// Whether this packet was seen a moment ago; from now on it was.
     pub(super) fn seen(&mut self, path: &Path, id: Option<u32>, payload: &[u8], at: Timestamp) -> bool {
         let mut hasher = self.hasher.build_hasher();
-        let (src, dst) = (path.src, path.dst);
-        let ports = u32::from(src.port()) << 16 | u32::from(dst.port());
-        hasher.write_u64(u64::from(ports) << 32 | u64::from(id.unwrap_or(0)));
-        match (src.ip(), dst.ip()) {
-            (IpAddr::V4(src), IpAddr::V4(dst)) => {
-                hasher.write_u64(u64::from(src.to_bits()) << 32 | u64::from(dst.to_bits()));
-            }
-            (src, dst) => (src, dst).hash(&mut hasher),
-        }
-        hasher.write_u64(payload.len() as u64);
-        let (plain, weighted) = sums(payload);
-        for (plain, weighted) in plain.into_iter().zip(weighted) {
-            hasher.write_u128(u128::from(plain) << 64 | u128::from(weighted));
-        }
+        hash_ends(path.src, path.dst, id.unwrap_or(0), &mut hasher);
+        hash_bytes(payload, &mut hasher);
         let hash = hasher.finish().max(1);
         let Set { hashes, times } = &mut self.sets[Self::set(hash)];
         if let Some(way) = hashes.iter().position(|of| *of == hash) {
@@ -122,6 +110,27 @@ impl Duplicates {
     }
 }
 
+/// Hashes the two ends of a packet, and a number of it.
+pub(super) fn hash_ends(src: SocketAddr, dst: SocketAddr, number: u32, hasher: &mut impl Hasher) {
+    let ports = u32::from(src.port()) << 16 | u32::from(dst.port());
+    hasher.write_u64(u64::from(ports) << 32 | u64::from(number));
+    match (src.ip(), dst.ip()) {
+        (IpAddr::V4(src), IpAddr::V4(dst)) => {
+            hasher.write_u64(u64::from(src.to_bits()) << 32 | u64::from(dst.to_bits()));
+        }
+        (src, dst) => (src, dst).hash(hasher),
+    }
+}
+
+/// Hashes bytes by what they add up to, which takes less than to hash them all.
+pub(super) fn hash_bytes(bytes: &[u8], hasher: &mut impl Hasher) {
+    hasher.write_u64(bytes.len() as u64);
+    let (plain, weighted) = sums(bytes);
+    for (plain, weighted) in plain.into_iter().zip(weighted) {
+        hasher.write_u128(u128::from(plain) << 64 | u128::from(weighted));
+    }
+}
+
 /// Columns in which [`sums`] adds, and bytes that it takes at once: two words for each.
 const COLUMNS: usize = 4;
 const BLOCK: usize = 2 * COLUMNS * 8;
@@ -131,9 +140,10 @@ type Sums = ([u64; COLUMNS], [u64; COLUMNS]);
 
 /// What bytes add up to.
 ///
-/// Runs on every byte of every message, and takes less than a hash does. What differs in one place, or in the same way
-/// in several, has other plain sums; what changed places has other weighted ones.
-pub(super) fn sums(bytes: &[u8]) -> Sums {
+/// Runs on every byte of every message. What differs in one place, or in the same way in several, has other plain sums;
+/// what changed places has other weighted ones.
+#[inline]
+fn sums(bytes: &[u8]) -> Sums {
     let (blocks, rest) = bytes.as_chunks();
     let mut last = [0; BLOCK];
     match bytes.last_chunk() {
@@ -160,7 +170,6 @@ fn add((mut plain, mut weighted): Sums, block: &[u8; BLOCK]) -> Sums {
 mod tests {
     use super::*;
     use crate::event::Transport;
-    use std::net::SocketAddr;
 
     fn path(src: SocketAddr, dst: SocketAddr) -> Path {
         Path { src, dst, transport: Transport::Udp }

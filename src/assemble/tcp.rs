@@ -96,7 +96,7 @@ struct Connection {
     #[serde(skip)]
     unopened: Unopened,
     #[serde(skip)]
-    former: Option<Closed>,
+    former: Option<Box<Closed>>,
 }
 
 impl Connections {
@@ -142,7 +142,7 @@ impl Connections {
         let before = connection.weight();
         let renumbered = connection.push(from, tcp, missing, stamp, &mut self.means, issues, emit);
         self.renumbered += u64::from(renumbered);
-        self.sealed.count(connection.former.take(), issues);
+        self.sealed.count(connection.former.take().map(|former| *former), issues);
         if !connection.known && connection.speaks() {
             connection.known = true;
             let sealed::Ends { server, perhaps } = connection.server();
@@ -366,7 +366,7 @@ impl Connection {
             });
         if !known {
             self.flush(means, issues, emit);
-            self.former = self.closed_to_us();
+            self.former = self.closed_to_us().map(Box::new);
             self.begin_anew();
             self.client = None;
         }
