@@ -1,48 +1,84 @@
 //! Points in capture time and the spans between them. Knows no wall clock: every instant comes from a capture.
 
 use std::fmt::{self, Write};
+use std::num::NonZeroU64;
 use std::time::Duration;
 
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+/// 1970-01-01T00:00:00Z as [`Timestamp`] counts.
+const EPOCH: u64 = 1 << 63;
+
 /// An instant of capture time: nanoseconds since 1970-01-01T00:00:00Z.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, serde::Deserialize)]
-pub struct Timestamp(i64);
+///
+/// Counted from the earliest one that can be said, and from 1, so that an `Option` of it takes no room of its own: what
+/// is tracked holds dozens of those.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Timestamp(NonZeroU64);
+
+impl Default for Timestamp {
+    fn default() -> Self {
+        Self::from_nanos(0)
+    }
+}
+
+impl fmt::Debug for Timestamp {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Timestamp").field(&self.nanos()).finish()
+    }
+}
+
+impl Serialize for Timestamp {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        self.nanos().serialize(serializer)
+    }
+}
+
+impl<'de> Deserialize<'de> for Timestamp {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        i64::deserialize(deserializer).map(Self::from_nanos)
+    }
+}
 
 impl Timestamp {
-    /// From nanoseconds since the epoch.
+    /// From nanoseconds since the epoch; -2^63, in the year 1677, is taken for the one after it.
     #[must_use]
     pub const fn from_nanos(nanos: i64) -> Self {
-        Self(nanos)
+        match NonZeroU64::new(nanos.cast_unsigned() ^ EPOCH) {
+            Some(count) => Self(count),
+            None => Self(NonZeroU64::MIN),
+        }
     }
 
     /// From milliseconds since the epoch; for tests and tables.
     #[must_use]
     pub const fn from_millis(millis: i64) -> Self {
-        Self(millis.saturating_mul(1_000_000))
+        Self::from_nanos(millis.saturating_mul(1_000_000))
     }
 
     /// Nanoseconds since the epoch.
     #[must_use]
     pub const fn nanos(self) -> i64 {
-        self.0
+        (self.0.get() ^ EPOCH).cast_signed()
     }
 
     /// The span from `earlier` to here, zero where the clock stepped back.
     #[must_use]
     pub const fn since(self, earlier: Self) -> Duration {
-        let nanos = self.0.saturating_sub(earlier.0);
+        let nanos = self.nanos().saturating_sub(earlier.nanos());
         if nanos <= 0 { Duration::ZERO } else { Duration::from_nanos(nanos.unsigned_abs()) }
     }
 
     /// This instant and `span` later, held at the end of what can be said.
     #[must_use]
     pub fn after(self, span: Duration) -> Self {
-        Self(self.0.saturating_add(i64::try_from(span.as_nanos()).unwrap_or(i64::MAX)))
+        Self::from_nanos(self.nanos().saturating_add(i64::try_from(span.as_nanos()).unwrap_or(i64::MAX)))
     }
 
     /// This instant and `span` before, held at the beginning of what can be said.
     #[must_use]
     pub fn before(self, span: Duration) -> Self {
-        Self(self.0.saturating_sub(i64::try_from(span.as_nanos()).unwrap_or(i64::MAX)))
+        Self::from_nanos(self.nanos().saturating_sub(i64::try_from(span.as_nanos()).unwrap_or(i64::MAX)))
     }
 
     /// Reads an instant as people write it: RFC 3339 (`2026-11-22T16:57:03.25Z`) or seconds since the epoch
@@ -51,10 +87,10 @@ impl Timestamp {
     pub fn parse(text: &str) -> Option<Self> {
         let text = text.trim();
         if let Some(nanos) = decimal_nanos(text) {
-            return Some(Self(nanos));
+            return Some(Self::from_nanos(nanos));
         }
         let at: jiff::Timestamp = text.parse().ok()?;
-        i64::try_from(at.as_nanosecond()).ok().map(Self)
+        i64::try_from(at.as_nanosecond()).ok().map(Self::from_nanos)
     }
 
     /// RFC 3339 in UTC with `digits` of the second's fraction (0 to 9): the capture's own precision.
@@ -96,38 +132,87 @@ pub struct Rfc3339 {
 }
 
 impl Rfc3339 {
-    /// Appends it: what [`Display`](fmt::Display) writes, for those who print millions.
-    pub fn push_to(&self, text: &mut String) {
-        // Writing to a String cannot fail.
-        let _ = self.write_to(text);
+    /// The instant.
+    #[must_use]
+    pub const fn at(self) -> Timestamp {
+        self.at
     }
 
-    // By hand, as every row holds ten of them: the calendar's own library takes eight times as long.
-    #[inline]
-    fn write_to(&self, out: &mut impl Write) -> fmt::Result {
-        let (seconds, nanos) = (self.at.0.div_euclid(1_000_000_000), self.at.0.rem_euclid(1_000_000_000));
-        let (days, second) = (seconds.div_euclid(86_400), seconds.rem_euclid(86_400));
-        // Every i64 of nanoseconds lies in the years 1677 to 2262.
-        let (year, month, day) = civil(days);
-        // All of these are positive and fit.
-        let (second, nanos) = (second as u32, nanos as u32);
-        let ([c, d], [y, z]) = (two(year / 100), two(year % 100));
-        let ([m, n], [a, b]) = (two(month), two(day));
-        let ([h, i], [j, k], [s, t]) = (two(second / 3600), two(second / 60 % 60), two(second % 60));
-        let ([f1, f2], [f3, f4]) = (two(nanos / 10_000_000), two(nanos / 100_000 % 100));
-        let ([f5, f6], [f7, f8]) = (two(nanos / 1_000 % 100), two(nanos / 10 % 100));
-        let [_, f9] = two(nanos % 10);
-        #[rustfmt::skip]
-        let mut printed = [
-            c, d, y, z, b'-', m, n, b'-', a, b, b'T', h, i, b':', j, k, b':', s, t,
-            b'.', f1, f2, f3, f4, f5, f6, f7, f8, f9, b'Z',
-        ];
-        let end = if self.digits == 0 { 19 } else { 20 + usize::from(self.digits.min(9)) };
-        if let Some(last) = printed.get_mut(end) {
-            *last = b'Z';
-        }
-        out.write_str(printed.get(..=end).and_then(|printed| std::str::from_utf8(printed).ok()).unwrap_or_default())
+    /// Digits of the second's fraction.
+    #[must_use]
+    pub const fn digits(self) -> u8 {
+        self.digits
     }
+}
+
+/// Prints instants one after the other: the date, the hour and the minute are worked out when they change.
+#[derive(Clone, Debug)]
+pub struct Stamp {
+    /// Minutes since 1970-01-01T00:00:00Z: those in `text`.
+    minute: i64,
+    text: [u8; 32],
+}
+
+impl Default for Stamp {
+    fn default() -> Self {
+        Self { minute: 0, text: *b"1970-01-01T00:00:00.000000000Z\0\0" }
+    }
+}
+
+impl Stamp {
+    /// What [`Display`](fmt::Display) writes, and how many of these bytes that is.
+    #[inline]
+    pub fn print(&mut self, Rfc3339 { at, digits }: Rfc3339) -> ([u8; 32], usize) {
+        const MINUTE: i64 = 60_000_000_000;
+        let nanos = at.nanos();
+        let minute = nanos.div_euclid(MINUTE);
+        if minute != self.minute {
+            self.turn_to(minute);
+        }
+        let rest = nanos.rem_euclid(MINUTE).unsigned_abs();
+        // Of a minute there are 60 million microseconds: two digits of a second and six of its fraction.
+        let [s, t, fraction @ ..] = eight_digits((rest / 1_000) as u32);
+        let mut text = self.text;
+        (text[17], text[18]) = (s, t);
+        text[20..26].copy_from_slice(&fraction);
+        if digits > 6 {
+            let nanos = (rest % 1_000) as u32;
+            let ([a, b], [_, c]) = (two(nanos / 10), two(nanos % 10));
+            text[26..29].copy_from_slice(&[a, b, c]);
+        }
+        let end = if digits == 0 { 19 } else { 20 + usize::from(digits.min(9)) };
+        text[end] = b'Z';
+        (text, end + 1)
+    }
+
+    fn turn_to(&mut self, minute: i64) {
+        const DAY: i64 = 24 * 60;
+        let (day, of_day) = (minute.div_euclid(DAY), minute.rem_euclid(DAY) as u32);
+        if day != self.minute.div_euclid(DAY) {
+            // Every i64 of nanoseconds lies in the years 1677 to 2262.
+            let (year, month, day) = civil(day);
+            let ([c, d], [y, z], [m, n], [a, b]) = (two(year / 100), two(year % 100), two(month), two(day));
+            self.text[..10].copy_from_slice(&[c, d, y, z, b'-', m, n, b'-', a, b]);
+        }
+        let ([h, i], [j, k]) = (two(of_day / 60), two(of_day % 60));
+        self.text[11..16].copy_from_slice(&[h, i, b':', j, k]);
+        self.minute = minute;
+    }
+}
+
+/// The digits of a number below a hundred million, zeros before it. All are worked out at once: halves, quarters and
+/// digits side by side in one word, each divided by a multiplication that its neighbours do not feel.
+#[inline]
+#[must_use]
+pub const fn eight_digits(number: u32) -> [u8; 8] {
+    // Of an eighth of a word each holds a number up to 9999, 99 or 9, the higher one in the lower half.
+    let number = number as u64;
+    let halves = (number / 10_000) | ((number % 10_000) << 32);
+    let hundreds = ((halves * 10_486) >> 20) & 0x7f_0000_007f;
+    let quarters = hundreds | ((halves - 100 * hundreds) << 16);
+    let tens = ((quarters * 103) >> 10) & 0xf_000f_000f_000f;
+    let digits = tens | ((quarters - 10 * tens) << 8);
+    (digits | 0x3030_3030_3030_3030).to_le_bytes()
 }
 
 /// The two digits of a number below 100.
@@ -151,7 +236,8 @@ const fn civil(days: i64) -> (u32, u32, u32) {
 
 impl fmt::Display for Rfc3339 {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.write_to(f)
+        let (printed, length) = Stamp::default().print(*self);
+        f.write_str(printed.get(..length).and_then(|printed| std::str::from_utf8(printed).ok()).unwrap_or_default())
     }
 }
 
@@ -171,32 +257,18 @@ impl Spoken {
         let millis = u64::try_from(self.0.as_millis()).unwrap_or(u64::MAX).min(u64::MAX - 500);
         let (tenths, seconds) = ((millis + 50) / 100, (millis + 500) / 1000);
         let mut number = itoa::Buffer::new();
-        let padded = |out: &mut _, part: u64| {
-            let digits = [b'0' + (part / 10 % 10) as u8, b'0' + (part % 10) as u8];
-            Write::write_str(out, std::str::from_utf8(&digits).unwrap_or_default())
+        let mut behind = |out: &mut _, whole: u64, rest: &[u8]| {
+            Write::write_str(out, number.format(whole))?;
+            Write::write_str(out, std::str::from_utf8(rest).unwrap_or_default())
         };
+        // All of these are below 60.
+        let padded = |part: u64| two((part % 60) as u32);
+        let ([a, b], [y, z]) = (padded(seconds / 60), padded(seconds));
         match tenths {
-            0 if self.0 > Duration::ZERO => {
-                out.write_str(number.format(millis.max(1)))?;
-                out.write_str(" ms")
-            }
-            0..600 => {
-                out.write_str(number.format(tenths / 10))?;
-                out.write_char('.')?;
-                out.write_str(number.format(tenths % 10))?;
-                out.write_str(" s")
-            }
-            _ => {
-                if seconds >= 3600 {
-                    out.write_str(number.format(seconds / 3600))?;
-                    out.write_char(':')?;
-                    padded(out, seconds / 60 % 60)?;
-                } else {
-                    out.write_str(number.format(seconds / 60))?;
-                }
-                out.write_char(':')?;
-                padded(out, seconds % 60)
-            }
+            0 if self.0 > Duration::ZERO => behind(out, millis.max(1), b" ms"),
+            0..600 => behind(out, tenths / 10, &[b'.', b'0' + (tenths % 10) as u8, b' ', b's']),
+            _ if seconds < 3600 => behind(out, seconds / 60, &[b':', y, z]),
+            _ => behind(out, seconds / 3600, &[b':', a, b, b':', y, z]),
         }
     }
 }
@@ -233,6 +305,29 @@ mod tests {
         #[test]
         fn any_instant_is_printed_as_the_library_does(nanos in any::<i64>(), digits in 0_u8..=9) {
             prop_assert_eq!(Timestamp::from_nanos(nanos).rfc3339(digits).to_string(), by_the_library(nanos, digits));
+        }
+
+        #[test]
+        fn instants_after_another_are_printed_as_the_library_does(
+            all in prop::collection::vec((any::<i64>(), -100_000_000_000_i64..100_000_000_000, 0_u8..=9), 1..9),
+        ) {
+            let mut stamp = Stamp::default();
+            let mut last = 0;
+            for (far, near, digits) in all {
+                // The second of each two is near the first.
+                for nanos in [far, far.saturating_add(near), last] {
+                    let (text, length) = stamp.print(Timestamp::from_nanos(nanos).rfc3339(digits));
+                    prop_assert_eq!(std::str::from_utf8(&text[..length]).unwrap(), by_the_library(nanos, digits));
+                    last = nanos;
+                }
+            }
+        }
+
+        #[test]
+        fn eight_digits_are_those_of_the_number(number in 0_u32..100_000_000, small in 0_u32..10_000) {
+            for number in [number, small, number - number % 10_000, 0, 99_999_999] {
+                prop_assert_eq!(String::from_utf8(eight_digits(number).to_vec()).unwrap(), format!("{number:08}"));
+            }
         }
 
         #[test]
@@ -317,6 +412,16 @@ mod tests {
         for (text, expected) in cases {
             assert_eq!(parse_span(text), expected.map(Duration::from_millis), "{text}");
         }
+    }
+
+    #[test]
+    fn an_instant_that_is_unknown_takes_no_more_room() {
+        assert_eq!(size_of::<Option<Timestamp>>(), 8);
+        for nanos in [i64::MIN + 1, -1, 0, 1, i64::MAX] {
+            assert_eq!(Timestamp::from_nanos(nanos).nanos(), nanos);
+        }
+        assert_eq!(Timestamp::from_nanos(i64::MIN), Timestamp::from_nanos(i64::MIN + 1));
+        assert!(Timestamp::from_nanos(-1) < Timestamp::default() && Timestamp::default() < Timestamp::from_nanos(1));
     }
 
     #[test]

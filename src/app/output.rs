@@ -22,9 +22,9 @@ pub(crate) struct Sink {
 }
 
 enum To {
-    Stdout(BufWriter<io::StdoutLock<'static>>),
+    Stdout(BufWriter<io::Stdout>),
     /// Standard output that somebody waits at: each write goes out as it is.
-    Live(io::StdoutLock<'static>),
+    Live(io::Stdout),
     /// What is no regular file (a device, a FIFO) cannot be replaced, only written to.
     Device(BufWriter<File>),
     File(BufWriter<File>, Part),
@@ -42,8 +42,8 @@ impl Output {
     /// `live`: somebody waits at standard output for each record.
     pub(crate) fn open(&self, live: bool) -> io::Result<Sink> {
         let to = match self {
-            Self::Stdout if live => To::Live(io::stdout().lock()),
-            Self::Stdout => To::Stdout(BufWriter::with_capacity(1 << 16, io::stdout().lock())),
+            Self::Stdout if live => To::Live(io::stdout()),
+            Self::Stdout => To::Stdout(BufWriter::with_capacity(1 << 16, io::stdout())),
             Self::File(path) => To::open(path)?,
         };
         Ok(Sink { to, abandoned: false })

@@ -560,6 +560,6 @@ fn capture_row(info: &CaptureInfo, file: u32, issues: &Issues, tracker: &Tracker
 
 fn traffic(tracker: &Tracker) -> Traffic {
     let seen = tracker.traffic();
-    let methods = seen.methods.iter().map(|(method, count)| (method.to_string(), *count));
-    Traffic { methods: methods.collect(), codes: seen.codes.clone() }
+    let methods = seen.methods().map(|(method, count)| (method.to_owned(), count));
+    Traffic { methods: methods.collect(), codes: seen.codes().collect() }
 }

@@ -494,7 +494,7 @@ mod tests {
             ("an offset", None, Some(1_600_000_000), 100_000_000_000_000, T, 6),
             ("an offset before the epoch", None, Some(-100), 5_000_000, -95_000_000_000, 6),
             ("more than can be said", Some(0), Some(i64::MAX), u64::MAX, i64::MAX, 0),
-            ("less than can be said", Some(0), Some(i64::MIN), 0, i64::MIN, 0),
+            ("less than can be said", Some(0), Some(i64::MIN), 0, i64::MIN + 1, 0),
         ];
         for (name, resolution, offset, ticks, nanos, digits) in cases {
             for order in [Le, Be] {

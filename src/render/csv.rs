@@ -1,11 +1,17 @@
 //! CSV (RFC 4180): one kind of row, one line each, made harmless for spreadsheets. Knows nothing of terminals.
 
+use std::fmt::Write as _;
 use std::io::{self, Write};
 
-use crate::render::{Render, Waiting, scalar};
+use crate::render::ink::Ink;
+use crate::render::waiting::{Rows, Stored, Waiting};
+use crate::render::{Render, is_plain_without};
 use crate::report::media::{self, SIDES, TOGETHER};
-use crate::report::{CallRow, Cell, Column, Columns, MediaRow, Row, Shape, Summary};
+use crate::report::{Cell, Column, Columns, MediaRow, Row, Shape, Summary};
 use crate::time::Timestamp;
+
+/// Bytes gathered before they go out.
+const CHUNK: usize = 1 << 16;
 
 /// Collects rows, writes them sorted; calls as soon as none that is still open began before.
 pub(super) struct Csv<'a> {
@@ -15,93 +21,88 @@ pub(super) struct Csv<'a> {
 }
 
 impl<'a> Csv<'a> {
-    pub(super) fn new(columns: Columns, group: bool, out: &'a mut dyn Write) -> Self {
-        // A CSV is one table: of several kinds it holds the first.
+    pub(super) fn new(columns: Columns, group: bool, out: &'a mut (dyn Write + Send)) -> Self {
+        // A CSV is one table: of several kinds it holds the first. Lists and objects are left out unless they were asked
+        // for by name: then their text is the cell.
         let columns = columns.of_first_kind();
-        let sheet = Sheet {
-            csv: csv::WriterBuilder::new().buffer_capacity(1 << 16).from_writer(out),
-            record: csv::ByteRecord::new(),
-            text: String::new(),
-            chosen: columns.are_chosen(),
-            headed: false,
-        };
-        Self { rows: Waiting::new(group, columns.have_media()), columns, sheet }
+        let columns = if columns.are_chosen() { columns } else { columns.without(&[Shape::List, Shape::Object]) };
+        let sheet = Sheet { ink: Ink::default(), headed: false, out };
+        Self { rows: Waiting::new(&columns, group), columns, sheet }
     }
 }
 
 impl Render for Csv<'_> {
     fn row(&mut self, row: Row) -> io::Result<()> {
-        self.rows.take(row, &self.columns);
+        self.rows.take(&row);
         Ok(())
     }
 
     // Of the other kinds most are told at the end. Legs stand together only then.
     fn passed(&mut self, until: Timestamp) -> io::Result<()> {
         let Some(columns) = self.columns.calls().filter(|_| !self.rows.group) else { return Ok(()) };
-        let calls = &mut self.rows.calls;
-        if !calls.iter().any(|row| row.order().0 < until) {
-            return Ok(());
-        }
-        calls.sort_by_key(CallRow::order);
-        let settled = calls.partition_point(|row| row.order().0 < until);
-        calls.drain(..settled).try_for_each(|row| self.sheet.write(columns, std::slice::from_ref(&row)))
+        let calls = &mut self.rows.calls.rows;
+        let settled = calls.settled(until);
+        if settled.is_empty() { Ok(()) } else { self.sheet.write(columns, &settled, calls) }
     }
 
     fn end(mut self: Box<Self>, _: &Summary) -> io::Result<()> {
         self.rows.sort();
         let Self { columns, rows, mut sheet } = *self;
         if let Some(columns) = columns.calls() {
-            sheet.write(columns, &rows.calls)?;
+            sheet.write(columns, rows.calls.rows.all(), &rows.calls.rows)?;
         } else if let Some(columns) = columns.registrations() {
-            sheet.write(columns, &rows.registrations)?;
+            sheet.write(columns, rows.registrations.rows.all(), &rows.registrations.rows)?;
         } else if let Some(columns) = columns.transactions() {
-            sheet.write(columns, &rows.transactions)?;
+            sheet.write(columns, rows.transactions.rows.all(), &rows.transactions.rows)?;
         } else {
-            sheet.write(columns.streams().unwrap_or_default(), &rows.streams)?;
+            sheet.write(columns.streams().unwrap_or_default(), rows.streams.rows.all(), &rows.streams.rows)?;
         }
-        sheet.csv.flush()
+        sheet.send()?;
+        sheet.out.flush()
     }
 }
 
 /// The table as far as it is written.
 struct Sheet<'a> {
-    csv: csv::Writer<&'a mut dyn Write>,
-    /// Reused from row to row, as is the text of a cell.
-    record: csv::ByteRecord,
-    text: String,
-    chosen: bool,
+    ink: Ink,
     headed: bool,
+    out: &'a mut (dyn Write + Send),
 }
 
 impl Sheet<'_> {
-    /// Rows, behind a header where there is none yet. Lists and objects are left out unless they were asked for by name:
-    /// then their text is the cell.
-    fn write<R>(&mut self, columns: &[&Column<R>], rows: &[R]) -> io::Result<()> {
-        let Self { csv, record, text, chosen, headed } = self;
-        let columns =
-            || columns.iter().filter(|column| *chosen || !matches!(column.shape, Shape::List | Shape::Object));
-        if !*headed {
-            record.clear();
-            for column in columns() {
+    /// Rows of these, behind a header where there is none yet.
+    fn write<R>(&mut self, columns: &[&Column<R>], rows: &[Stored], of: &Rows) -> io::Result<()> {
+        if !self.headed {
+            let mut line = Line::begin(&mut self.ink);
+            for column in columns {
                 match column.shape {
-                    Shape::Media => media_keys().for_each(|key| record.push_field(key.as_bytes())),
-                    _ => record.push_field(column.key.as_bytes()),
+                    Shape::Media => media_keys().for_each(|key| line.field(&Cell::Text(&key))),
+                    _ => line.field(&Cell::Text(column.key)),
                 }
             }
-            csv.write_byte_record(record)?;
-            *headed = true;
+            line.end();
+            self.headed = true;
         }
         for row in rows {
-            record.clear();
-            for column in columns() {
-                match (column.shape, (column.cell)(row)) {
-                    (Shape::Media, Cell::Media(media)) => push_media(record, text, media),
-                    (Shape::Media, _) => media_keys().for_each(|_| record.push_field(b"")),
-                    (_, cell) => push_cell(record, text, &cell),
+            let mut line = Line::begin(&mut self.ink);
+            for (column, cell) in columns.iter().zip(of.cells(row)) {
+                match (column.shape, cell) {
+                    (Shape::Media, Cell::Media(media)) => line.media(media),
+                    (Shape::Media, _) => media_keys().for_each(|_| line.field(&Cell::Unknown)),
+                    (_, cell) => line.field(&cell),
                 }
             }
-            csv.write_byte_record(record)?;
+            line.end();
+            if self.ink.bytes().len() >= CHUNK {
+                self.send()?;
+            }
         }
+        Ok(())
+    }
+
+    fn send(&mut self) -> io::Result<()> {
+        self.out.write_all(self.ink.bytes())?;
+        self.ink.clear();
         Ok(())
     }
 }
@@ -112,31 +113,73 @@ fn media_keys() -> impl Iterator<Item = String> {
     SIDES.into_iter().flat_map(side).chain(TOGETHER.map(str::to_owned))
 }
 
-/// Their cells; those of a direction that was not heard are empty.
-fn push_media(record: &mut csv::ByteRecord, text: &mut String, media: &MediaRow) {
-    for heard in media.directions() {
-        for column in media::flat() {
-            push_cell(record, text, &heard.map_or(Cell::Unknown, column.cell));
+/// One line that is being written.
+struct Line<'a> {
+    ink: &'a mut Ink,
+    start: usize,
+    first: bool,
+}
+
+impl<'a> Line<'a> {
+    fn begin(ink: &'a mut Ink) -> Self {
+        let start = ink.bytes().len();
+        Self { ink, start, first: true }
+    }
+
+    fn field(&mut self, cell: &Cell<'_>) {
+        if !self.first {
+            self.ink.push(b",");
+        }
+        self.first = false;
+        match *cell {
+            Cell::Text(characters) => push_text(self.ink, characters),
+            Cell::Said(said) => self.ink.with_words(|words| said.push_to(words), push_text),
+            // What a spreadsheet runs begins with none of these, and none of them holds a comma.
+            Cell::Unknown
+            | Cell::Name(_)
+            | Cell::Flag(_)
+            | Cell::Integer(_)
+            | Cell::Decimal(_)
+            | Cell::Seconds(_)
+            | Cell::Time(_)
+            | Cell::Address(_) => self.ink.push_cell(cell),
+            _ => self.ink.with_words(|words| _ = write!(words, "{cell}"), push_text),
         }
     }
-    media.together().iter().for_each(|cell| push_cell(record, text, cell));
+
+    /// Those of a direction that was not heard are empty.
+    fn media(&mut self, media: &MediaRow) {
+        for heard in media.directions() {
+            for column in media::flat() {
+                self.field(&heard.map_or(Cell::Unknown, column.cell));
+            }
+        }
+        media.together().iter().for_each(|cell| self.field(cell));
+    }
+
+    fn end(self) {
+        // A line without anything in it would be no record (RFC 4180 2).
+        if self.ink.bytes().len() == self.start {
+            self.ink.push(b"\"\"");
+        }
+        self.ink.push(b"\n");
+    }
 }
 
-fn push_cell(record: &mut csv::ByteRecord, text: &mut String, cell: &Cell<'_>) {
-    if let Cell::Text(characters) = cell {
-        return push(record, characters);
+/// Text, in quotes where it holds what ends a field or a line.
+fn push_text(ink: &mut Ink, text: &str) {
+    let formula = runs_as_a_formula(text);
+    if !formula && is_plain_without::<b'"', b','>(text) {
+        return ink.push_bytes(text.as_bytes());
     }
-    text.clear();
-    scalar::push(text, cell);
-    push(record, text);
-}
-
-fn push(record: &mut csv::ByteRecord, text: &str) {
-    if runs_as_a_formula(text) {
-        record.push_field(format!("'{text}").as_bytes());
-    } else {
-        record.push_field(text.as_bytes());
+    let quoted = text.contains(['"', ',', '\r', '\n']);
+    ink.push_bytes(if quoted { b"\"" } else { b"" });
+    ink.push_bytes(if formula { b"'" } else { b"" });
+    for (index, part) in text.split('"').enumerate() {
+        ink.push_bytes(if index > 0 { b"\"\"" } else { b"" });
+        ink.push_bytes(part.as_bytes());
     }
+    ink.push_bytes(if quoted { b"\"" } else { b"" });
 }
 
 /// Whether a spreadsheet would run this cell. A leading sign is a formula's too, unless a number follows.
@@ -168,7 +211,7 @@ mod tests {
     use crate::render::tests::{BOTH, rendered};
     use crate::report::column::{CALLS, REGISTRATIONS};
     use crate::report::{Kind, samples};
-    use crate::track::fact::Fact;
+    use crate::track::fact::{Fact, Opened};
     use proptest::prelude::*;
 
     fn table(columns: Columns) -> Vec<Vec<String>> {
@@ -269,7 +312,8 @@ mod tests {
             match step {
                 Step::Ends(start, frame) => {
                     let mut call = samples::invite(start, frame);
-                    call.call_id = frame.to_string().into();
+                    let call_id = frame.to_string();
+                    call.opening = call.opening.with(|of| Opened { call_id: call_id.as_bytes(), ..of });
                     csv.row(Row::new(Fact::Call(Box::new(call)), &samples::sources())).unwrap();
                 }
                 Step::Passed(until) => csv.passed(samples::at(until)).unwrap(),
@@ -300,10 +344,14 @@ mod tests {
         for row in samples::rows() {
             csv.row(row).unwrap();
         }
-        assert!(csv.rows.streams.is_empty() && csv.rows.registrations.is_empty(), "of one kind alone");
-        let (calls, last) = (csv.rows.calls.len(), csv.rows.calls.iter().map(|row| row.order().0).max().unwrap());
+        assert!(
+            csv.rows.streams.rows.all().is_empty() && csv.rows.registrations.rows.all().is_empty(),
+            "of one kind alone"
+        );
+        let calls = csv.rows.calls.rows.all();
+        let (count, last) = (calls.len(), calls.iter().map(|row| row.order().1).max().unwrap());
         csv.passed(last).unwrap();
-        assert!(calls > 5 && csv.rows.calls.iter().all(|row| row.order().0 == last));
+        assert!(count > 5 && csv.rows.calls.rows.all().iter().all(|row| row.order().1 == last));
     }
 
     proptest! {
@@ -324,6 +372,22 @@ mod tests {
                 steps
             };
             prop_assert_eq!(streamed(told(true), false), streamed(told(false), false));
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn any_text_is_written_as_the_library_does(records in prop::collection::vec(prop::collection::vec("[a-c\",'é\r\n =]{0,9}", 1..4), 0..4)) {
+            let mut ink = Ink::default();
+            let mut csv = csv::WriterBuilder::new().flexible(true).from_writer(Vec::new());
+            for record in &records {
+                let mut line = Line::begin(&mut ink);
+                record.iter().for_each(|text| line.field(&Cell::Text(text)));
+                line.end();
+                let harmless = |text: &String| if runs_as_a_formula(text) { format!("'{text}") } else { text.clone() };
+                csv.write_record(record.iter().map(harmless)).unwrap();
+            }
+            prop_assert_eq!(ink.bytes(), csv.into_inner().unwrap());
         }
     }
 

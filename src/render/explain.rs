@@ -14,11 +14,11 @@ pub(super) struct Explained<'a> {
     call_ids: Vec<String>,
     layout: Layout,
     rows: Vec<Row>,
-    out: &'a mut dyn Write,
+    out: &'a mut (dyn Write + Send),
 }
 
 impl<'a> Explained<'a> {
-    pub(super) fn new(call_ids: Vec<String>, layout: Layout, out: &'a mut dyn Write) -> Self {
+    pub(super) fn new(call_ids: Vec<String>, layout: Layout, out: &'a mut (dyn Write + Send)) -> Self {
         Self { call_ids, layout, rows: Vec::new(), out }
     }
 }

@@ -1,20 +1,29 @@
 //! JSON: one document, or one record a line. Rows are written as they stand, never gathered into one value.
 //! Knows nothing of terminals, yet no control character leaves here unescaped.
 
+use std::collections::HashMap;
 use std::fmt::Write as _;
 use std::io::{self, Write};
+use std::net::SocketAddr;
+use std::sync::LazyLock;
 
 use serde_json::{Map, Value, json};
 
-use crate::render::{Render, Waiting, is_hidden, is_plain_without, scalar};
-use crate::report::media::{self, DIRECTION, SIDES, TOGETHER};
-use crate::report::row::Timeline;
+use crate::codes::Code;
+use crate::render::ink::{Ink, Piece};
+use crate::render::waiting::{Rows, Waiting};
+use crate::render::{Render, is_hidden, is_plain_without};
+use crate::report::lists::{Links, Reasons};
+use crate::report::media::{self, DIRECTION, HeardRow, SIDES, TOGETHER};
+use crate::report::said::Said;
 use crate::report::stream::STREAMS;
 use crate::report::summary::Tallied;
+use crate::report::timeline::{Moment, Timeline};
 use crate::report::{
     CallRow, CaptureRow, Cell, Column, Columns, Kind, MediaRow, RegistrationRow, Row, SCHEMA_NAME, StreamRow, Summary,
     Totals, TransactionRow,
 };
+use crate::time::Rfc3339;
 
 /// Bytes gathered before they go out: rows are short and writes are dear.
 const CHUNK: usize = 1 << 16;
@@ -23,64 +32,51 @@ const CHUNK: usize = 1 << 16;
 pub(super) struct Document<'a> {
     columns: Columns,
     rows: Waiting,
-    out: &'a mut dyn Write,
+    out: &'a mut (dyn Write + Send),
 }
 
 impl<'a> Document<'a> {
-    pub(super) fn new(columns: Columns, group: bool, out: &'a mut dyn Write) -> Self {
-        Self { rows: Waiting::new(group, columns.have_media()), columns, out }
+    pub(super) fn new(columns: Columns, group: bool, out: &'a mut (dyn Write + Send)) -> Self {
+        Self { rows: Waiting::new(&columns, group), columns, out }
     }
 }
 
 impl Render for Document<'_> {
     fn row(&mut self, row: Row) -> io::Result<()> {
-        self.rows.take(row, &self.columns);
+        self.rows.take(&row);
         Ok(())
     }
 
     // One row a line within the arrays: a person's grep and a diff are served, and no byte is spent on indentation.
     fn end(mut self: Box<Self>, summary: &Summary) -> io::Result<()> {
         self.rows.sort();
-        let mut text = String::with_capacity(CHUNK);
-        text.push_str("{\"schema\":");
-        push_text(&mut text, SCHEMA_NAME);
-        text.push_str(",\n\"captures\":[");
+        let Self { columns, rows, out } = *self;
+        let mut pen = Pen::default();
+        pen.ink.push(b"{\"schema\":");
+        push_text(&mut pen.ink, SCHEMA_NAME);
+        pen.ink.push(b",\n\"captures\":[");
         for (index, capture) in summary.captures.iter().enumerate() {
-            text.push_str(separator(index));
-            push_value(&mut text, &capture_object(capture));
+            pen.ink.push_bytes(separator(index));
+            pen.object(&capture_object(capture));
         }
-        text.push_str("],\n\"calls\":[");
-        array(&mut text, self.columns.calls().unwrap_or_default(), &self.rows.calls, self.out)?;
-        text.push_str("],\n\"registrations\":[");
-        array(&mut text, self.columns.registrations().unwrap_or_default(), &self.rows.registrations, self.out)?;
-        text.push_str("],\n\"transactions\":[");
-        array(&mut text, self.columns.transactions().unwrap_or_default(), &self.rows.transactions, self.out)?;
-        text.push_str("],\n\"streams\":[");
-        array(&mut text, self.columns.streams().unwrap_or_default(), &self.rows.streams, self.out)?;
-        text.push_str("],\n\"totals\":");
-        push_value(&mut text, &totals_object(&summary.totals));
-        text.push_str("}\n");
-        self.out.write_all(text.as_bytes())?;
-        self.out.flush()
+        pen.ink.push(b"],\n\"calls\":[");
+        pen.array(columns.calls(), &rows.calls.rows, out)?;
+        pen.ink.push(b"],\n\"registrations\":[");
+        pen.array(columns.registrations(), &rows.registrations.rows, out)?;
+        pen.ink.push(b"],\n\"transactions\":[");
+        pen.array(columns.transactions(), &rows.transactions.rows, out)?;
+        pen.ink.push(b"],\n\"streams\":[");
+        pen.array(columns.streams(), &rows.streams.rows, out)?;
+        pen.ink.push(b"],\n\"totals\":");
+        pen.object(&totals_object(&summary.totals));
+        pen.ink.push(b"}\n");
+        out.write_all(pen.ink.bytes())?;
+        out.flush()
     }
 }
 
-/// The rows of one kind, sent out by the chunk.
-fn array<R>(text: &mut String, columns: &[&Column<R>], rows: &[R], out: &mut dyn Write) -> io::Result<()> {
-    let fields = Fields::new(None, columns);
-    for (index, row) in rows.iter().enumerate() {
-        text.push_str(separator(index));
-        fields.push_row(text, row);
-        if text.len() >= CHUNK {
-            out.write_all(text.as_bytes())?;
-            text.clear();
-        }
-    }
-    Ok(())
-}
-
-const fn separator(index: usize) -> &'static str {
-    if index == 0 { "\n" } else { ",\n" }
+const fn separator(index: usize) -> &'static [u8] {
+    if index == 0 { b"\n" } else { b",\n" }
 }
 
 /// One record a line, written when it is handed over.
@@ -89,19 +85,18 @@ pub(super) struct Lines<'a> {
     registrations: Option<Fields<RegistrationRow>>,
     transactions: Option<Fields<TransactionRow>>,
     streams: Option<Fields<StreamRow>>,
-    /// Reused from line to line.
-    line: String,
-    out: &'a mut dyn Write,
+    pen: Pen,
+    out: &'a mut (dyn Write + Send),
 }
 
 impl<'a> Lines<'a> {
-    pub(super) fn new(columns: &Columns, out: &'a mut dyn Write) -> Self {
+    pub(super) fn new(columns: &Columns, out: &'a mut (dyn Write + Send)) -> Self {
         Self {
             calls: columns.calls().map(|columns| Fields::new(Some(Kind::Call), columns)),
             registrations: columns.registrations().map(|columns| Fields::new(Some(Kind::Registration), columns)),
             transactions: columns.transactions().map(|columns| Fields::new(Some(Kind::Transaction), columns)),
             streams: columns.streams().map(|columns| Fields::new(Some(Kind::Stream), columns)),
-            line: String::with_capacity(4096),
+            pen: Pen::default(),
             out,
         }
     }
@@ -110,35 +105,35 @@ impl<'a> Lines<'a> {
         let mut object = Map::new();
         object.insert("type".to_owned(), kind.into());
         object.extend(fields);
-        push_value(&mut self.line, &object);
-        send(&mut self.line, self.out)
+        self.pen.object(&object);
+        send(&mut self.pen.ink, self.out)
     }
 }
 
-fn send(line: &mut String, out: &mut dyn Write) -> io::Result<()> {
-    line.push('\n');
-    out.write_all(line.as_bytes())?;
+fn send(line: &mut Ink, out: &mut dyn Write) -> io::Result<()> {
+    line.push(b"\n");
+    out.write_all(line.bytes())?;
     line.clear();
     Ok(())
 }
 
 /// A row of a kind that is shown.
-fn send_row<R>(line: &mut String, fields: Option<&Fields<R>>, row: &R, out: &mut dyn Write) -> io::Result<()> {
+fn send_row<R>(pen: &mut Pen, fields: Option<&Fields<R>>, row: &R, out: &mut dyn Write) -> io::Result<()> {
     let Some(fields) = fields else { return Ok(()) };
-    fields.push_row(line, row);
-    send(line, out)
+    pen.row(fields, row);
+    send(&mut pen.ink, out)
 }
 
 impl Render for Lines<'_> {
     fn row(&mut self, row: Row) -> io::Result<()> {
-        let Self { line, out, .. } = self;
+        let Self { pen, out, .. } = self;
         match &row {
-            Row::Call(row) => send_row(line, self.calls.as_ref(), &**row, *out)?,
-            Row::Registration(row) => send_row(line, self.registrations.as_ref(), &**row, *out)?,
-            Row::Transaction(row) => send_row(line, self.transactions.as_ref(), &**row, *out)?,
+            Row::Call(row) => send_row(pen, self.calls.as_ref(), row, *out)?,
+            Row::Registration(row) => send_row(pen, self.registrations.as_ref(), row, *out)?,
+            Row::Transaction(row) => send_row(pen, self.transactions.as_ref(), row, *out)?,
             Row::Stream(_) => (),
         }
-        row.streams().iter().try_for_each(|row| send_row(line, self.streams.as_ref(), row, *out))
+        row.streams().iter().try_for_each(|row| send_row(pen, self.streams.as_ref(), row, *out))
     }
 
     fn end(mut self: Box<Self>, summary: &Summary) -> io::Result<()> {
@@ -152,207 +147,296 @@ impl Render for Lines<'_> {
 
 /// The columns of a kind, each with what stands before its cell: made once, as there are fifty in every row.
 struct Fields<R: 'static> {
-    head: String,
-    fields: Vec<(String, Read<R>)>,
+    head: Piece,
+    fields: Vec<(Piece, Read<R>)>,
 }
 
 /// Where a cell comes from.
 type Read<R> = for<'a> fn(&'a R) -> Cell<'a>;
 
 impl<R> Fields<R> {
-    fn new(kind: Option<Kind>, columns: &[&Column<R>]) -> Self {
-        let mut head = "{".to_owned();
-        if let Some(kind) = kind {
-            head.push_str("\"type\":");
-            push_text(&mut head, kind.name());
-        }
-        let field = |(index, column): (usize, &&Column<R>)| {
-            let mut before = if index > 0 || kind.is_some() { "," } else { "" }.to_owned();
-            push_key(&mut before, column.key);
-            (before, column.cell)
+    fn new<'a>(kind: Option<Kind>, columns: impl IntoIterator<Item = &'a &'static Column<R>>) -> Self {
+        let head = kind.map_or_else(|| "{".to_owned(), |kind| format!("{{\"type\":\"{}\"", kind.name()));
+        let field = |(index, column): (usize, &&'static Column<R>)| {
+            // A key of ours: none of its characters needs an escape.
+            let comma = if index > 0 || kind.is_some() { "," } else { "" };
+            (Piece::new(&format!("{comma}\"{}\":", column.key)), column.cell)
         };
-        Self { head, fields: columns.iter().enumerate().map(field).collect() }
+        Self { head: Piece::new(&head), fields: columns.into_iter().enumerate().map(field).collect() }
     }
 
-    fn push_row(&self, text: &mut String, row: &R) {
-        text.push_str(&self.head);
-        for (before, cell) in &self.fields {
-            text.push_str(before);
-            push_cell(text, &cell(row));
-        }
-        text.push('}');
+    /// Those of an object within a record.
+    fn within(columns: &'static [Column<R>]) -> Self {
+        Self::new(None, columns.iter().collect::<Vec<_>>().iter())
     }
 }
 
-/// A key of ours: none of its characters needs an escape.
-fn push_key(text: &mut String, key: &str) {
-    text.push('"');
-    text.push_str(key);
-    text.push_str("\":");
+static OF_DIRECTION: LazyLock<Fields<HeardRow>> = LazyLock::new(|| Fields::within(DIRECTION));
+static OF_STREAM: LazyLock<Fields<StreamRow>> = LazyLock::new(|| Fields::within(STREAMS));
+
+/// Writes cells as JSON.
+#[derive(Default)]
+struct Pen {
+    ink: Ink,
+    /// Of steps what stands between time and frame, by code and file: there are few.
+    middles: HashMap<(Code, u32), Box<[u8]>, foldhash::fast::RandomState>,
 }
 
-fn push_cell(text: &mut String, cell: &Cell<'_>) {
-    // Writing to a String cannot fail.
-    let _ = match cell {
-        Cell::Unknown => text.write_str("null"),
-        Cell::Flag(_) | Cell::Integer(_) | Cell::Seconds(_) | Cell::Decimal(_) => {
-            scalar::push(text, cell);
-            Ok(())
+/// So many are remembered.
+const MIDDLES: usize = 1024;
+
+impl Pen {
+    fn row<R>(&mut self, fields: &Fields<R>, row: &R) {
+        self.ink.push_piece(&fields.head);
+        for (before, cell) in &fields.fields {
+            self.ink.push_piece(before);
+            self.cell(&cell(row));
         }
-        // None of these characters needs an escape.
-        Cell::Time(_) | Cell::Address(_) => {
-            push_quoted(text, |text| scalar::push(text, cell));
-            Ok(())
-        }
-        Cell::Text(characters) => {
-            push_text(text, characters);
-            Ok(())
-        }
-        Cell::Reasons(reasons) => {
-            text.push('[');
-            for (index, reason) in reasons.iter().enumerate() {
-                text.push_str(if index > 0 { ",{\"protocol\":" } else { "{\"protocol\":" });
-                push_text(text, &reason.protocol);
-                text.push_str(",\"cause\":");
-                push_cell(text, &reason.cause.map_or(Cell::Unknown, |cause| Cell::Integer(cause.into())));
-                text.push_str(",\"text\":");
-                push_optional(text, reason.text.as_deref().filter(|words| !words.is_empty()));
-                text.push('}');
+        self.ink.push(b"}");
+    }
+
+    /// The rows of one kind, sent out by the chunk.
+    fn array<R>(&mut self, columns: Option<&[&'static Column<R>]>, rows: &Rows, out: &mut dyn Write) -> io::Result<()> {
+        let fields = Fields::new(None, columns.unwrap_or_default());
+        for (index, row) in rows.all().iter().enumerate() {
+            self.ink.push_bytes(separator(index));
+            self.ink.push_piece(&fields.head);
+            for ((before, _), cell) in fields.fields.iter().zip(rows.cells(row)) {
+                self.ink.push_piece(before);
+                self.cell(&cell);
             }
-            text.write_char(']')
-        }
-        Cell::Links(links) => {
-            text.push('[');
-            for (index, link) in links.iter().enumerate() {
-                text.push_str(if index > 0 { ",{\"call_id\":" } else { "{\"call_id\":" });
-                push_text(text, &link.call_id);
-                text.push_str(",\"evidence\":");
-                push_text(text, link.evidence.name());
-                text.push('}');
+            self.ink.push(b"}");
+            if self.ink.bytes().len() >= CHUNK {
+                out.write_all(self.ink.bytes())?;
+                self.ink.clear();
             }
-            text.write_char(']')
         }
-        Cell::Media(media) => {
-            push_media(text, media);
-            Ok(())
+        Ok(())
+    }
+
+    // Within the loop over the columns: what most cells are is a few instructions.
+    #[inline(always)]
+    fn cell(&mut self, cell: &Cell<'_>) {
+        let ink = &mut self.ink;
+        match *cell {
+            Cell::Unknown => ink.push(b"null"),
+            Cell::Text(characters) => push_text(ink, characters),
+            Cell::Name(name) => push_name(ink, name),
+            Cell::Said(said) => self.said(said),
+            Cell::Flag(flag) => ink.push_flag(flag),
+            Cell::Integer(number) => ink.push_number(number),
+            Cell::Seconds(seconds) => ink.push_seconds(seconds),
+            // None of these characters needs an escape.
+            Cell::Time(time) => self.time(time),
+            Cell::Address(address) => self.address(address),
+            Cell::Timeline(timeline) => self.timeline(timeline),
+            Cell::Reasons(reasons) => self.reasons(reasons),
+            Cell::Links(links) => self.links(links),
+            _ => self.seldom(cell),
         }
-        Cell::Rtcp(rtcp) => {
-            push_fields(text, media::rtcp_fields(rtcp));
-            Ok(())
+    }
+
+    #[inline(never)]
+    fn time(&mut self, time: Rfc3339) {
+        self.ink.push(b"\"");
+        self.ink.push_time(time);
+        self.ink.push(b"\"");
+    }
+
+    #[inline(never)]
+    fn address(&mut self, address: SocketAddr) {
+        self.ink.push(b"\"");
+        self.ink.push_address(address);
+        self.ink.push(b"\"");
+    }
+
+    #[inline(never)]
+    fn said(&mut self, said: Said<'_>) {
+        self.ink.with_words(|words| said.push_to(words), push_text);
+    }
+
+    /// A cell of media.
+    #[inline(never)]
+    fn seldom(&mut self, cell: &Cell<'_>) {
+        match cell {
+            Cell::Media(media) => self.media(media),
+            Cell::Rtcp(rtcp) => self.named(media::rtcp_fields(rtcp)),
+            Cell::VoipMetrics(voip) => self.named(media::voip_fields(voip)),
+            _ => self.ink.push_cell(cell),
         }
-        Cell::VoipMetrics(voip) => {
-            push_fields(text, media::voip_fields(voip));
-            Ok(())
+    }
+
+    #[inline(never)]
+    fn reasons(&mut self, reasons: Reasons<'_>) {
+        self.ink.push(b"[");
+        for (index, reason) in reasons.iter().enumerate() {
+            self.ink.push_bytes(if index > 0 { b",{\"protocol\":" } else { b"{\"protocol\":" });
+            push_text(&mut self.ink, reason.protocol);
+            self.ink.push(b",\"cause\":");
+            match reason.cause {
+                Some(cause) => self.ink.push_number(cause.into()),
+                None => self.ink.push(b"null"),
+            }
+            self.ink.push(b",\"text\":");
+            match reason.text.filter(|words| !words.is_empty()) {
+                Some(words) => push_text(&mut self.ink, words),
+                None => self.ink.push(b"null"),
+            }
+            self.ink.push(b"}");
         }
-        Cell::Timeline(timeline) => {
-            push_timeline(text, *timeline);
-            Ok(())
+        self.ink.push(b"]");
+    }
+
+    #[inline(never)]
+    fn links(&mut self, links: Links<'_>) {
+        self.ink.push(b"[");
+        for (index, link) in links.iter().enumerate() {
+            self.ink.push_bytes(if index > 0 { b",{\"call_id\":" } else { b"{\"call_id\":" });
+            push_text(&mut self.ink, link.call_id);
+            self.ink.push(b",\"evidence\":");
+            push_text(&mut self.ink, link.evidence);
+            self.ink.push(b"}");
         }
-    };
+        self.ink.push(b"]");
+    }
+
+    #[inline(never)]
+    fn timeline(&mut self, timeline: Timeline<'_>) {
+        let Self { ink, middles } = self;
+        ink.push(b"[");
+        for (index, step) in timeline.moments().enumerate() {
+            if index > 0 {
+                ink.push(b",");
+            }
+            ink.push(b"{\"time\":\"");
+            ink.push_time(step.time);
+            if let Some(middle) = middles.get(&(step.code, step.file_number)) {
+                ink.push_bytes(middle);
+            } else {
+                let start = ink.bytes().len();
+                push_middle(ink, &step);
+                if middles.len() >= MIDDLES {
+                    middles.clear();
+                }
+                let middle = ink.bytes().get(start..).unwrap_or_default();
+                middles.insert((step.code, step.file_number), middle.into());
+            }
+            ink.push_number(step.frame);
+            ink.push(b"}");
+        }
+        ink.push(b"]");
+    }
+
+    fn named<'a>(&mut self, fields: impl IntoIterator<Item = (&'static str, Cell<'a>)>) {
+        for (index, (key, cell)) in fields.into_iter().enumerate() {
+            self.ink.push(if index > 0 { b"," } else { b"{" });
+            self.key(key);
+            self.cell(&cell);
+        }
+        self.ink.push(b"}");
+    }
+
+    /// A key of ours: none of its characters needs an escape.
+    fn key(&mut self, key: &str) {
+        self.ink.push(b"\"");
+        self.ink.push_bytes(key.as_bytes());
+        self.ink.push(b"\":");
+    }
+
+    fn media(&mut self, media: &MediaRow) {
+        for (index, (side, heard)) in SIDES.into_iter().zip(media.directions()).enumerate() {
+            self.ink.push(if index > 0 { b"," } else { b"{" });
+            self.key(side);
+            match heard {
+                Some(heard) => self.row(&OF_DIRECTION, heard),
+                None => self.ink.push(b"null"),
+            }
+        }
+        self.ink.push(b",\"streams\":[");
+        for (index, stream) in media.streams().iter().enumerate() {
+            self.ink.push_bytes(if index > 0 { b"," } else { b"" });
+            self.row(&OF_STREAM, stream);
+        }
+        self.ink.push(b"]");
+        for (key, cell) in TOGETHER.into_iter().zip(media.together()) {
+            self.ink.push(b",");
+            self.key(key);
+            self.cell(&cell);
+        }
+        self.ink.push(b"}");
+    }
+
+    /// A small object: what is said once per capture or per run.
+    fn object(&mut self, object: &Map<String, Value>) {
+        // A map of strings and numbers is always JSON; outside of its strings there is nothing hidden.
+        let json = serde_json::to_string(object).unwrap_or_default();
+        self.ink.with_words(
+            |words| json.chars().for_each(|c| push_shown(words, c)),
+            |ink, words| ink.push_bytes(words.as_bytes()),
+        );
+    }
 }
 
-fn push_timeline(text: &mut String, timeline: Timeline<'_>) {
-    text.push('[');
-    for (index, step) in timeline.moments().enumerate() {
-        text.push_str(if index > 0 { ",{\"time\":\"" } else { "{\"time\":\"" });
-        step.time.push_to(text);
-        text.push_str("\",\"code\":");
-        text.push_str(itoa::Buffer::new().format(step.code));
-        text.push_str(",\"status\":");
-        match step.status {
-            // The catalogue's names need no escape.
-            Some(name) => push_quoted(text, |text| text.push_str(name)),
-            None => text.push_str("null"),
-        }
-        text.push_str(",\"file\":");
-        push_text(text, step.file);
-        text.push_str(",\"frame\":");
-        text.push_str(itoa::Buffer::new().format(step.frame));
-        text.push('}');
+/// What stands between the time of a step and its frame.
+fn push_middle(ink: &mut Ink, step: &Moment<'_>) {
+    ink.push(b"\",\"code\":");
+    ink.push_number(step.code.get().into());
+    ink.push(b",\"status\":");
+    match step.code.name() {
+        Some(name) => push_name(ink, name),
+        None => ink.push(b"null"),
     }
-    text.push(']');
+    ink.push(b",\"file\":");
+    push_text(ink, step.file);
+    ink.push(b",\"frame\":");
 }
 
-/// What needs no escape, in quotes.
-fn push_quoted(text: &mut String, push: impl FnOnce(&mut String)) {
-    text.push('"');
-    push(text);
-    text.push('"');
-}
-
-fn push_fields<'a>(text: &mut String, fields: impl IntoIterator<Item = (&'static str, Cell<'a>)>) {
-    text.push('{');
-    for (index, (key, cell)) in fields.into_iter().enumerate() {
-        text.push_str(if index > 0 { "," } else { "" });
-        push_key(text, key);
-        push_cell(text, &cell);
-    }
-    text.push('}');
-}
-
-fn push_media(text: &mut String, media: &MediaRow) {
-    for (index, (side, heard)) in SIDES.into_iter().zip(media.directions()).enumerate() {
-        text.push(if index > 0 { ',' } else { '{' });
-        push_key(text, side);
-        match heard {
-            Some(heard) => push_fields(text, DIRECTION.iter().map(|column| (column.key, (column.cell)(heard)))),
-            None => text.push_str("null"),
-        }
-    }
-    text.push_str(",\"streams\":[");
-    for (index, stream) in media.streams().iter().enumerate() {
-        text.push_str(if index > 0 { "," } else { "" });
-        push_fields(text, STREAMS.iter().map(|column| (column.key, (column.cell)(stream))));
-    }
-    text.push(']');
-    for (key, cell) in TOGETHER.into_iter().zip(media.together()) {
-        text.push(',');
-        push_key(text, key);
-        push_cell(text, &cell);
-    }
-    text.push('}');
-}
-
-fn push_optional(text: &mut String, optional: Option<&str>) {
-    match optional {
-        Some(characters) => push_text(text, characters),
-        None => text.push_str("null"),
-    }
+/// What needs no escape.
+#[inline(never)]
+fn push_name(ink: &mut Ink, name: &str) {
+    ink.push(b"\"");
+    ink.push_bytes(name.as_bytes());
+    ink.push(b"\"");
 }
 
 /// A JSON string. JSON itself asks for C0 controls to be escaped; DEL, C1 and what turns text unseen are too, since
 /// this may reach a terminal. A reader gets the same characters back.
-fn push_text(text: &mut String, characters: &str) {
-    if is_plain_without(characters, *b"\"\\") {
-        text.push('"');
-        text.push_str(characters);
-        text.push('"');
-        return;
+#[inline(never)]
+fn push_text(ink: &mut Ink, characters: &str) {
+    if !is_plain_without::<b'"', b'\\'>(characters) {
+        return push_escaped(ink, characters);
     }
-    push_escaped(text, &Value::from(characters).to_string());
+    push_name(ink, characters);
 }
 
-/// A small object: what is said once per capture or per run.
-fn push_value(text: &mut String, object: &Map<String, Value>) {
-    // A map of strings and numbers is always JSON.
-    push_escaped(text, &serde_json::to_string(object).unwrap_or_default());
-}
-
-/// JSON whose strings may still hold hidden characters; outside of strings there are none.
-fn push_escaped(text: &mut String, json: &str) {
-    if !json.chars().any(is_hidden) {
-        text.push_str(json);
-        return;
-    }
-    for c in json.chars() {
-        if is_hidden(c) {
-            for unit in c.encode_utf16(&mut [0; 2]) {
-                // Writing to a String cannot fail.
-                let _ = write!(text, "\\u{unit:04x}");
-            }
-        } else {
-            text.push(c);
+#[cold]
+fn push_escaped(ink: &mut Ink, characters: &str) {
+    let mut escaped = String::with_capacity(characters.len() + 16);
+    escaped.push('"');
+    for c in characters.chars() {
+        match c {
+            '"' => escaped.push_str("\\\""),
+            '\\' => escaped.push_str("\\\\"),
+            '\n' => escaped.push_str("\\n"),
+            '\r' => escaped.push_str("\\r"),
+            '\t' => escaped.push_str("\\t"),
+            '\x08' => escaped.push_str("\\b"),
+            '\x0c' => escaped.push_str("\\f"),
+            _ => push_shown(&mut escaped, c),
         }
+    }
+    escaped.push('"');
+    ink.push_bytes(escaped.as_bytes());
+}
+
+/// A hidden character by its number.
+fn push_shown(text: &mut String, c: char) {
+    if !is_hidden(c) {
+        return text.push(c);
+    }
+    for unit in c.encode_utf16(&mut [0; 2]) {
+        // Writing to a String cannot fail.
+        let _ = write!(text, "\\u{unit:04x}");
     }
 }
 
@@ -416,6 +500,7 @@ mod tests {
     use crate::render::Format;
     use crate::render::tests::{ALL, rendered};
     use crate::report::{SCHEMA, samples};
+    use proptest::prelude::*;
 
     fn schema() -> Value {
         serde_json::from_str(SCHEMA).unwrap()
@@ -620,10 +705,24 @@ mod tests {
             assert!(!text.chars().any(|c| c != '\n' && is_hidden(c)), "{format:?}");
         }
         let hostile = "\x1b[31m\x7f\u{9b}\u{202e}\u{e0041}\"\\é日本";
-        let mut text = String::new();
-        push_text(&mut text, hostile);
+        let mut ink = Ink::default();
+        push_text(&mut ink, hostile);
+        let text = std::str::from_utf8(ink.bytes()).unwrap();
         assert_eq!(text, "\"\\u001b[31m\\u007f\\u009b\\u202e\\udb40\\udc41\\\"\\\\é日本\"");
-        assert_eq!(serde_json::from_str::<String>(&text).unwrap(), hostile);
+        assert_eq!(serde_json::from_str::<String>(text).unwrap(), hostile);
+    }
+
+    proptest! {
+        #[test]
+        fn any_text_is_escaped_as_the_library_does_and_what_is_hidden_too(text in any::<String>(), other in "[ -~\\x00-\\x1f\\u{80}-\\u{9f}]*") {
+            for text in [text, other] {
+                let mut ink = Ink::default();
+                push_text(&mut ink, &text);
+                let mut expected = String::new();
+                serde_json::to_string(&text).unwrap().chars().for_each(|c| push_shown(&mut expected, c));
+                prop_assert_eq!(std::str::from_utf8(ink.bytes()).unwrap(), expected);
+            }
+        }
     }
 
     #[test]

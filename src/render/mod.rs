@@ -4,15 +4,16 @@
 pub mod codes;
 mod csv;
 mod explain;
+mod ink;
 mod json;
-mod scalar;
 mod table;
+mod waiting;
 
 use std::borrow::Cow;
 use std::fmt::Write as _;
 use std::io::{self, Write};
 
-use crate::report::{CallRow, Columns, RegistrationRow, Row, StreamRow, Summary, TransactionRow, legs};
+use crate::report::{Columns, Row, Summary};
 use crate::time::Timestamp;
 
 /// How results are printed.
@@ -42,8 +43,8 @@ pub struct Layout {
     pub group: bool,
 }
 
-/// Takes rows one by one, then the end. Every error is the writer's; a broken pipe is the caller's to judge.
-pub trait Render {
+/// Takes rows one by one, then the end; in whatever thread. Every error is the writer's; a broken pipe is the caller's to judge.
+pub trait Render: Send {
     /// Takes one more row. Only NDJSON writes it at once: the others are sorted by start, CSV as soon as its place is
     /// sure.
     ///
@@ -69,7 +70,7 @@ pub trait Render {
 
 /// The renderer of a format. Writes are few and large, so `out` needs no buffer of its own.
 #[must_use]
-pub fn renderer<'a>(format: Format, layout: Layout, out: &'a mut dyn Write) -> Box<dyn Render + 'a> {
+pub fn renderer<'a>(format: Format, layout: Layout, out: &'a mut (dyn Write + Send)) -> Box<dyn Render + 'a> {
     match format {
         Format::Table => Box::new(table::Table::new(layout, out)),
         Format::Csv => Box::new(csv::Csv::new(layout.columns, layout.group, out)),
@@ -80,54 +81,8 @@ pub fn renderer<'a>(format: Format, layout: Layout, out: &'a mut dyn Write) -> B
 
 /// The renderer of a table of these Call-IDs alone, with what became of each of their messages and why.
 #[must_use]
-pub fn explained<'a>(call_ids: Vec<String>, layout: Layout, out: &'a mut dyn Write) -> Box<dyn Render + 'a> {
+pub fn explained<'a>(call_ids: Vec<String>, layout: Layout, out: &'a mut (dyn Write + Send)) -> Box<dyn Render + 'a> {
     Box::new(explain::Explained::new(call_ids, layout, out))
-}
-
-/// Rows that wait for the end, where they are put in order.
-#[derive(Debug, Default)]
-struct Waiting {
-    calls: Vec<CallRow>,
-    registrations: Vec<RegistrationRow>,
-    transactions: Vec<TransactionRow>,
-    streams: Vec<StreamRow>,
-    group: bool,
-    /// Whether somebody will ask for the `media` of a call.
-    media: bool,
-}
-
-impl Waiting {
-    fn new(group: bool, media: bool) -> Self {
-        Self { group, media, ..Self::default() }
-    }
-
-    /// Keeps a row of a kind that is shown.
-    fn take(&mut self, row: Row, columns: &Columns) {
-        if columns.streams().is_some() {
-            self.streams.extend_from_slice(row.streams());
-        }
-        match row {
-            Row::Call(mut row) if columns.calls().is_some() => {
-                if !self.media {
-                    row.forget_media();
-                }
-                self.calls.push(*row);
-            }
-            Row::Registration(row) if columns.registrations().is_some() => self.registrations.push(*row),
-            Row::Transaction(row) if columns.transactions().is_some() => self.transactions.push(*row),
-            _ => (),
-        }
-    }
-
-    fn sort(&mut self) {
-        self.calls.sort_by_key(CallRow::order);
-        self.registrations.sort_by_key(RegistrationRow::order);
-        self.transactions.sort_by_key(TransactionRow::order);
-        self.streams.sort_by_key(StreamRow::order);
-        if self.group {
-            legs::put_together(&mut self.calls);
-        }
-    }
 }
 
 /// Whether a character must not reach a terminal as it is: controls, and what turns, hides or joins text unseen.
@@ -144,14 +99,15 @@ const fn is_hidden(c: char) -> bool {
 
 /// Whether all of it is printable ASCII but for these two characters: of that nothing is hidden. Nearly every text of
 /// nearly every capture, and told sixteen bytes at a time.
-fn is_plain_without(text: &str, but: [u8; 2]) -> bool {
-    let [one, other] = but;
-    let is_plain = |byte: u8| (0x20..0x7f).contains(&byte) & (byte != one) & (byte != other);
+#[inline(never)]
+fn is_plain_without<const ONE: u8, const OTHER: u8>(text: &str) -> bool {
+    // Without a branch, so that sixteen are compared at once.
+    let is_plain = |byte: u8| (byte.wrapping_sub(0x20) < 0x5f) & (byte != ONE) & (byte != OTHER);
     let plain = |bytes: &[u8; 16]| bytes.iter().fold(true, |plain, byte| plain & is_plain(*byte));
     let bytes = text.as_bytes();
     if let Some(last) = bytes.last_chunk::<16>() {
         // What is left of the last whole chunk is looked at twice rather than byte by byte.
-        bytes.as_chunks::<16>().0.iter().all(plain) && plain(last)
+        bytes.as_chunks::<16>().0.iter().fold(plain(last), |all, bytes| all & plain(bytes))
     } else if let (Some([a, b, c, d, e, f, g, h]), Some([i, j, k, l, m, n, o, p])) =
         (bytes.first_chunk::<8>(), bytes.last_chunk::<8>())
     {
@@ -165,7 +121,7 @@ fn is_plain_without(text: &str, but: [u8; 2]) -> bool {
 /// for every message on standard error that quotes a capture.
 #[must_use]
 pub fn shown(text: &str) -> Cow<'_, str> {
-    if is_plain_without(text, [0; 2]) || !text.chars().any(is_hidden) {
+    if is_plain_without::<0, 0>(text) || !text.chars().any(is_hidden) {
         return Cow::Borrowed(text);
     }
     let mut fit = String::with_capacity(text.len() + 8);
@@ -201,6 +157,14 @@ mod tests {
         String::from_utf8(out).unwrap()
     }
 
+    #[test]
+    fn rows_can_be_told_and_printed_in_another_thread() {
+        const fn is_send<T: Send>() {}
+        is_send::<crate::report::Report>();
+        is_send::<Row>();
+        is_send::<Box<dyn Render>>();
+    }
+
     pub(super) const BOTH: [Kind; 2] = [Kind::Call, Kind::Registration];
 
     pub(super) const ALL: [Kind; 4] = Kind::ALL;
@@ -217,18 +181,6 @@ mod tests {
         ];
         for (text, expected) in cases {
             assert_eq!(shown(text), expected);
-        }
-    }
-
-    #[test]
-    fn media_waits_only_where_it_is_asked_for() {
-        for (wanted, streams) in [(true, true), (true, false), (false, true)] {
-            let columns = Columns::all(if streams { &ALL } else { &BOTH });
-            let mut waiting = Waiting::new(false, wanted);
-            samples::rows().into_iter().for_each(|row| waiting.take(row, &columns));
-            let told = waiting.calls.into_iter().map(|row| Row::Call(Box::new(row))).map(|row| row.streams().len());
-            assert_eq!(told.sum::<usize>(), if wanted { 4 } else { 0 });
-            assert_eq!(waiting.streams.len(), if streams { 6 } else { 0 });
         }
     }
 
@@ -312,7 +264,7 @@ mod tests {
         #[test]
         fn what_is_shown_hides_nothing(text in any::<String>()) {
             prop_assert!(!shown(&text).chars().any(is_hidden));
-            prop_assert_eq!(is_plain_without(&text, *b"\"\\"), text.chars().all(|c| matches!(c, ' '..='~') && !matches!(c, '"' | '\\')));
+            prop_assert_eq!(is_plain_without::<b'"', b'\\'>(&text), text.chars().all(|c| matches!(c, ' '..='~') && !matches!(c, '"' | '\\')));
         }
     }
 }

@@ -7,14 +7,12 @@ use std::io::{self, Write};
 use anstyle::{AnsiColor, Style};
 use comfy_table::{CellAlignment, ColumnConstraint, ContentArrangement, ContentLineStyle, TableStyle, Width};
 
-use crate::render::{Layout, Render, Waiting, shown};
-use crate::report::column::{CALLS_AT_A_GLANCE, LEG, REGISTRATIONS_AT_A_GLANCE};
-use crate::report::stream::STREAMS_AT_A_GLANCE;
+use crate::codes::Category;
+use crate::render::waiting::{Rows, Stored, Waiting};
+use crate::render::{Layout, Render, shown};
+use crate::report::column::LEG;
 use crate::report::summary::{Streams, Tallied};
-use crate::report::transaction::TRANSACTIONS_AT_A_GLANCE;
-use crate::report::{
-    CallRow, CaptureRow, Cell, Column, RegistrationRow, Row, Shape, StreamRow, Summary, TransactionRow,
-};
+use crate::report::{CaptureRow, Cell, Column, Columns, Row, Shape, Summary};
 
 /// Rows that are laid out at once: comfy-table holds every one of them several times over.
 const PAGE: usize = 1000;
@@ -32,64 +30,69 @@ const SEAM: char = '\u{1f}';
 /// Collects rows, draws them sorted.
 pub(super) struct Table<'a> {
     layout: Layout,
+    /// Those that are drawn where there is room: those named, else those to be read first.
+    columns: Columns,
     rows: Waiting,
-    out: &'a mut dyn Write,
+    out: &'a mut (dyn Write + Send),
 }
 
 impl<'a> Table<'a> {
-    pub(super) fn new(layout: Layout, out: &'a mut dyn Write) -> Self {
-        // At a glance nobody sees it.
-        let media = layout.columns.are_chosen() && layout.columns.have_media();
-        Self { rows: Waiting::new(layout.group, media), layout, out }
+    pub(super) fn new(layout: Layout, out: &'a mut (dyn Write + Send)) -> Self {
+        let columns = layout.columns.clone();
+        let columns = if columns.are_chosen() { columns } else { columns.at_a_glance() };
+        Self { rows: Waiting::new(&columns, layout.group), columns, layout, out }
     }
 }
 
 impl Render for Table<'_> {
     fn row(&mut self, row: Row) -> io::Result<()> {
-        self.rows.take(row, &self.layout.columns);
+        self.rows.take(&row);
         Ok(())
     }
 
     fn end(mut self: Box<Self>, summary: &Summary) -> io::Result<()> {
         self.rows.sort();
-        let (layout, pen) = (&self.layout, Pen { width: self.layout.width, color: self.layout.color });
-        let columns = &layout.columns;
+        let Self { layout, columns, rows, out } = *self;
+        let pen = Pen { width: layout.width, color: layout.color };
         let several = summary.captures.len() > 1;
-        self.out.write_all(captures_lines(summary).as_bytes())?;
+        out.write_all(captures_lines(summary).as_bytes())?;
         if let Some(columns) = columns.calls() {
-            pen.tally("call", &summary.totals.calls, self.out)?;
-            let mut fits = fits(columns, CALLS_AT_A_GLANCE, layout, several);
+            pen.tally("call", &summary.totals.calls, out)?;
+            let mut fits = fits(columns, &layout, several);
             if layout.group {
-                fits.insert(0, Fit { column: &LEG, rank: 0, at_least: 4, at_first: 4, brief: true });
+                fits.insert(0, Fit::of(&LEG, None, (0, 4, 4), true));
             }
-            pen.grid(fits, &self.rows.calls, CallRow::category, self.out)?;
+            pen.grid(fits, &rows.calls.rows, rows.calls.rows.all(), out)?;
         }
         if let Some(columns) = columns.registrations() {
-            pen.tally("registration", &summary.totals.registrations, self.out)?;
-            let fits = fits(columns, REGISTRATIONS_AT_A_GLANCE, layout, several);
-            pen.grid(fits, &self.rows.registrations, RegistrationRow::category, self.out)?;
+            pen.tally("registration", &summary.totals.registrations, out)?;
+            let rows = &rows.registrations.rows;
+            pen.grid(fits(columns, &layout, several), rows, rows.all(), out)?;
         }
         if let Some(columns) = columns.transactions() {
-            pen.tally("transaction", &summary.totals.transactions, self.out)?;
-            let fits = fits(columns, TRANSACTIONS_AT_A_GLANCE, layout, several);
-            pen.grid(fits, &self.rows.transactions, TransactionRow::category, self.out)?;
+            pen.tally("transaction", &summary.totals.transactions, out)?;
+            let rows = &rows.transactions.rows;
+            pen.grid(fits(columns, &layout, several), rows, rows.all(), out)?;
         }
         let streams = summary.totals.streams;
         if let Some(columns) = columns.streams() {
-            let fits = || fits(columns, STREAMS_AT_A_GLANCE, layout, several);
-            pen.streams(streams, &self.rows.streams, fits, self.out)?;
+            pen.streams(streams, &rows.streams.rows, || fits(columns, &layout, several), out)?;
         } else if streams.of_no_call > 0 {
             let streams = counted(streams.of_no_call, "RTP stream");
-            writeln!(self.out, "\n{streams} of no known call: --show streams lists them")?;
+            writeln!(out, "\n{streams} of no known call: --show streams lists them")?;
         }
-        pen.not_read(summary, self.out)?;
-        self.out.flush()
+        pen.not_read(summary, out)?;
+        out.flush()
     }
 }
 
 /// How a column fits into a line.
-struct Fit<R: 'static> {
-    column: &'static Column<R>,
+struct Fit {
+    key: &'static str,
+    title: &'static str,
+    shape: Shape,
+    /// Its cell among those of a row; `None` for the leg.
+    cell: Option<usize>,
     /// 0: always there. Else the order in which columns join while there is room.
     rank: u8,
     /// It is not squeezed below this.
@@ -100,12 +103,24 @@ struct Fit<R: 'static> {
     brief: bool,
 }
 
+impl Fit {
+    const fn of<R>(
+        column: &Column<R>,
+        cell: Option<usize>,
+        (rank, at_least, at_first): (u8, usize, usize),
+        brief: bool,
+    ) -> Self {
+        let Column { key, title, shape, .. } = *column;
+        Self { key, title, shape, cell, rank, at_least, at_first, brief }
+    }
+}
+
 /// The columns that a person reads first, and what gives way in a narrow terminal.
-fn at_a_glance<R>(columns: &'static [Column<R>], width: Option<usize>, several_captures: bool) -> Vec<Fit<R>> {
+fn at_a_glance<R>(columns: &[&'static Column<R>], width: Option<usize>, several_captures: bool) -> Vec<Fit> {
     // In a narrow terminal the reason matters more than a long name; a telephone number still fits.
     let name = if width.is_some_and(|width| width < 100) { 13 } else { 16 };
-    let fit = |column: &'static Column<R>| {
-        let (rank, at_least, at_first) = match column.key {
+    let fit = |(index, column): (usize, &&'static Column<R>)| {
+        let room = match column.key {
             "caller" | "callee" => (0, 6, name),
             "aor" => (0, 8, 30),
             "reason" => (0, 8, 38),
@@ -129,24 +144,19 @@ fn at_a_glance<R>(columns: &'static [Column<R>], width: Option<usize>, several_c
             "file" => (7, 8, 24),
             _ => (0, 26, 26),
         };
-        Fit { column, rank, at_least, at_first, brief: true }
+        Fit::of(column, Some(index), room, true)
     };
-    columns.iter().filter(|column| several_captures || column.key != "file").map(fit).collect()
+    let told = |fit: &Fit| several_captures || fit.key != "file";
+    columns.iter().enumerate().map(fit).filter(told).collect()
 }
 
-/// The columns that are drawn: those named, else those to be read first.
-fn fits<R>(
-    columns: &[&'static Column<R>],
-    at_first: &'static [Column<R>],
-    layout: &Layout,
-    several_captures: bool,
-) -> Vec<Fit<R>> {
-    if layout.columns.are_chosen() { as_chosen(columns) } else { at_a_glance(at_first, layout.width, several_captures) }
-}
-
-/// The columns that the user named: all of them, whole where they fit.
-fn as_chosen<R>(columns: &[&'static Column<R>]) -> Vec<Fit<R>> {
-    columns.iter().map(|column| Fit { column: *column, rank: 0, at_least: 8, at_first: WIDEST, brief: false }).collect()
+/// How the columns that are drawn fit in: what the user named as a whole, wherever it fits.
+fn fits<R>(columns: &[&'static Column<R>], layout: &Layout, several_captures: bool) -> Vec<Fit> {
+    if layout.columns.are_chosen() {
+        let fit = |(index, column): (usize, &&'static Column<R>)| Fit::of(column, Some(index), (0, 8, WIDEST), false);
+        return columns.iter().enumerate().map(fit).collect();
+    }
+    at_a_glance(columns, layout.width, several_captures)
 }
 
 /// How much of an instant is printed: characters of its RFC 3339 form.
@@ -158,12 +168,14 @@ struct Clock {
 
 impl Clock {
     /// Leaves out what all instants have in common: the year, the date.
-    fn reading<R>(fits: &[Fit<R>], rows: &[R], fine: bool) -> Self {
+    fn reading(fits: &[Fit], of: &Rows, rows: &[Stored], fine: bool) -> Self {
         let to = if fine { "2026-03-02T09:15:00.000".len() } else { "2026-03-02T09:15:00".len() };
         let mut common: Option<(String, usize)> = None;
-        for fit in fits.iter().filter(|fit| fit.brief && fit.column.shape == Shape::Time) {
-            for row in rows {
-                let Cell::Time(at) = (fit.column.cell)(row) else { continue };
+        let is_brief =
+            |index: usize| fits.iter().any(|fit| fit.cell == Some(index) && fit.brief && fit.shape == Shape::Time);
+        for row in rows {
+            for (index, cell) in of.cells(row).enumerate() {
+                let (Cell::Time(at), true) = (cell, is_brief(index)) else { continue };
                 let at = at.to_string();
                 let (first, same) = common.get_or_insert_with(|| (at.clone(), 11));
                 let start = |to: usize| at.get(..to) == first.get(..to);
@@ -188,18 +200,12 @@ struct Pen {
 
 impl Pen {
     /// One row a line, in pages that all have the same widths.
-    fn grid<R>(
-        self,
-        fits: Vec<Fit<R>>,
-        rows: &[R],
-        category: fn(&R) -> Option<&'static str>,
-        out: &mut dyn Write,
-    ) -> io::Result<()> {
+    fn grid(self, fits: Vec<Fit>, of: &Rows, rows: &[Stored], out: &mut dyn Write) -> io::Result<()> {
         if rows.is_empty() {
             return Ok(());
         }
-        let clock = Clock::reading(&fits, rows, self.width.is_none_or(|width| width >= 100));
-        let natural = natural_widths(&fits, rows, clock);
+        let clock = Clock::reading(&fits, of, rows, self.width.is_none_or(|width| width >= 100));
+        let natural = natural_widths(&fits, of, rows, clock);
         let widths = match self.width {
             Some(width) => fitted_widths(&fits, &natural, width),
             None => natural.into_iter().map(Some).collect(),
@@ -208,14 +214,14 @@ impl Pen {
             fits.into_iter().zip(widths).filter_map(|(fit, width)| Some((fit, width?))).unzip();
         let mut text = String::new();
         for (number, page) in rows.chunks(PAGE).enumerate() {
-            let table = laid_out(&fits, page, clock, &widths);
+            let table = laid_out(&fits, of, page, clock, &widths);
             let mut lines = table.lines();
             let header = lines.next().unwrap_or_default();
             if number == 0 {
                 self.header(&header, &widths, &mut text);
             }
             for (line, row) in lines.zip(page) {
-                self.line(&line, &fits, category(row), &mut text);
+                self.line(&line, &fits, row.category().map(Category::name), &mut text);
             }
             out.write_all(text.as_bytes())?;
             text.clear();
@@ -224,26 +230,20 @@ impl Pen {
     }
 
     /// The streams of calls, then apart those of no known call.
-    fn streams(
-        self,
-        totals: Streams,
-        rows: &[StreamRow],
-        fits: impl Fn() -> Vec<Fit<StreamRow>>,
-        out: &mut dyn Write,
-    ) -> io::Result<()> {
+    fn streams(self, totals: Streams, rows: &Rows, fits: impl Fn() -> Vec<Fit>, out: &mut dyn Write) -> io::Result<()> {
         let counts = [(totals.of_calls, "of calls"), (totals.of_no_call, "of no known call")];
         let counts: Vec<_> =
             counts.iter().filter(|(count, _)| *count > 0).map(|(count, what)| format!("{count} {what}")).collect();
         let colon = if counts.is_empty() { "" } else { ": " };
         writeln!(out, "\n{}{colon}{}", counted(totals.total(), "RTP stream"), counts.join(", "))?;
-        let (of_calls, others) = rows.split_at(rows.partition_point(StreamRow::has_call));
-        self.grid(fits(), of_calls, |_| None, out)?;
+        let (of_calls, others) = rows.all().split_at(rows.all().partition_point(|row| !row.is_apart()));
+        self.grid(fits(), rows, of_calls, out)?;
         if !others.is_empty() && !of_calls.is_empty() {
             writeln!(out, "\nOf no known call")?;
         }
         // What only a call could tell is no column here, unless it was asked for.
-        let told = |fit: &Fit<StreamRow>| !fit.brief || !matches!(fit.column.key, "sender" | "call_id");
-        self.grid(fits().into_iter().filter(told).collect(), others, |_| None, out)
+        let told = |fit: &Fit| !fit.brief || !matches!(fit.key, "sender" | "call_id");
+        self.grid(fits().into_iter().filter(told).collect(), rows, others, out)
     }
 
     fn header(self, line: &str, widths: &[usize], text: &mut String) {
@@ -256,11 +256,11 @@ impl Pen {
     }
 
     /// A row, its code and status in the colour of its category.
-    fn line<R>(self, line: &str, fits: &[Fit<R>], category: Option<&'static str>, text: &mut String) {
+    fn line(self, line: &str, fits: &[Fit], category: Option<&'static str>, text: &mut String) {
         let start = text.len();
         for (index, (cell, fit)) in line.split(SEAM).zip(fits).enumerate() {
             text.push_str(if index > 0 { GAP_TEXT } else { "" });
-            match fit.column.key {
+            match fit.key {
                 "code" | "status" | "category" => text.push_str(&self.painted(cell, color_of(category))),
                 _ => text.push_str(cell),
             }
@@ -370,10 +370,10 @@ fn second_of(at: &str) -> String {
 }
 
 /// The widest cell of each column, its heading included, up to [`WIDEST`].
-fn natural_widths<R>(fits: &[Fit<R>], rows: &[R], clock: Clock) -> Vec<usize> {
+fn natural_widths(fits: &[Fit], of: &Rows, rows: &[Stored], clock: Clock) -> Vec<usize> {
     let mut widest = vec![0; fits.len()];
     for page in rows.chunks(PAGE) {
-        let natural = unstyled(fits, page, clock).column_max_content_widths();
+        let natural = unstyled(fits, of, page, clock).column_max_content_widths();
         for (widest, natural) in widest.iter_mut().zip(natural) {
             *widest = usize::from(natural).clamp(*widest, WIDEST);
         }
@@ -382,7 +382,7 @@ fn natural_widths<R>(fits: &[Fit<R>], rows: &[R], clock: Clock) -> Vec<usize> {
 }
 
 /// The width of each column in a terminal `total` wide; `None` for one that found no room.
-fn fitted_widths<R>(fits: &[Fit<R>], natural: &[usize], total: usize) -> Vec<Option<usize>> {
+fn fitted_widths(fits: &[Fit], natural: &[usize], total: usize) -> Vec<Option<usize>> {
     let first: Vec<_> = fits.iter().zip(natural).map(|(fit, natural)| fit.at_first.min(*natural)).collect();
     let mut widths: Vec<_> = fits.iter().zip(&first).map(|(fit, width)| (fit.rank == 0).then_some(*width)).collect();
     let used = |widths: &[Option<usize>]| {
@@ -415,8 +415,8 @@ fn fitted_widths<R>(fits: &[Fit<R>], natural: &[usize], total: usize) -> Vec<Opt
 }
 
 /// Header and rows, each row one line, cells apart by a [`SEAM`].
-fn laid_out<R>(fits: &[Fit<R>], rows: &[R], clock: Clock, widths: &[usize]) -> comfy_table::Table {
-    let mut table = unstyled(fits, rows, clock);
+fn laid_out(fits: &[Fit], of: &Rows, rows: &[Stored], clock: Clock, widths: &[usize]) -> comfy_table::Table {
+    let mut table = unstyled(fits, of, rows, clock);
     let seams = ContentLineStyle { left: None, junction: Some(SEAM), right: None };
     table.load_style(TableStyle::new().header_lines(seams).content_lines(seams));
     let fixed = |width: &usize| ColumnConstraint::Absolute(Width::Fixed(u16::try_from(*width).unwrap_or(u16::MAX)));
@@ -424,7 +424,7 @@ fn laid_out<R>(fits: &[Fit<R>], rows: &[R], clock: Clock, widths: &[usize]) -> c
     table
 }
 
-fn unstyled<R>(fits: &[Fit<R>], rows: &[R], clock: Clock) -> comfy_table::Table {
+fn unstyled(fits: &[Fit], of: &Rows, rows: &[Stored], clock: Clock) -> comfy_table::Table {
     let mut table = comfy_table::Table::new();
     table.set_content_arrangement(ContentArrangement::Disabled);
     table.set_truncation_indicator("…");
@@ -435,11 +435,15 @@ fn unstyled<R>(fits: &[Fit<R>], rows: &[R], clock: Clock) -> comfy_table::Table 
         row.max_height(1);
         row
     };
-    table.set_header(one_line(fits.iter().map(|fit| aligned(fit, comfy_table::Cell::new(fit.column.title))).collect()));
+    table.set_header(one_line(fits.iter().map(|fit| aligned(fit, comfy_table::Cell::new(fit.title))).collect()));
     for row in rows {
-        table.add_row(one_line(
-            fits.iter().map(|fit| aligned(fit, comfy_table::Cell::new(cell_text(fit, row, clock)))).collect(),
-        ));
+        let cells: Vec<_> = of.cells(row).collect();
+        let leg = row.leg();
+        let text = |fit: &Fit| match fit.cell {
+            Some(index) => cell_text(fit, cells.get(index).copied().unwrap_or(Cell::Unknown), clock),
+            None => cell_text(fit, (LEG.cell)(&leg), clock),
+        };
+        table.add_row(one_line(fits.iter().map(|fit| aligned(fit, comfy_table::Cell::new(text(fit)))).collect()));
     }
     for column in table.column_iter_mut() {
         column.set_padding((0, 0));
@@ -448,18 +452,19 @@ fn unstyled<R>(fits: &[Fit<R>], rows: &[R], clock: Clock) -> comfy_table::Table 
 }
 
 /// Numbers stand at the right.
-fn aligned<R>(fit: &Fit<R>, cell: comfy_table::Cell) -> comfy_table::Cell {
-    match fit.column.shape {
+fn aligned(fit: &Fit, cell: comfy_table::Cell) -> comfy_table::Cell {
+    match fit.shape {
         Shape::Integer | Shape::Decimal | Shape::Seconds => cell.set_alignment(CellAlignment::Right),
         _ => cell,
     }
 }
 
-fn cell_text<R>(fit: &Fit<R>, row: &R, clock: Clock) -> String {
-    let text = match (fit.column.cell)(row) {
+fn cell_text(fit: &Fit, cell: Cell<'_>, clock: Clock) -> String {
+    let text = match cell {
         Cell::Unknown => return "-".to_owned(),
         Cell::Time(at) if fit.brief => return clock.brief(&at.to_string()),
-        Cell::Text(text) => shown(&text).into_owned(),
+        Cell::Text(text) => shown(text).into_owned(),
+        Cell::Name(name) => name.to_owned(),
         cell => shown(&cell.to_string()).into_owned(),
     };
     match text.char_indices().nth(WIDEST) {
@@ -474,7 +479,8 @@ mod tests {
     use super::*;
     use crate::render::Format;
     use crate::render::tests::{BOTH, rendered};
-    use crate::report::{Columns, Kind, samples};
+    use crate::report::{CallRow, Kind, samples};
+    use crate::track::fact::Opened;
 
     fn drawn(width: Option<usize>, color: bool) -> String {
         rendered(Format::Table, Columns::all(&BOTH), width, color)
@@ -495,7 +501,7 @@ mod tests {
         let mut out = Vec::new();
         let mut table = Box::new(Table::new(Layout { columns, width, color: false, group: false }, &mut out));
         for row in rows {
-            table.row(Row::Call(Box::new(row))).unwrap();
+            table.row(Row::Call(row)).unwrap();
         }
         table.end(&Summary::default()).unwrap();
         String::from_utf8(out).unwrap()
@@ -690,7 +696,7 @@ Start         Caller            Callee            Code     Talk  Reason         
     fn calls_of_several_days_say_which_day() {
         let rows = |hours: &[i64]| -> Vec<CallRow> {
             let facts = hours.iter().zip(1..).map(|(hour, frame)| samples::invite(hour * 3_600_000, frame));
-            facts.map(|fact| CallRow::new(fact, &samples::sources())).collect()
+            facts.map(|fact| CallRow::new(Box::new(fact), &samples::sources())).collect()
         };
         let cases: [(&[i64], &str); 3] = [
             (&[0, 1], "\n09:15:00  "),
@@ -708,11 +714,13 @@ Start         Caller            Callee            Code     Talk  Reason         
     #[test]
     fn pages_share_their_widths_and_one_header() {
         let mut rows: Vec<_> = (0..2_500)
-            .map(|index| CallRow::new(samples::invite(index, u64::try_from(index).unwrap() + 1), &samples::sources()))
+            .map(|index| {
+                CallRow::new(Box::new(samples::invite(index, u64::try_from(index).unwrap() + 1)), &samples::sources())
+            })
             .collect();
         let mut long = samples::invite(3_000, 3_000);
-        long.to.uri = Some("sip:the-longest-name-of-them-all@example.com".into());
-        rows.push(CallRow::new(long, &samples::sources()));
+        long.opening = long.opening.with(|of| Opened { to_uri: b"sip:the-longest-name-of-them-all@example.com", ..of });
+        rows.push(CallRow::new(Box::new(long), &samples::sources()));
         let drawn = calls_drawn(&["to_uri", "code"], rows, None);
         let lines: Vec<_> = drawn.lines().skip_while(|line| !line.starts_with("To ")).collect();
         assert_eq!(lines.len(), 2_501 + 2);
@@ -723,8 +731,9 @@ Start         Caller            Callee            Code     Talk  Reason         
     #[test]
     fn a_strangers_book_does_not_pad_every_line() {
         let mut fact = samples::invite(0, 1);
-        fact.user_agent = Some("長い".repeat(50_000).into());
-        let drawn = calls_drawn(&["user_agent", "code"], vec![CallRow::new(fact, &samples::sources())], None);
+        let user_agent = "長い".repeat(50_000);
+        fact.opening = fact.opening.with(|of| Opened { user_agent: user_agent.as_bytes(), ..of });
+        let drawn = calls_drawn(&["user_agent", "code"], vec![CallRow::new(Box::new(fact), &samples::sources())], None);
         assert!(drawn.lines().all(|line| width_of(line) <= WIDEST + GAP + 4), "{drawn}");
         assert!(drawn.contains('…'));
     }

@@ -2,18 +2,22 @@
 //! `stream`): table, CSV, JSON, `--columns`, the JSON Schema and the README read them all. Knows nothing of how a cell is
 //! drawn.
 
-use std::borrow::Cow;
 use std::collections::BTreeSet;
 use std::fmt;
 use std::net::SocketAddr;
+use std::sync::Arc;
 
-use crate::codes::Code;
+use crate::codes::{Category, Code};
+use crate::report::legs::Leg;
+use crate::report::lists::{Links, ReasonValue, Reasons};
 use crate::report::media::{self, MediaRow};
-use crate::report::row::{CallRow, RegistrationRow, Seconds, Timeline};
-use crate::report::stream::{STREAMS, StreamRow};
-use crate::report::transaction::{TRANSACTIONS, TransactionRow};
+use crate::report::row::{CallRow, RegistrationRow, Seconds, side_name};
+use crate::report::said::Said;
+use crate::report::stream::{STREAMS, STREAMS_AT_A_GLANCE, StreamRow};
+use crate::report::timeline::Timeline;
+use crate::report::transaction::{TRANSACTIONS, TRANSACTIONS_AT_A_GLANCE, TransactionRow};
 use crate::time::{Rfc3339, Spoken, Timestamp};
-use crate::track::fact::{Link, Reason, Reported, VoipMetrics};
+use crate::track::fact::{Audio, Reported, VoipMetrics};
 
 /// What a row can be about.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -94,13 +98,17 @@ pub enum Shape {
     Media,
 }
 
-/// One row's value in one column.
-#[derive(Clone, Debug)]
+/// One row's value in one column. It owns nothing: what is not there yet is put together where it is written.
+#[derive(Clone, Copy, Debug)]
 pub enum Cell<'a> {
     /// Not known, or there is no such thing: `-`, an empty cell, `null`.
     Unknown,
     /// Characters as sent: a renderer makes them harmless for where it writes.
-    Text(Cow<'a, str>),
+    Text(&'a str),
+    /// A word of ours: printable ASCII without a quotation mark, a comma or a backslash.
+    Name(&'static str),
+    /// Words that are not put together yet; harmless no more than those.
+    Said(Said<'a>),
     /// A whole number.
     Integer(u64),
     /// A number with a fraction.
@@ -114,15 +122,15 @@ pub enum Cell<'a> {
     /// `ip:port`, `[v6]:port`.
     Address(SocketAddr),
     /// Values of Reason headers (RFC 3326).
-    Reasons(&'a [Reason]),
+    Reasons(Reasons<'a>),
     /// The whole life.
     Timeline(Timeline<'a>),
     /// Other legs of the same call, each with what shows it.
-    Links(&'a [Link]),
+    Links(Links<'a>),
     /// Both directions' media.
-    Media(&'a MediaRow),
+    Media(&'a Arc<MediaRow>),
     /// What RTCP said of a stream.
-    Rtcp(&'a Reported),
+    Rtcp(&'a Arc<Reported>),
     /// A VoIP metrics block (RFC 3611 4.7).
     VoipMetrics(&'a VoipMetrics),
 }
@@ -130,8 +138,8 @@ pub enum Cell<'a> {
 /// A finite number that is printed with a certain number of digits behind the point: `0.20`, `4.41`.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Decimal {
-    value: f64,
-    digits: u8,
+    pub(super) value: f64,
+    pub(super) digits: u8,
 }
 
 impl fmt::Display for Decimal {
@@ -142,11 +150,15 @@ impl fmt::Display for Decimal {
 
 impl<'a> Cell<'a> {
     pub(super) fn text(text: Option<&'a str>) -> Self {
-        text.map_or(Self::Unknown, |text| Self::Text(Cow::Borrowed(text)))
+        text.map_or(Self::Unknown, Self::Text)
     }
 
-    pub(super) fn owned(text: Option<String>) -> Self {
-        text.map_or(Self::Unknown, |text| Self::Text(Cow::Owned(text)))
+    pub(super) fn name(name: Option<&'static str>) -> Self {
+        name.map_or(Self::Unknown, Self::Name)
+    }
+
+    pub(super) fn said(said: Option<Said<'a>>) -> Self {
+        said.map_or(Self::Unknown, Self::Said)
     }
 
     pub(super) fn code(code: Option<Code>) -> Self {
@@ -177,7 +189,8 @@ impl fmt::Display for Cell<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Unknown => Ok(()),
-            Self::Text(text) => f.write_str(text),
+            Self::Text(text) | Self::Name(text) => f.write_str(text),
+            Self::Said(said) => said.fmt(f),
             Self::Integer(number) => number.fmt(f),
             Self::Decimal(number) => number.fmt(f),
             Self::Media(media) => media.fmt(f),
@@ -190,14 +203,14 @@ impl fmt::Display for Cell<'_> {
             Self::Reasons(reasons) => {
                 for (index, reason) in reasons.iter().enumerate() {
                     f.write_str(if index > 0 { ", " } else { "" })?;
-                    write_reason(reason, f)?;
+                    write_reason(&reason, f)?;
                 }
                 Ok(())
             }
             Self::Links(links) => {
                 for (index, link) in links.iter().enumerate() {
                     f.write_str(if index > 0 { ", " } else { "" })?;
-                    write!(f, "{} ({})", link.call_id, link.evidence.name())?;
+                    write!(f, "{} ({})", link.call_id, link.evidence)?;
                 }
                 Ok(())
             }
@@ -213,12 +226,12 @@ impl fmt::Display for Cell<'_> {
 }
 
 /// As the header writes it: `Q.850;cause=16;text="Normal call clearing"`.
-fn write_reason(reason: &Reason, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-    f.write_str(&reason.protocol)?;
+fn write_reason(reason: &ReasonValue<'_>, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+    f.write_str(reason.protocol)?;
     if let Some(cause) = reason.cause {
         write!(f, ";cause={cause}")?;
     }
-    if let Some(text) = &reason.text {
+    if let Some(text) = reason.text {
         write!(f, ";text=\"{}\"", text.replace('\\', "\\\\").replace('"', "\\\""))?;
     }
     Ok(())
@@ -262,17 +275,17 @@ pub(super) const fn column<R>(
 #[rustfmt::skip]
 pub static CALLS: &[Column<CallRow>] = &[
     column("call_id", "Call-ID", Shape::Text, "Call-ID as sent (RFC 3261 20.8).",
-        |r| Cell::Text(Cow::Borrowed(r.call_id()))),
+        |r| Cell::Text(r.call_id())),
     column("code", "Code", Shape::Integer, "The call's state: a SIP status code, or a state code of `sipcodes codes`.",
-        |r| Cell::code(r.code)),
+        |r| Cell::code(r.fact.code)),
     column("status", "Status", Shape::Text, "The catalogue's name of `code`.",
-        |r| Cell::text(r.code.and_then(Code::name))),
+        |r| Cell::name(r.fact.code.and_then(Code::name))),
     column("category", "Category", Shape::Text, "`attempting`, `active`, `completed`, `unsuccessful` or `unmonitored`.",
-        |r| Cell::text(r.category())),
+        |r| Cell::name(r.fact.category.map(Category::name))),
     column("reason", "Reason", Shape::Text, "How it went and why, in one line of words.",
-        |r| Cell::text(r.reason())),
+        |r| Cell::Said(Said::Call(&r.fact))),
     column("sip_code", "SIP code", Shape::Integer, "Status code of the last response to the latest attempt, as the caller got it (RFC 3261 21).",
-        |r| Cell::code(r.sip_code)),
+        |r| Cell::code(r.sip_code())),
     column("sip_reason", "SIP reason", Shape::Text, "Reason phrase of that response, as sent (RFC 3261 7.2).",
         |r| Cell::text(r.sip_reason())),
     column("reason_header", "Reason header", Shape::Reasons, "Reason headers of that response, of the caller's CANCEL and of the BYE (RFC 3326).",
@@ -280,15 +293,15 @@ pub static CALLS: &[Column<CallRow>] = &[
     column("warning", "Warning", Shape::Text, "Warning header of that response, as sent (RFC 3261 20.43).",
         |r| Cell::text(r.warning())),
     column("start", "Start", Shape::Time, "When the call's first message was captured.",
-        |r| Cell::Time(r.printed(r.start))),
+        |r| Cell::Time(r.printed(r.fact.start))),
     column("ringing", "Ringing", Shape::Time, "When the deciding attempt's first 180 to 183 came.",
-        |r| Cell::time(r.ringing, |at| r.printed(at))),
+        |r| Cell::time(r.fact.ringing, |at| r.printed(at))),
     column("answered", "Answered", Shape::Time, "When the 2xx to the INVITE came.",
-        |r| Cell::time(r.answered, |at| r.printed(at))),
+        |r| Cell::time(r.fact.answered, |at| r.printed(at))),
     column("ended", "Ended", Shape::Time, "When the BYE or the final response came, or when a timer of RFC 3261 ran out.",
-        |r| Cell::time(r.ended, |at| r.printed(at))),
+        |r| Cell::time(r.fact.ended, |at| r.printed(at))),
     column("ended_by", "Ended by", Shape::Text, "Who hung up or cancelled: `caller` or `callee`.",
-        |r| Cell::text(r.ended_by())),
+        |r| Cell::name(r.fact.ended_by.map(side_name))),
     column("pdd_s", "PDD (s)", Shape::Seconds, "Post-dial delay in seconds: the deciding attempt's INVITE to its first 180 to 183, else to its final response (RFC 6076 4.3).",
         |r| Cell::seconds(r.pdd())),
     column("setup_s", "Setup (s)", Shape::Seconds, "Seconds from the call's first INVITE to the 2xx.",
@@ -306,43 +319,43 @@ pub static CALLS: &[Column<CallRow>] = &[
     column("request_uri", "Request-URI", Shape::Text, "Request-URI of the first INVITE (RFC 3261 8.1.1.1).",
         |r| Cell::text(r.request_uri())),
     column("src", "Source", Shape::Text, "Address and port that the first message on the caller's hop came from.",
-        |r| Cell::Address(r.src)),
+        |r| Cell::Address(r.fact.path.src)),
     column("dst", "Destination", Shape::Text, "Address and port that it went to.",
-        |r| Cell::Address(r.dst)),
+        |r| Cell::Address(r.fact.path.dst)),
     column("transport", "Transport", Shape::Text, "What carried it: `UDP`, `TCP`, `TLS`, `SCTP`, `WS` or `WSS`.",
-        |r| Cell::text(Some(r.transport))),
+        |r| Cell::Name(r.fact.path.transport.name())),
     column("user_agent", "User-Agent", Shape::Text, "The caller's User-Agent header (RFC 3261 20.41).",
         |r| Cell::text(r.user_agent())),
     column("messages", "Messages", Shape::Integer, "SIP messages of the call, retransmissions and duplicates included.",
-        |r| Cell::integer(r.messages)),
+        |r| Cell::integer(r.fact.messages)),
     column("retransmissions", "Retransmissions", Shape::Integer, "Messages sent again on the same hop (RFC 3261 17).",
-        |r| Cell::integer(r.retransmissions)),
+        |r| Cell::integer(r.fact.retransmissions)),
     column("duplicates", "Duplicates", Shape::Integer, "Packets captured twice: a mirror port, two VLANs, two files.",
-        |r| Cell::integer(r.duplicates)),
+        |r| Cell::integer(r.fact.duplicates)),
     column("attempts", "Attempts", Shape::Integer, "Initial INVITEs of different CSeq on the caller's hop.",
-        |r| Cell::integer(r.attempts)),
+        |r| Cell::integer(r.fact.attempts)),
     column("challenged", "Challenged", Shape::Flag, "The caller got a 401 or 407 in any attempt (RFC 3261 22).",
-        |r| Cell::Flag(r.challenged)),
+        |r| Cell::Flag(r.fact.challenged)),
     column("redirected", "Redirected", Shape::Flag, "The caller got a 3xx in any attempt (RFC 3261 21.3).",
-        |r| Cell::Flag(r.redirected)),
+        |r| Cell::Flag(r.fact.redirected)),
     column("hops", "Hops", Shape::Integer, "Distinct pairs of sender and receiver of the initial INVITEs.",
-        |r| Cell::integer(r.hops)),
+        |r| Cell::integer(r.fact.hops)),
     column("branches", "Branches", Shape::Integer, "Distinct top Via branches of the initial INVITEs (RFC 3261 8.1.1.7).",
-        |r| Cell::integer(r.branches)),
+        |r| Cell::integer(r.fact.branches)),
     column("partial", "Partial", Shape::Flag, "The call's INVITE was not captured.",
-        |r| Cell::Flag(r.partial)),
+        |r| Cell::Flag(r.fact.partial)),
     column("timed_out", "Timed out", Shape::Flag, "A timer of RFC 3261 ran out before the captures ended: 32 s without any response or after a CANCEL, 180 s of ringing.",
-        |r| Cell::Flag(r.timed_out)),
+        |r| Cell::Flag(r.fact.timed_out)),
     column("ack_missing", "ACK missing", Shape::Flag, "The 2xx was never acknowledged (RFC 3261 13.3.1.4).",
-        |r| Cell::Flag(r.ack_missing)),
+        |r| Cell::Flag(r.fact.ack_missing)),
     column("icmp", "ICMP", Shape::Text, "The first ICMP error about a packet of the call: `port unreachable`, `host unreachable`, … (RFC 792, RFC 4443).",
-        |r| Cell::text(r.icmp)),
+        |r| Cell::name(r.fact.icmp.map(|icmp| icmp.name))),
     column("linked", "Linked", Shape::List, "Other legs of the same call through a B2BUA or a transfer: the `call_id` of each and the `evidence`, which is `session-id`, `x-call-id`, `replaces`, `refer` or `numbers+time+sdp`.",
         |r| Cell::Links(r.linked())),
     column("media", "Media", Shape::Media, "RTP of both directions, `from_caller` and `from_callee`, each told as a stream is (`packets` to `bytes`); none where no RTP of it was captured.",
         |r| r.media().map_or(Cell::Unknown, Cell::Media)),
     column("audio", "Audio", Shape::Text, "Who was heard of those who were expected to be: `both`, `one_way_from_caller`, `one_way_from_callee` or `none`; unknown where it was not answered, or the captures hold no RTP at all.",
-        |r| Cell::text(r.audio())),
+        |r| Cell::name(r.fact.audio.map(Audio::name))),
     column("hold_s", "Hold (s)", Shape::Seconds, "Seconds on hold by SDP: nobody, or one side no longer, was to be heard (RFC 3264 8.4).",
         |r| Cell::seconds(r.hold())),
     column("timeline", "Timeline", Shape::List, "Every code the call took on: its time, its name, and the file and frame that caused it.",
@@ -353,47 +366,47 @@ pub static CALLS: &[Column<CallRow>] = &[
 #[rustfmt::skip]
 pub static REGISTRATIONS: &[Column<RegistrationRow>] = &[
     column("aor", "Address of record", Shape::Text, "Address-of-record: the To URI (RFC 3261 10.2).",
-        |r| Cell::Text(Cow::Borrowed(r.aor()))),
+        |r| Cell::Text(r.aor())),
     column("contact", "Contact", Shape::Text, "The contact that was bound, or asked for (RFC 3261 10.2.1).",
         |r| Cell::text(r.contact())),
     column("registrar", "Registrar", Shape::Text, "Host of the Request-URI (RFC 3261 10.2).",
         |r| Cell::text(r.registrar())),
     column("call_id", "Call-ID", Shape::Text, "Call-ID as sent (RFC 3261 20.8).",
-        |r| Cell::Text(Cow::Borrowed(r.call_id()))),
+        |r| Cell::Text(r.call_id())),
     column("code", "Code", Shape::Integer, "The registration's state: a SIP status code, or a state code of `sipcodes codes`.",
-        |r| Cell::code(r.code)),
+        |r| Cell::code(r.fact.code)),
     column("status", "Status", Shape::Text, "The catalogue's name of `code`.",
-        |r| Cell::text(r.code.and_then(Code::name))),
+        |r| Cell::name(r.fact.code.and_then(Code::name))),
     column("category", "Category", Shape::Text, "`attempting`, `active`, `completed` or `unsuccessful`.",
-        |r| Cell::text(r.category())),
+        |r| Cell::name(r.fact.category.map(Category::name))),
     column("cause", "Cause", Shape::Text, "Why it is in that state: `requested`, `expired`, `replaced` (registered anew under another Call-ID) or `none` (no binding found).",
-        |r| Cell::text(r.cause)),
+        |r| Cell::name(r.cause())),
     column("sip_code", "SIP code", Shape::Integer, "Status code of the last response to the latest attempt, as the client got it (RFC 3261 21).",
-        |r| Cell::code(r.sip_code)),
+        |r| Cell::code(r.sip_code())),
     column("sip_reason", "SIP reason", Shape::Text, "Reason phrase of that response, as sent (RFC 3261 7.2).",
         |r| Cell::text(r.sip_reason())),
     column("start", "Start", Shape::Time, "When the registration's first message was captured.",
-        |r| Cell::Time(r.printed(r.start))),
+        |r| Cell::Time(r.printed(r.fact.start))),
     column("registered", "Registered", Shape::Time, "When it was first granted.",
-        |r| Cell::time(r.registered, |at| r.printed(at))),
+        |r| Cell::time(r.fact.registered, |at| r.printed(at))),
     column("last", "Last", Shape::Time, "When its last message was captured.",
-        |r| Cell::Time(r.printed(r.last))),
+        |r| Cell::Time(r.printed(r.fact.last))),
     column("expires_s", "Expires (s)", Shape::Integer, "Lifetime granted last, in seconds (RFC 3261 10.2.1.1).",
-        |r| r.expires.map_or(Cell::Unknown, Cell::integer)),
+        |r| r.fact.expires.map_or(Cell::Unknown, Cell::integer)),
     column("refreshes", "Refreshes", Shape::Integer, "How often a standing binding was granted again (RFC 3261 10.2.4).",
-        |r| Cell::integer(r.refreshes)),
+        |r| Cell::integer(r.fact.refreshes)),
     column("challenged", "Challenged", Shape::Flag, "The client got a 401 or 407 (RFC 3261 22).",
-        |r| Cell::Flag(r.challenged)),
+        |r| Cell::Flag(r.fact.challenged)),
     column("src", "Source", Shape::Text, "Address and port that the first message on the client's hop came from.",
-        |r| Cell::Address(r.src)),
+        |r| Cell::Address(r.fact.path.src)),
     column("dst", "Destination", Shape::Text, "Address and port that it went to.",
-        |r| Cell::Address(r.dst)),
+        |r| Cell::Address(r.fact.path.dst)),
     column("transport", "Transport", Shape::Text, "What carried it: `UDP`, `TCP`, `TLS`, `SCTP`, `WS` or `WSS`.",
-        |r| Cell::text(Some(r.transport))),
+        |r| Cell::Name(r.fact.path.transport.name())),
     column("user_agent", "User-Agent", Shape::Text, "The client's User-Agent header (RFC 3261 20.41).",
         |r| Cell::text(r.user_agent())),
     column("messages", "Messages", Shape::Integer, "SIP messages of it, retransmissions and duplicates included.",
-        |r| Cell::integer(r.messages)),
+        |r| Cell::integer(r.fact.messages)),
     column("timeline", "Timeline", Shape::List, "Every code it took on: its time, its name, and the file and frame that caused it.",
         |r| Cell::Timeline(r.timeline())),
 ];
@@ -402,23 +415,23 @@ pub static REGISTRATIONS: &[Column<RegistrationRow>] = &[
 #[rustfmt::skip]
 pub static CALLS_AT_A_GLANCE: &[Column<CallRow>] = &[
     column("start", "Start", Shape::Time, "When the call's first message was captured.",
-        |r| Cell::Time(r.printed(r.start))),
+        |r| Cell::Time(r.printed(r.fact.start))),
     column("caller", "Caller", Shape::Text, "User part of From.",
         |r| Cell::text(who(r.caller_uri(), r.caller_display()))),
     column("callee", "Callee", Shape::Text, "User part of To.",
         |r| Cell::text(who(r.callee_uri(), r.callee_display()))),
     column("code", "Code", Shape::Integer, "The call's state.",
-        |r| Cell::code(r.code)),
+        |r| Cell::code(r.fact.code)),
     column("status", "Status", Shape::Text, "The catalogue's name of it.",
-        |r| Cell::text(r.code.and_then(Code::name))),
+        |r| Cell::name(r.fact.code.and_then(Code::name))),
     column("pdd", "PDD", Shape::Seconds, "Post-dial delay.",
-        |r| Cell::owned(r.pdd().map(|pdd| Spoken(pdd.span()).to_string()))),
+        |r| Cell::said(r.pdd().map(|pdd| Said::Span(pdd.span())))),
     column("talk", "Talk", Shape::Seconds, "How long it was up.",
-        |r| Cell::owned(r.duration().map(|talk| Spoken(talk.span()).to_string()))),
+        |r| Cell::said(r.duration().map(|talk| Said::Span(talk.span())))),
     column("ended_by", "Ended by", Shape::Text, "Who hung up.",
-        |r| Cell::text(r.ended_by())),
+        |r| Cell::name(r.fact.ended_by.map(side_name))),
     column("reason", "Reason", Shape::Text, "How it went and why.",
-        |r| Cell::text(r.reason())),
+        |r| Cell::Said(Said::Call(&r.fact))),
     column("frame", "Frame", Shape::Integer, "The frame that decided: where to look.",
         |r| Cell::Integer(r.evidence().1)),
     column("file", "File", Shape::Text, "The capture of that frame.",
@@ -426,31 +439,31 @@ pub static CALLS_AT_A_GLANCE: &[Column<CallRow>] = &[
 ];
 
 /// Which leg of its call a row is; the first column of a table in which legs stand together.
-pub static LEG: Column<CallRow> = column(
+pub static LEG: Column<Option<Leg>> = column(
     "leg",
     "Leg",
     Shape::Text,
     "`1` for the first leg of a call, a branch and a number for each other one.",
-    |r| Cell::owned(r.leg()),
+    |leg| Cell::said(leg.map(Said::Leg)),
 );
 
 /// What a person reads first of a registration.
 #[rustfmt::skip]
 pub static REGISTRATIONS_AT_A_GLANCE: &[Column<RegistrationRow>] = &[
     column("start", "Start", Shape::Time, "When its first message was captured.",
-        |r| Cell::Time(r.printed(r.start))),
+        |r| Cell::Time(r.printed(r.fact.start))),
     column("aor", "Address of record", Shape::Text, "The To URI without its scheme.",
         |r| Cell::text(Some(without_scheme(r.aor())))),
     column("contact", "Contact", Shape::Text, "The contact's host.",
         |r| Cell::text(r.contact().map(host))),
     column("code", "Code", Shape::Integer, "Its state.",
-        |r| Cell::code(r.code)),
+        |r| Cell::code(r.fact.code)),
     column("status", "Status", Shape::Text, "The catalogue's name of it.",
-        |r| Cell::text(r.code.and_then(Code::name))),
+        |r| Cell::name(r.fact.code.and_then(Code::name))),
     column("expires", "Expires", Shape::Seconds, "Lifetime granted last.",
-        |r| Cell::owned(r.expires.map(|seconds| format!("{seconds} s")))),
+        |r| Cell::said(r.fact.expires.map(Said::Lifetime))),
     column("reason", "Reason", Shape::Text, "How it went and why.",
-        |r| Cell::text(r.reason())),
+        |r| Cell::Said(Said::Registration(&r.fact))),
     column("frame", "Frame", Shape::Integer, "The frame that decided: where to look.",
         |r| Cell::Integer(r.evidence().1)),
     column("file", "File", Shape::Text, "The capture of that frame.",
@@ -585,10 +598,27 @@ impl Columns {
         self
     }
 
-    /// Whether the `media` of calls is among them.
+    /// Without those of these shapes.
     #[must_use]
-    pub fn have_media(&self) -> bool {
-        self.calls.iter().flatten().any(|column| column.shape == Shape::Media)
+    pub fn without(mut self, shapes: &[Shape]) -> Self {
+        fn leave<R>(columns: &mut Option<Vec<&'static Column<R>>>, shapes: &[Shape]) {
+            columns.iter_mut().for_each(|columns| columns.retain(|column| !shapes.contains(&column.shape)));
+        }
+        leave(&mut self.calls, shapes);
+        leave(&mut self.registrations, shapes);
+        leave(&mut self.transactions, shapes);
+        leave(&mut self.streams, shapes);
+        self
+    }
+
+    /// Of the kinds shown those that a person reads first.
+    #[must_use]
+    pub fn at_a_glance(mut self) -> Self {
+        self.calls = self.calls.map(|_| CALLS_AT_A_GLANCE.iter().collect());
+        self.registrations = self.registrations.map(|_| REGISTRATIONS_AT_A_GLANCE.iter().collect());
+        self.transactions = self.transactions.map(|_| TRANSACTIONS_AT_A_GLANCE.iter().collect());
+        self.streams = self.streams.map(|_| STREAMS_AT_A_GLANCE.iter().collect());
+        self
     }
 
     /// Whether the user named columns.
@@ -624,7 +654,10 @@ pub fn markdown(kind: Kind) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::codes::CATALOGUE;
+    use crate::report::lists::List;
     use crate::report::samples;
+    use crate::track::fact::Reason;
 
     #[test]
     fn the_names_and_their_order_are_the_contract() {
@@ -674,10 +707,16 @@ mod tests {
 
     #[test]
     fn cells_have_their_columns_shape() {
+        const fn is_harmless(byte: u8) -> bool {
+            matches!(byte, b' '..=b'~') && !matches!(byte, b'"' | b',' | b'\\')
+        }
         fn fits(shape: Shape, cell: &Cell<'_>) -> bool {
             match cell {
                 Cell::Unknown => !matches!(shape, Shape::Flag | Shape::List | Shape::Reasons),
                 Cell::Text(text) => shape == Shape::Text && !text.is_empty(),
+                Cell::Name(name) => shape == Shape::Text && name.bytes().all(is_harmless) && !name.is_empty(),
+                // A span that people say is a text among spans.
+                Cell::Said(said) => matches!(shape, Shape::Text | Shape::Seconds) && !said.to_string().is_empty(),
                 Cell::Address(_) => shape == Shape::Text,
                 Cell::Integer(_) => shape == Shape::Integer,
                 Cell::Decimal(_) => shape == Shape::Decimal,
@@ -690,6 +729,7 @@ mod tests {
                 Cell::Timeline(_) | Cell::Links(_) => shape == Shape::List,
             }
         }
+        assert!(CATALOGUE.iter().all(|entry| entry.name.bytes().all(is_harmless)));
         for row in samples::call_rows() {
             for column in CALLS {
                 let cell = (column.cell)(&row);
@@ -741,7 +781,7 @@ mod tests {
     #[test]
     fn reason_values_print_as_their_header_writes_them() {
         let reason = |protocol: &str, cause, text: Option<&str>| Reason {
-            protocol: protocol.into(),
+            protocol: protocol.to_owned().into(),
             cause,
             text: text.map(Into::into),
         };
@@ -751,7 +791,7 @@ mod tests {
             reason("X", None, Some(r#"a "b" \c"#)),
         ];
         assert_eq!(
-            Cell::Reasons(&reasons).to_string(),
+            Cell::Reasons(Reasons(List::Told(&reasons))).to_string(),
             r#"Q.850;cause=16;text="Normal call clearing", SIP;cause=200, X;text="a \"b\" \\c""#
         );
     }

@@ -41,8 +41,8 @@ pub fn lines(explanation: &Explanation, rows: &[Row], sources: &[Source]) -> Vec
     let until = explanation.notes.last().filter(|_| explanation.left_out > 0).map(|note| note.at);
     for row in rows {
         let (steps, timeout) = match row {
-            Row::Call(row) => (row.steps(), timeout_of_call(row)),
-            Row::Registration(row) => (row.steps(), timeout_of_registration(row)),
+            Row::Call(row) => (&row.fact.timeline, timeout_of_call(row)),
+            Row::Registration(row) => (&row.fact.timeline, timeout_of_registration(row)),
             Row::Transaction(_) | Row::Stream(_) => continue,
         };
         for (index, step) in steps.iter().enumerate().filter(|(_, step)| !noted(step)) {
@@ -83,7 +83,7 @@ pub fn ending(row: &Row) -> Option<String> {
 pub fn heard(row: &Row) -> Option<String> {
     let Row::Call(row) = row else { return None };
     let media = row.media().map(|media| format!("RTP from caller/callee: {media}"));
-    let unheard = row.audio.and_then(unheard).map(str::to_owned);
+    let unheard = row.fact.audio.and_then(unheard).map(str::to_owned);
     let told: Vec<_> = media.into_iter().chain(unheard).collect();
     (!told.is_empty()).then(|| told.join("; "))
 }
@@ -163,20 +163,20 @@ fn why_of_step(code: Code) -> (&'static str, &'static str) {
 type Timeout = (Timestamp, Place, Option<Code>, (&'static str, &'static str));
 
 fn timeout_of_call(row: &CallRow) -> Option<Timeout> {
-    let step = row.steps().pop()?;
-    let why = match row.code {
+    let step = row.fact.timeline.last()?;
+    let why = match row.fact.code {
         Some(Code::INVITE) => ("no response to the INVITE for 32 s: timer B", "RFC 3261 17.1.1.2"),
         Some(Code::CANCEL) => ("no final response for 32 s after the CANCEL: cancelled", "RFC 3261 9.1"),
         _ => ("no final response for 180 s of ringing: timer C", "RFC 3261 16.6 step 11"),
     };
-    row.ended.filter(|_| row.timed_out).map(|at| (at, step.place, row.code, why))
+    row.fact.ended.filter(|_| row.fact.timed_out).map(|at| (at, step.place, row.fact.code, why))
 }
 
 fn timeout_of_registration(row: &RegistrationRow) -> Option<Timeout> {
     let pending = |step: &Step| matches!(step.code, Code::REGISTERING | Code::UNREGISTERING);
     // Of what is still asked for, only timer F makes a failure.
-    let failed = row.category() == Some(Category::Unsuccessful.name());
-    let step = row.steps().pop().filter(pending).filter(|_| failed)?;
+    let failed = row.fact.category == Some(Category::Unsuccessful);
+    let step = row.fact.timeline.last().filter(pending).filter(|_| failed)?;
     let at = step.at.after(std::time::Duration::from_secs(32));
     Some((at, step.place, Some(step.code), ("no final response for 32 s: timer F", "RFC 3261 17.1.2.2")))
 }

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use crate::report::column::{Cell, Column, Shape, column};
 use crate::report::row::{Seconds, Sources};
+use crate::report::said::Said;
 use crate::report::stream::StreamRow;
 use crate::time::Timestamp;
 use crate::track::fact::{Heard, MediaFact, Quality, Reported, VoipMetrics};
@@ -16,7 +17,7 @@ use crate::track::fact::{Heard, MediaFact, Quality, Reported, VoipMetrics};
 pub struct HeardRow {
     codec: Option<Box<str>>,
     dtmf: Option<Box<str>>,
-    rtcp: Option<Box<Reported>>,
+    rtcp: Option<Arc<Reported>>,
     quality: Option<Box<Quality>>,
     packets: u64,
     bytes: u64,
@@ -48,7 +49,7 @@ impl HeardRow {
         Self {
             codec: heard.codec.filter(|codec| !codec.is_empty()),
             dtmf: (!dtmf.is_empty()).then(|| dtmf.into()),
-            rtcp: heard.rtcp.map(Box::new),
+            rtcp: heard.rtcp.map(Arc::new),
             quality: heard.quality.map(Box::new),
             packets: heard.packets,
             bytes: heard.bytes,
@@ -93,9 +94,8 @@ impl HeardRow {
         self.payload_type
     }
 
-    /// `0.4 ms`.
-    pub(super) fn jitter_spoken(&self) -> Option<String> {
-        self.jitter.map(|jitter| format!("{:.1} ms", jitter.as_secs_f64() * 1e3))
+    pub(super) const fn jitter(&self) -> Option<Duration> {
+        self.jitter
     }
 
     pub(super) fn codec(&self) -> Option<&str> {
@@ -113,10 +113,10 @@ impl HeardRow {
     }
 
     /// `2 (0.13 %)`, `0`.
-    pub(super) fn loss_spoken(&self) -> String {
+    pub(super) fn write_loss(&self, out: &mut impl fmt::Write) -> fmt::Result {
         match self.loss_percent() {
-            Some(percent) if self.lost > 0 => format!("{} ({percent:.2} %)", self.lost),
-            _ => self.lost.to_string(),
+            Some(percent) if self.lost > 0 => write!(out, "{} ({percent:.2} %)", self.lost),
+            _ => write!(out, "{}", self.lost),
         }
     }
 
@@ -252,7 +252,7 @@ heard_columns! {
     "payload_type" "Payload type" Integer "Payload type of most packets that are no telephone-events (RFC 3550 5.1)."
         |r| Cell::integer(r.payload_type);
     "ssrc" "SSRC" Text "Synchronization source, in hexadecimal (RFC 3550 3); of a direction that of most packets."
-        |r| Cell::owned(Some(format!("{:#010x}", r.ssrc)));
+        |r| Cell::Said(Said::Source(r.ssrc));
     "first" "First" Time "When the first packet was captured."
         |r| r.time(r.first);
     "last" "Last" Time "When the last packet was captured."
@@ -264,7 +264,7 @@ heard_columns! {
     "mos_basis" "MOS basis" Text "What the score was computed from and what was assumed."
         |r| Cell::text(r.quality.as_ref().map(|quality| &*quality.basis).filter(|basis| !basis.is_empty()));
     "rtcp" "RTCP" Object "What RTCP said of it: reports, loss, jitter, round trip, VoIP metrics (RFC 3550 6.4, RFC 3611 4.7)."
-        |r| r.rtcp.as_deref().map_or(Cell::Unknown, Cell::Rtcp);
+        |r| r.rtcp.as_ref().map_or(Cell::Unknown, Cell::Rtcp);
     "dtmf" "DTMF" Text "Digits that were pressed, in order of time (RFC 4733, SIP INFO)."
         |r| Cell::text(r.dtmf.as_deref());
     "srtp" "SRTP" Flag "It was encrypted, by SDP (RFC 3711)."

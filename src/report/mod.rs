@@ -4,12 +4,15 @@
 pub mod column;
 pub mod explain;
 pub mod legs;
+pub mod lists;
 pub mod media;
+pub mod packed;
 pub mod reason;
 pub mod row;
-mod steps;
+pub mod said;
 pub mod stream;
 pub mod summary;
+pub mod timeline;
 pub mod transaction;
 
 #[cfg(test)]

@@ -1,6 +1,6 @@
 //! How a call or registration went and why, in one line that a person understands. Knows nothing of where it is printed.
 
-use std::borrow::Cow;
+use std::ops::Range;
 use std::time::Duration;
 
 use crate::codes::{Category, Code};
@@ -10,26 +10,27 @@ use crate::track::fact::{Audio, CallFact, Proof, Reason, RegistrationCause, Regi
 /// Characters of a stranger's text that a line quotes; the record holds the whole of it elsewhere.
 const QUOTED: usize = 100;
 
-/// One line for a call.
-#[must_use]
-pub fn of_call(call: &CallFact) -> String {
-    let mut line = String::with_capacity(96);
+/// Appends one line for a call. Every call has one: its pieces are put behind each other rather than made and copied.
+pub fn of_call(call: &CallFact, line: &mut String) {
     if call.partial {
         line.push_str("joined after the INVITE: ");
     }
-    told(&mut line, call, call.code);
-    append_reasons(&mut line, call);
+    told(line, call, call.code);
+    push_reasons(line, call);
     // That there never was any media is what this code says.
     let silence = call.audio.filter(|_| call.code != Some(Code::UNMONITORED_NO_MEDIA)).and_then(unheard);
     if let Some(silence) = silence {
-        push(&mut line, ["; ", silence]);
+        push(line, ["; ", silence]);
     }
-    line
 }
 
-/// Every call has a line: pieces are put behind each other rather than made and copied.
 fn push<const N: usize>(line: &mut String, pieces: [&str; N]) {
     pieces.into_iter().for_each(|piece| line.push_str(piece));
+}
+
+/// A number behind a piece of text.
+fn push_number(line: &mut String, before: &str, number: impl itoa::Integer) {
+    push(line, [before, itoa::Buffer::new().format(number)]);
 }
 
 /// A span between two pieces of text.
@@ -37,6 +38,13 @@ fn push_span(line: &mut String, before: &str, span: Duration, behind: &str) {
     line.push_str(before);
     Spoken(span).push_to(line);
     line.push_str(behind);
+}
+
+/// The same where there is a span to tell of.
+fn push_length(line: &mut String, before: &str, span: Option<Duration>, behind: &str) {
+    if let Some(span) = span.filter(|span| *span > Duration::ZERO) {
+        push_span(line, before, span, behind);
+    }
 }
 
 /// Who was not heard although somebody should have been; nothing where all was well.
@@ -60,8 +68,8 @@ fn told(line: &mut String, call: &CallFact, code: Option<Code>) {
             hung_up(line, call);
         }
         Some(Code::CANCEL) => unanswered_cancel(line, call),
-        Some(Code::INVITE) => line.push_str(&no_response(call)),
-        Some(code) if code.is_provisional() => line.push_str(&still_provisional(call, code)),
+        Some(Code::INVITE) => no_response(line, call),
+        Some(code) if code.is_provisional() => still_provisional(line, call, code),
         Some(code) if code.is_final() => refused(line, call, code),
         Some(Code::MEDIA_STOPPED) => {
             answered(line, call);
@@ -94,7 +102,7 @@ fn told(line: &mut String, call: &CallFact, code: Option<Code>) {
             }
             line.push_str(why);
         }
-        None => line.push_str(&untold(call)),
+        None => untold(line, call),
     }
 }
 
@@ -117,16 +125,12 @@ fn answered(line: &mut String, call: &CallFact) {
 /// How long nothing was heard until that was decided.
 fn silent(line: &mut String, call: &CallFact) {
     let decided = call.timeline.iter().rev().find(|step| Some(step.code) == call.code).map(|step| step.at);
-    if let Some(length) = decided.map(|at| at.since(call.last)).filter(|length| *length > Duration::ZERO) {
-        push_span(line, " for ", length, "");
-    }
+    push_length(line, " for ", decided.map(|at| at.since(call.last)), "");
 }
 
 fn still_up(line: &mut String, call: &CallFact) {
     line.push_str(", still up at the end of the capture");
-    if let Some(up) = call.answered.map(|at| call.last.since(at)).filter(|up| *up > Duration::ZERO) {
-        push_span(line, " (", up, ")");
-    }
+    push_length(line, " (", call.answered.map(|at| call.last.since(at)), ")");
     if call.held {
         line.push_str(", on hold");
     }
@@ -142,7 +146,7 @@ fn hung_up(line: &mut String, call: &CallFact) {
         push_span(line, " after ", to.since(from), "");
     }
     if let Some(code) = call.bye_refused {
-        push(line, [", BYE refused with ", &said(code, None)]);
+        push_said(line, ", BYE refused with ", code, None);
     }
 }
 
@@ -169,73 +173,79 @@ fn after_ringing(line: &mut String, call: &CallFact, until: Option<Timestamp>) {
     }
 }
 
-fn no_response(call: &CallFact) -> String {
+fn no_response(line: &mut String, call: &CallFact) {
+    line.push_str("no response to ");
+    match call.invites_sent {
+        0 | 1 => line.push_str("the INVITE"),
+        several => {
+            push_number(line, "", several);
+            line.push_str(" INVITEs");
+        }
+    }
+    if call.callee_known {
+        return line.push_str(" captured, but later messages show that there was one");
+    }
     let from = call.attempt_start.unwrap_or(call.start);
     let to = match call.last_invite.filter(|_| call.invites_sent > 1) {
         Some(last) => last,
         None if call.timed_out => call.ended.unwrap_or(call.last),
         None => call.last,
     };
-    let span = to.since(from);
-    let invites = match call.invites_sent {
-        0 | 1 => "the INVITE".to_owned(),
-        several => format!("{several} INVITEs"),
-    };
-    let length = if span > Duration::ZERO { format!(" in {}", Spoken(span)) } else { String::new() };
-    let rest = if call.timed_out { "" } else { ", the capture ended" };
-    if call.callee_known {
-        return format!("no response to {invites} captured, but later messages show that there was one");
-    }
-    format!("no response to {invites}{length}{rest}")
+    push_length(line, " in ", Some(to.since(from)), "");
+    line.push_str(if call.timed_out { "" } else { ", the capture ended" });
 }
 
-fn still_provisional(call: &CallFact, code: Code) -> String {
+fn still_provisional(line: &mut String, call: &CallFact, code: Code) {
     let since = call.ringing.or(call.attempt_start);
     let until = if call.timed_out { call.ended.unwrap_or(call.last) } else { call.last };
-    let length = since.map(|since| until.since(since)).filter(|length| *length > Duration::ZERO).map(Spoken);
-    let phrase = phrase_of(call, code);
+    let length = since.map(|since| until.since(since));
     match (code.get(), call.timed_out) {
         (180, true) => {
-            let length = length.map_or_else(String::new, |length| format!(" for {length}"));
-            format!("ringing{length} with no answer (timed out)")
+            line.push_str("ringing");
+            push_length(line, " for ", length, "");
+            line.push_str(" with no answer (timed out)");
         }
         (180, false) => {
-            let length = length.map_or_else(String::new, |length| format!(" ({length})"));
-            format!("still ringing when the capture ended{length}")
+            line.push_str("still ringing when the capture ended");
+            push_length(line, " (", length, ")");
         }
         (_, true) => {
-            let length = length.map_or_else(String::new, |length| format!(" in {length}"));
-            format!("{}, then no answer{length} (timed out)", said(code, phrase))
+            push_said(line, "", code, phrase_of(call, code));
+            line.push_str(", then no answer");
+            push_length(line, " in ", length, "");
+            line.push_str(" (timed out)");
         }
         (_, false) => {
-            let length = length.map_or_else(String::new, |length| format!(" ({length})"));
-            format!("{}, no final response when the capture ended{length}", said(code, phrase))
+            push_said(line, "", code, phrase_of(call, code));
+            line.push_str(", no final response when the capture ended");
+            push_length(line, " (", length, ")");
         }
     }
 }
 
 /// A final response other than 2xx.
 fn refused(line: &mut String, call: &CallFact, code: Code) {
-    let response = said(code, phrase_of(call, code));
+    let phrase = phrase_of(call, code);
     if code.is_challenge() {
         let what = if call.credentials { "credentials refused: " } else { "challenge never answered: " };
-        push(line, [what, &response]);
+        push_said(line, what, code, phrase);
         if let Some(realm) = &call.realm {
-            push(line, [" (realm ", &quoted(realm), ")"]);
+            push_quoted(line, " (realm ", realm);
+            line.push(')');
         }
         return;
     }
     match code.get() {
         300..=399 => {
-            line.push_str(&response);
+            push_said(line, "", code, phrase);
             if let Some(to) = &call.redirect_to {
-                push(line, [" to ", &clipped(to)]);
+                push_clipped(line, " to ", to);
             }
             line.push_str(", not followed");
         }
         487 if call.cancelled || call.answered_elsewhere => cancelled(line, call),
         _ => {
-            line.push_str(&response);
+            push_said(line, "", code, phrase);
             after_ringing(line, call, call.final_at);
             line.push_str(if call.cancelled { ", as the caller cancelled" } else { "" });
         }
@@ -243,19 +253,18 @@ fn refused(line: &mut String, call: &CallFact, code: Code) {
 }
 
 /// Nothing that was captured says where the call stood.
-fn untold(call: &CallFact) -> String {
-    let messages = match call.messages {
-        1 => "1 message".to_owned(),
-        count => format!("{count} messages"),
-    };
-    let response = call.answer.as_ref().map_or_else(String::new, |answer| {
-        format!(", the last response was {}", said(answer.code, answer.phrase.as_deref()))
+fn untold(line: &mut String, call: &CallFact) {
+    push_number(line, "the ", call.messages);
+    line.push_str(match call.messages {
+        1 => " message captured does not tell how it went",
+        _ => " messages captured do not tell how it went",
     });
-    let refused = call.bye_refused.map_or_else(String::new, |code| format!(", BYE refused with {}", said(code, None)));
-    format!(
-        "the {messages} captured do{} not tell how it went{response}{refused}",
-        if call.messages == 1 { "es" } else { "" }
-    )
+    if let Some(answer) = &call.answer {
+        push_said(line, ", the last response was ", answer.code, answer.phrase.as_deref());
+    }
+    if let Some(code) = call.bye_refused {
+        push_said(line, ", BYE refused with ", code, None);
+    }
 }
 
 /// The phrase that came with this very code.
@@ -264,42 +273,54 @@ fn phrase_of(call: &CallFact, code: Code) -> Option<&str> {
 }
 
 /// `486 Busy Here`, or `486 "Busy now"` where the sender worded it otherwise.
-fn said(code: Code, phrase: Option<&str>) -> String {
-    let mut said = String::with_capacity(32);
-    said.push_str(itoa::Buffer::new().format(code.get()));
+fn push_said(line: &mut String, before: &str, code: Code, phrase: Option<&str>) {
+    push_number(line, before, code.get());
     match (code.name(), phrase.map(str::trim).filter(|phrase| !phrase.is_empty())) {
-        (Some(name), None) => push(&mut said, [" ", name]),
-        (Some(name), Some(phrase)) if name.eq_ignore_ascii_case(phrase) => push(&mut said, [" ", name]),
-        (_, Some(phrase)) => push(&mut said, [" ", &quoted(phrase)]),
+        (Some(name), None) => push(line, [" ", name]),
+        (Some(name), Some(phrase)) if name.eq_ignore_ascii_case(phrase) => push(line, [" ", name]),
+        (_, Some(phrase)) => push_quoted(line, " ", phrase),
         (None, None) => {}
     }
-    said
 }
 
-fn quoted(text: &str) -> String {
-    format!("\"{}\"", clipped(text))
+fn push_quoted(line: &mut String, before: &str, text: &str) {
+    push(line, [before, "\""]);
+    push_clipped(line, "", text);
+    line.push('"');
 }
 
-fn clipped(text: &str) -> Cow<'_, str> {
+fn push_clipped(line: &mut String, before: &str, text: &str) {
+    line.push_str(before);
     match text.char_indices().nth(QUOTED) {
-        Some((end, _)) => Cow::Owned(format!("{}…", text.get(..end).unwrap_or_default())),
-        None => Cow::Borrowed(text),
+        Some((end, _)) => push(line, [text.get(..end).unwrap_or_default(), "…"]),
+        None => line.push_str(text),
     }
 }
 
 /// ` (Q.850 17 User busy)`: what an ICMP error and the Reason headers add.
-fn append_reasons(line: &mut String, call: &CallFact) {
-    // What went wrong before the answer did not keep the call from it.
-    let icmp = call.icmp.filter(|icmp| call.answered.is_none_or(|answered| icmp.at >= answered));
-    let mut told: Vec<String> = icmp.iter().map(|icmp| format!("ICMP {}", icmp.name)).collect();
-    for reason in call.reasons.iter().filter(|reason| says_more(reason, call)) {
-        let words = spelled(reason);
-        if !told.contains(&words) {
-            told.push(words);
+fn push_reasons(line: &mut String, call: &CallFact) {
+    // Where in the line each is that was told.
+    let mut told: Vec<Range<usize>> = Vec::new();
+    let mut tell = |line: &mut String, spell: &dyn Fn(&mut String)| {
+        let before = line.len();
+        line.push_str(if told.is_empty() { " (" } else { "; " });
+        let start = line.len();
+        spell(line);
+        let words = line.get(start..);
+        if told.iter().any(|other| line.get(other.clone()) == words) {
+            return line.truncate(before);
         }
+        told.push(start..line.len());
+    };
+    // What went wrong before the answer did not keep the call from it.
+    if let Some(icmp) = call.icmp.filter(|icmp| call.answered.is_none_or(|answered| icmp.at >= answered)) {
+        tell(line, &|line| push(line, ["ICMP ", icmp.name]));
+    }
+    for reason in call.reasons.iter().filter(|reason| says_more(reason, call)) {
+        tell(line, &|line| spell(line, reason));
     }
     if !told.is_empty() {
-        push(line, [" (", &told.join("; "), ")"]);
+        line.push(')');
     }
 }
 
@@ -325,22 +346,21 @@ fn names(cause: u32, text: &str) -> bool {
     name.is_some_and(|name| name.eq_ignore_ascii_case(text))
 }
 
-fn spelled(reason: &Reason) -> String {
-    let mut words = clipped(&reason.protocol).into_owned();
+fn spell(line: &mut String, reason: &Reason) {
+    push_clipped(line, "", &reason.protocol);
     if let Some(cause) = reason.cause {
-        words.push_str(&format!(" {cause}"));
+        push_number(line, " ", cause);
     }
-    let text = reason.text.as_deref().map(str::trim).filter(|text| !text.is_empty());
-    let known = || match (reason.protocol.to_ascii_uppercase().as_str(), reason.cause?) {
-        ("Q.850", cause) => q850(cause),
-        ("SIP", cause) => Code::new(u16::try_from(cause).ok()?).name(),
+    let is = |protocol: &str| reason.protocol.eq_ignore_ascii_case(protocol);
+    let known = || match reason.cause? {
+        cause if is("Q.850") => q850(cause),
+        cause if is("SIP") => Code::new(u16::try_from(cause).ok()?).name(),
         _ => None,
     };
+    let text = reason.text.as_deref().map(str::trim).filter(|text| !text.is_empty());
     if let Some(text) = text.or_else(known) {
-        words.push(' ');
-        words.push_str(&clipped(text));
+        push_clipped(line, " ", text);
     }
-    words
 }
 
 /// ITU-T Q.850 Table 1: the causes that gateways send, by number.
@@ -396,49 +416,71 @@ const fn q850(cause: u32) -> Option<&'static str> {
     })
 }
 
-/// One line for a registration.
-#[must_use]
-pub fn of_registration(registration: &RegistrationFact) -> String {
-    let granted = || registration.expires.map_or_else(String::new, |seconds| format!(" for {seconds} s"));
-    let refreshed = || match registration.refreshes {
-        0 => String::new(),
-        1 => ", refreshed once".to_owned(),
-        several => format!(", refreshed {several} times"),
-    };
+/// Appends one line for a registration.
+pub fn of_registration(registration: &RegistrationFact, line: &mut String) {
     match (registration.code, registration.cause) {
-        (Some(Code::REGISTERED), Some(RegistrationCause::Replaced)) => {
-            format!("registered{}{}, then replaced under another Call-ID", granted(), refreshed())
+        (Some(Code::REGISTERED), cause) => {
+            push_granted(line, "registered", registration);
+            push_refreshed(line, registration);
+            if cause == Some(RegistrationCause::Replaced) {
+                line.push_str(", then replaced under another Call-ID");
+            }
         }
-        (Some(Code::REGISTERED), _) => format!("registered{}{}", granted(), refreshed()),
         (Some(Code::UNREGISTERED), Some(RegistrationCause::Expired)) => {
-            format!("granted{}{}, then ran out", granted(), refreshed())
+            push_granted(line, "granted", registration);
+            push_refreshed(line, registration);
+            line.push_str(", then ran out");
         }
-        (Some(Code::UNREGISTERED), Some(RegistrationCause::None)) => "asked: no binding".to_owned(),
-        (Some(Code::UNREGISTERED), _) => format!("the client unregistered{}", refreshed()),
-        (Some(Code::REGISTERING | Code::UNREGISTERING), _) => pending(registration),
+        (Some(Code::UNREGISTERED), Some(RegistrationCause::None)) => line.push_str("asked: no binding"),
+        (Some(Code::UNREGISTERED), _) => {
+            line.push_str("the client unregistered");
+            push_refreshed(line, registration);
+        }
+        (Some(Code::REGISTERING | Code::UNREGISTERING), _) => pending(line, registration),
         (Some(code), _) => {
             let phrase = registration.answer.as_ref().filter(|answer| answer.code == code);
-            let response = said(code, phrase.and_then(|answer| answer.phrase.as_deref()));
-            if registration.registered.is_some() { format!("{response}, after it was registered") } else { response }
+            push_said(line, "", code, phrase.and_then(|answer| answer.phrase.as_deref()));
+            line.push_str(if registration.registered.is_some() { ", after it was registered" } else { "" });
         }
-        (None, _) => "what was captured does not tell how it went".to_owned(),
+        (None, _) => line.push_str("what was captured does not tell how it went"),
+    }
+}
+
+fn push_granted(line: &mut String, what: &str, registration: &RegistrationFact) {
+    line.push_str(what);
+    if let Some(seconds) = registration.expires {
+        push_number(line, " for ", seconds);
+        line.push_str(" s");
+    }
+}
+
+fn push_refreshed(line: &mut String, registration: &RegistrationFact) {
+    match registration.refreshes {
+        0 => {}
+        1 => line.push_str(", refreshed once"),
+        several => {
+            push_number(line, ", refreshed ", several);
+            line.push_str(" times");
+        }
     }
 }
 
 /// The last REGISTER has no final response.
-fn pending(registration: &RegistrationFact) -> String {
-    let what = if registration.code == Some(Code::UNREGISTERING) { "to unregister" } else { "to register" };
-    let response = registration.answer.as_ref().map(|answer| said(answer.code, answer.phrase.as_deref()));
-    let challenged = registration.answer.as_ref().is_some_and(|answer| answer.code.is_challenge());
-    let rest = match (registration.timed_out, registration.category) {
+fn pending(line: &mut String, registration: &RegistrationFact) {
+    let unregistering = registration.code == Some(Code::UNREGISTERING);
+    line.push_str(if unregistering { "asked to unregister: " } else { "asked to register: " });
+    match registration.answer.as_ref().filter(|answer| !answer.code.is_challenge()) {
+        Some(answer) => {
+            push_said(line, "", answer.code, answer.phrase.as_deref());
+            line.push_str(", no final response ");
+        }
+        None => line.push_str("no response "),
+    }
+    line.push_str(match (registration.timed_out, registration.category) {
         (true, _) => "in 32 s",
         (false, Some(Category::Unsuccessful)) => "at all",
         (false, _) => "when the capture ended",
-    };
-    match response {
-        Some(response) if !challenged => format!("asked {what}: {response}, no final response {rest}"),
-        _ => format!("asked {what}: no response {rest}"),
-    }
+    });
 }
 
 #[cfg(test)]
@@ -447,6 +489,18 @@ mod tests {
     use crate::packet::Place;
     use crate::report::samples::{answer, at, invite, reason, registrations};
     use crate::track::fact::{IcmpError, Step};
+
+    fn line_of(call: &CallFact) -> String {
+        let mut line = String::new();
+        of_call(call, &mut line);
+        line
+    }
+
+    fn line_of_registration(registration: &RegistrationFact) -> String {
+        let mut line = String::new();
+        of_registration(registration, &mut line);
+        line
+    }
 
     fn changed(mut call: CallFact, change: impl FnOnce(&mut CallFact)) -> CallFact {
         change(&mut call);
@@ -539,7 +593,7 @@ mod tests {
             ),
         ];
         for (call, expected) in cases {
-            assert_eq!(of_call(&call), expected);
+            assert_eq!(line_of(&call), expected);
         }
     }
 
@@ -564,7 +618,7 @@ mod tests {
             (changed(answered(), |c| c.icmp = lost(200)), "answered after 1.0 s, caller hung up after 10.0 s"),
         ];
         for (call, expected) in cases {
-            assert_eq!(of_call(&call), expected);
+            assert_eq!(line_of(&call), expected);
         }
     }
 
@@ -621,7 +675,7 @@ mod tests {
             ),
         ];
         for (call, expected) in cases {
-            assert_eq!(of_call(&call), expected);
+            assert_eq!(line_of(&call), expected);
         }
     }
 
@@ -650,7 +704,7 @@ mod tests {
             ),
         ];
         for (call, expected) in cases {
-            assert_eq!(of_call(&call), expected);
+            assert_eq!(line_of(&call), expected);
         }
     }
 
@@ -691,7 +745,7 @@ mod tests {
             ),
         ];
         for (call, expected) in cases {
-            assert_eq!(of_call(&call), expected);
+            assert_eq!(line_of(&call), expected);
         }
     }
 
@@ -729,19 +783,19 @@ mod tests {
             (joined(invite(0, 1).refused_at(300, 486, "")), "joined after the INVITE: 486 Busy Here"),
         ];
         for (call, expected) in cases {
-            assert_eq!(of_call(&call), expected);
+            assert_eq!(line_of(&call), expected);
         }
     }
 
     #[test]
     fn a_strangers_text_is_quoted_to_a_bound() {
         let call = invite(0, 1).refused_at(100, 486, &"é".repeat(70_000));
-        assert!(of_call(&call).chars().count() < 200);
+        assert!(line_of(&call).chars().count() < 200);
     }
 
     #[test]
     fn registration_lines() {
-        let lines: Vec<_> = registrations().iter().map(of_registration).collect();
+        let lines: Vec<_> = registrations().iter().map(line_of_registration).collect();
         assert_eq!(
             lines,
             [
@@ -754,7 +808,7 @@ mod tests {
         let of = |change: fn(&mut RegistrationFact)| {
             let mut registration = registrations().remove(0);
             change(&mut registration);
-            of_registration(&registration)
+            line_of_registration(&registration)
         };
         assert_eq!(of(|r| r.refreshes = 1), "registered for 3600 s, refreshed once");
         assert_eq!(

@@ -13,8 +13,9 @@ use crate::report::summary::{CaptureRow, Skipped, Summary, Totals, Traffic};
 use crate::report::transaction::TransactionRow;
 use crate::time::Timestamp;
 use crate::track::fact::{
-    Answer, Audio, BoundBy, CallFact, Digit, Evidence, Fact, Heard, Link, MediaFact, Party, Quality, Reason,
-    RegistrationCause, RegistrationFact, Reported, ResponseTimes, Side, Step, StreamFact, TransactionFact, VoipMetrics,
+    Answer, Audio, BoundBy, CallFact, Digit, Evidence, Fact, Heard, Link, MediaFact, Opened, Opening, Quality, Reason,
+    RegistrationCause, RegistrationFact, Reported, ResponseTimes, Side, Step, Steps, StreamFact, TransactionFact,
+    VoipMetrics,
 };
 
 /// 2026-03-02T09:15:00Z.
@@ -37,23 +38,26 @@ fn path() -> Path {
     }
 }
 
-fn party(uri: &str, display: &str) -> Party {
-    let text = |text: &str| (!text.is_empty()).then(|| text.into());
-    Party { uri: text(uri), display: text(display) }
-}
-
 pub(crate) fn answer(code: u16, phrase: &str) -> Option<Answer> {
-    Some(Answer { code: Code::new(code), phrase: (!phrase.is_empty()).then(|| phrase.into()) })
+    Some(Answer { code: Code::new(code), phrase: (!phrase.is_empty()).then(|| phrase.to_owned().into()) })
 }
 
 pub(crate) fn reason(protocol: &str, cause: u32, text: &str) -> Reason {
-    Reason { protocol: protocol.into(), cause: Some(cause), text: (!text.is_empty()).then(|| text.into()) }
+    Reason { protocol: protocol.to_owned().into(), cause: Some(cause), text: (!text.is_empty()).then(|| text.into()) }
 }
 
 /// A call whose INVITE went out `ms` into the capture in frame `frame`, and nothing else.
 pub(crate) fn invite(ms: i64, frame: u64) -> CallFact {
     CallFact {
-        call_id: format!("call-{frame}@192.0.2.10").into(),
+        opening: Opening::of(Opened {
+            call_id: format!("call-{frame}@192.0.2.10").as_bytes(),
+            from_uri: b"sip:1001@pbx.example.com",
+            from_display: b"Alice",
+            to_uri: b"sip:2002@pbx.example.com",
+            to_display: b"",
+            request_uri: b"sip:2002@pbx.example.com",
+            user_agent: b"Phone/1.0",
+        }),
         code: Some(Code::INVITE),
         on_the_wire: Some(Code::INVITE),
         category: Some(Category::Attempting),
@@ -70,11 +74,7 @@ pub(crate) fn invite(ms: i64, frame: u64) -> CallFact {
         ended: None,
         ended_by: None,
         last: at(ms),
-        from: party("sip:1001@pbx.example.com", "Alice"),
-        to: party("sip:2002@pbx.example.com", ""),
-        request_uri: Some("sip:2002@pbx.example.com".into()),
         path: path(),
-        user_agent: Some("Phone/1.0".into()),
         messages: 1,
         retransmissions: 0,
         duplicates: 0,
@@ -101,7 +101,7 @@ pub(crate) fn invite(ms: i64, frame: u64) -> CallFact {
         linked: Vec::new(),
         media: None,
         audio: None,
-        timeline: vec![step(ms, 2002, frame)],
+        timeline: [step(ms, 2002, frame)].into_iter().collect(),
     }
 }
 
@@ -168,11 +168,12 @@ pub(crate) fn calls() -> Vec<CallFact> {
             call.reasons = vec![reason("Q.850", 16, "Normal call clearing")];
             call.linked = vec![Link { call_id: "leg\u{1b}[1m\"@b".into(), evidence: Evidence::XCallId }];
             call.audio = Some(Audio::Both);
-            call.media = Some(Box::new(heard_both_ways(&call.call_id)));
+            call.media = Some(Box::new(heard_both_ways(call.opening.call_id())));
         }),
         with(invite(61_000, 120).ringing_from(61_450).refused_at(64_550, 486, "Busy now"), |call| {
             call.reasons = vec![reason("Q.850", 17, "User busy")];
-            call.to = party("sip:+442079460123;phone-context=+44@gw.example.net", "");
+            let to_uri = b"sip:+442079460123;phone-context=+44@gw.example.net";
+            call.opening = call.opening.with(|of| Opened { to_uri, ..of });
         }),
         with(invite(65_000, 140).timed_out_at(97_000), |call| {
             call.invites_sent = 7;
@@ -181,7 +182,8 @@ pub(crate) fn calls() -> Vec<CallFact> {
             call.last_invite = Some(at(96_500));
         }),
         with(invite(70_000, 160).ringing_from(70_200).cancelled_at(82_200).refused_at(82_300, 487, ""), |call| {
-            call.from = party("sip:anonymous@anonymous.invalid", "Anonymous");
+            let (from_uri, from_display) = (b"sip:anonymous@anonymous.invalid", b"Anonymous");
+            call.opening = call.opening.with(|of| Opened { from_uri, from_display, ..of });
         }),
         with(invite(71_500, 161).refused_at(71_600, 407, "Proxy Authentication Required"), |call| {
             call.challenged = true;
@@ -198,7 +200,7 @@ pub(crate) fn calls() -> Vec<CallFact> {
             call.last = at(415_000);
             call.ack_missing = true;
             call.audio = Some(Audio::OneWayFromCaller);
-            call.media = Some(Box::new(heard_one_way(&call.call_id)));
+            call.media = Some(Box::new(heard_one_way(call.opening.call_id())));
             call.path.src = "[2001:db8::10]:5060".parse().unwrap();
             call.path.dst = "[2001:db8::20]:5060".parse().unwrap();
             call.path.transport = Transport::Tcp;
@@ -206,19 +208,24 @@ pub(crate) fn calls() -> Vec<CallFact> {
         with(
             invite(110_000, 240).refused_at(110_020, 503, "Sérvice\x1b[31m\x07 down\r\nSet-Evil: \u{202e}yes"),
             |call| {
-                call.from = party("sip:evil\x1b]0;owned\x07@example.com", "=cmd|' /C calc'!A0");
-                call.user_agent = Some("@SUM(1+1)*cmd".into());
+                call.opening = call.opening.with(|of| Opened {
+                    from_uri: b"sip:evil\x1b]0;owned\x07@example.com",
+                    from_display: b"=cmd|' /C calc'!A0",
+                    user_agent: b"@SUM(1+1)*cmd",
+                    ..of
+                });
                 call.warning = Some("399 gw \"line\nbreak\"".into());
             },
         ),
         with(
             invite(120_000, 260).ringing_from(120_100).answered_at(125_000).hung_up_at(3_860_000, Side::Caller),
             |call| {
-                call.from = party("sip:東京支社の電話交換手の山田太郎さん@例え.jp", "山田太郎");
-                call.to = party(
-                    "sip:a-very-long-user-part-that-nobody-would-dial-by-hand-0123456789@very.long.host.name.example.com",
-                    "",
-                );
+                call.opening = call.opening.with(|of| Opened {
+                    from_uri: "sip:東京支社の電話交換手の山田太郎さん@例え.jp".as_bytes(),
+                    from_display: "山田太郎".as_bytes(),
+                    to_uri: b"sip:a-very-long-user-part-that-nobody-would-dial-by-hand-0123456789@very.long.host.name.example.com",
+                    ..of
+                });
                 call.bye_refused = Some(Code::new(481));
             },
         ),
@@ -238,11 +245,8 @@ pub(crate) fn calls() -> Vec<CallFact> {
             call.attempt_start = None;
             call.code = None;
             call.category = None;
-            call.from = Party::default();
-            call.to = Party::default();
-            call.request_uri = None;
-            call.user_agent = None;
-            call.timeline.clear();
+            call.opening = call.opening.with(|of| Opened { call_id: of.call_id, ..Opened::default() });
+            call.timeline = Steps::default();
             call.messages = 2;
         }),
     ]
@@ -253,7 +257,7 @@ impl CallFact {
     fn setup_nothing(&mut self) {
         self.answer = None;
         self.answered = None;
-        self.timeline.retain(|step| step.code == Code::COMPLETED);
+        self.timeline = self.timeline.iter().filter(|step| step.code == Code::COMPLETED).collect();
     }
 }
 
@@ -278,7 +282,7 @@ fn register(ms: i64, frame: u64) -> RegistrationFact {
         path: path(),
         user_agent: Some("Phone/1.0".into()),
         messages: 4,
-        timeline: vec![step(ms, 1010, frame), step(ms + 40, 1011, frame + 3)],
+        timeline: [step(ms, 1010, frame), step(ms + 40, 1011, frame + 3)].into_iter().collect(),
     }
 }
 
@@ -297,7 +301,7 @@ pub(crate) fn registrations() -> Vec<RegistrationFact> {
             registration.answer = answer(403, "Wrong password");
             registration.registered = None;
             registration.expires = None;
-            registration.timeline = vec![step(5_000, 1010, 50), step(5_040, 403, 53)];
+            registration.timeline = [step(5_000, 1010, 50), step(5_040, 403, 53)].into_iter().collect();
         }),
         with(register(6_000, 60), |registration| {
             registration.code = Some(Code::UNREGISTERED);
@@ -316,7 +320,7 @@ pub(crate) fn registrations() -> Vec<RegistrationFact> {
             registration.contact = None;
             registration.timed_out = true;
             registration.challenged = false;
-            registration.timeline.truncate(1);
+            registration.timeline = registration.timeline.iter().take(1).collect();
         }),
     ]
 }
@@ -489,15 +493,15 @@ pub(crate) fn sources() -> Sources {
 }
 
 pub(crate) fn call_rows() -> Vec<CallRow> {
-    calls().into_iter().map(|fact| CallRow::new(fact, &sources())).collect()
+    calls().into_iter().map(|fact| CallRow::new(Box::new(fact), &sources())).collect()
 }
 
 pub(crate) fn registration_rows() -> Vec<RegistrationRow> {
-    registrations().into_iter().map(|fact| RegistrationRow::new(fact, &sources())).collect()
+    registrations().into_iter().map(|fact| RegistrationRow::new(Box::new(fact), &sources())).collect()
 }
 
 pub(crate) fn transaction_rows() -> Vec<TransactionRow> {
-    transactions().into_iter().map(|fact| TransactionRow::new(fact, &sources())).collect()
+    transactions().into_iter().map(|fact| TransactionRow::new(Box::new(fact), &sources())).collect()
 }
 
 /// Those of calls, and those of none.

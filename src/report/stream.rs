@@ -4,11 +4,12 @@
 use std::net::SocketAddr;
 use std::sync::Arc;
 
+use crate::codes::Category;
 use crate::packet::Place;
 use crate::report::column::{Cell, Column, Shape, column};
 use crate::report::media::{HEARD, HeardRow, OF_STREAM};
-use crate::report::row::{Sources, digits_of, side_name, source_of};
-use crate::time::{Spoken, Timestamp};
+use crate::report::row::{Order, Ordered, Sources, digits_of, side_name, source_of};
+use crate::report::said::Said;
 use crate::track::fact::{BoundBy, Side, StreamFact};
 
 /// One RTP stream: the record in memory. Small to clone, since a call tells of its streams too.
@@ -43,12 +44,6 @@ impl StreamRow {
         }
     }
 
-    /// What rows are ordered by: those of no known call come last, then the first packet's time, its file and frame.
-    #[must_use]
-    pub fn order(&self) -> (bool, Timestamp, Place) {
-        (!self.has_call(), self.heard.first(), self.place)
-    }
-
     /// Whether something ties it to a call.
     #[must_use]
     pub const fn has_call(&self) -> bool {
@@ -65,15 +60,26 @@ impl StreamRow {
     }
 }
 
+impl Ordered for StreamRow {
+    /// Those of no known call come last.
+    fn order(&self) -> Order {
+        Order { apart: !self.has_call(), at: self.heard.first(), place: self.place }
+    }
+
+    fn category(&self) -> Option<Category> {
+        None
+    }
+}
+
 /// Columns of a stream before those of what was heard of it.
 #[rustfmt::skip]
 const BEFORE: [Column<StreamRow>; 6] = [
     column("call_id", "Call-ID", Shape::Text, "Call-ID of the call that it belongs to; none where nothing ties it to one.",
         |r| Cell::text(r.call_id.as_deref())),
     column("from", "From", Shape::Text, "Who of that call sent it: `caller` or `callee`.",
-        |r| Cell::text(r.from.map(side_name))),
+        |r| Cell::name(r.from.map(side_name))),
     column("bound_by", "Bound by", Shape::Text, "What ties it to that call: `announced` (its destination stands in SDP), `symmetric` (it answers such a stream from the address that one goes to or came from, RFC 4961) or `ssrc` (its source goes on from a stream of the call).",
-        |r| Cell::text(r.bound_by.map(BoundBy::name))),
+        |r| Cell::name(r.bound_by.map(BoundBy::name))),
     column("kind", "Kind", Shape::Text, "What SDP calls it: `audio`, `video`, … (RFC 8866 5.14).",
         |r| Cell::text(r.kind.as_deref())),
     column("src", "Source", Shape::Text, "Address and port that it came from.",
@@ -118,23 +124,23 @@ pub static STREAMS_AT_A_GLANCE: &[Column<StreamRow>] = &[
     column("start", "Start", Shape::Time, "When the first packet was captured.",
         |r| r.heard.time(r.heard.first())),
     column("sender", "From", Shape::Text, "Who of its call sent it.",
-        |r| Cell::text(r.from.map(side_name))),
+        |r| Cell::name(r.from.map(side_name))),
     column("source", "Source", Shape::Text, "Where it came from.",
         |r| Cell::Address(r.src)),
     column("destination", "Destination", Shape::Text, "Where it went.",
         |r| Cell::Address(r.dst)),
     column("ssrc", "SSRC", Shape::Text, "Its source.",
-        |r| Cell::owned(Some(format!("{:#010x}", r.heard.ssrc())))),
+        |r| Cell::Said(Said::Source(r.heard.ssrc()))),
     column("codec", "Codec", Shape::Text, "Its codec, else its payload type.",
-        |r| Cell::owned(Some(r.heard.codec().map_or_else(|| format!("type {}", r.heard.payload_type()), str::to_owned)))),
+        |r| r.heard.codec().map_or_else(|| Cell::Said(Said::PayloadType(r.heard.payload_type())), Cell::Text)),
     column("length", "Length", Shape::Seconds, "From its first to its last packet.",
-        |r| Cell::owned(Some(Spoken(r.heard.length()).to_string()))),
+        |r| Cell::Said(Said::Span(r.heard.length()))),
     column("packets", "Packets", Shape::Integer, "How many packets came.",
         |r| Cell::integer(r.heard.packets())),
     column("lost", "Lost", Shape::Integer, "How many did not.",
-        |r| Cell::owned(Some(r.heard.loss_spoken()))),
+        |r| Cell::Said(Said::Lost(&r.heard))),
     column("jitter", "Jitter", Shape::Decimal, "Mean interarrival jitter.",
-        |r| Cell::owned(r.heard.jitter_spoken())),
+        |r| Cell::said(r.heard.jitter().map(Said::Jitter))),
     column("mos", "MOS", Shape::Decimal, "How it must have sounded.",
         |r| Cell::decimal(r.heard.mos(), 2)),
     column("call_id", "Call-ID", Shape::Text, "The call that it belongs to.",

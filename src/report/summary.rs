@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use crate::codes::Category;
 use crate::issue::Issues;
 use crate::packet::LinkType;
-use crate::report::row::{Row, Sources};
+use crate::report::row::{Ordered, Row, Sources};
 use crate::time::{Rfc3339, Spoken, Timestamp};
 use crate::track::explain::Explanation;
 
@@ -57,18 +57,18 @@ impl Traffic {
 /// Rows of one kind, counted.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Tallied {
-    /// By the category's name; `None` where the captures do not tell.
-    pub categories: BTreeMap<Option<&'static str>, u64>,
+    /// By category; `None` where the captures do not tell.
+    pub categories: BTreeMap<Option<Category>, u64>,
     /// By code; `None` where the captures do not tell.
     pub codes: BTreeMap<Option<u16>, u64>,
 }
 
 impl Tallied {
-    fn count(&mut self, category: Option<&'static str>, code: Option<u16>) {
+    fn count(&mut self, category: Option<Category>, code: Option<u16>) {
         self.add(category, code, 1);
     }
 
-    fn add(&mut self, category: Option<&'static str>, code: Option<u16>, count: u64) {
+    fn add(&mut self, category: Option<Category>, code: Option<u16>, count: u64) {
         *self.categories.entry(category).or_default() += count;
         *self.codes.entry(code).or_default() += count;
     }
@@ -84,7 +84,7 @@ impl Tallied {
     pub fn by_category(&self) -> impl Iterator<Item = (&'static str, u64)> + '_ {
         let of = |key| self.categories.get(&key).copied().unwrap_or(0);
         let unknown = std::iter::once(("unknown", of(None)));
-        Category::ALL.into_iter().map(Category::name).map(move |name| (name, of(Some(name)))).chain(unknown)
+        Category::ALL.into_iter().map(move |category| (category.name(), of(Some(category)))).chain(unknown)
     }
 
     /// Every code that occurred, ascending; rows of no known code come last, as `unknown`.
@@ -267,9 +267,9 @@ mod tests {
     #[test]
     fn categories_are_all_named_and_the_unknown_come_last() {
         let mut tallied = Tallied::default();
-        tallied.count(Some("completed"), Some(1000));
+        tallied.count(Some(Category::Completed), Some(1000));
         tallied.count(None, None);
-        tallied.count(Some("unsuccessful"), Some(486));
+        tallied.count(Some(Category::Unsuccessful), Some(486));
         let categories: Vec<_> = tallied.by_category().collect();
         assert_eq!(
             categories,

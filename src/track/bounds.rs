@@ -1,9 +1,6 @@
 //! What keeps the memory of calls and registrations within bounds: who makes room for a new one.
 //! Knows no calls; what is told of whoever goes is the tracker's to say.
 
-/// Closed calls that are remembered for their stragglers; where there are more, the oldest is forgotten sooner.
-pub(super) const MOST_CLOSED: usize = 1 << 20;
-
 /// Finds the one that was quiet for long: a hand goes round all slots, and passes over those that were heard since it
 /// came by the last time. That is as good as a list in order of silence, and costs a message no more than a mark.
 #[derive(Clone, Copy, Debug, Default, serde::Serialize, serde::Deserialize)]

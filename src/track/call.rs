@@ -3,73 +3,95 @@
 
 mod verdict;
 
-use std::sync::Arc;
+use std::borrow::Cow;
+
+use smallvec::SmallVec;
 
 use super::described::Described;
 use super::dialog::{Bye, Dialogs};
-use super::fact::{Answer, CallFact, IcmpError, Party, Proof, Reason, Side, Step};
+use super::fact::{Answer, CallFact, IcmpError, Opened, Opening, Proof, Reason, Side, Step, Steps};
 use super::hold::Hold;
+use super::hop::Hop;
 use super::marks::{Override, Settings};
 use super::media::{Said, Told};
 use super::outcome::{Deciding, Standing, deciding};
 use super::state::{Signal, State};
-use super::transaction::{Digest, InviteTransaction, Moment, Seen, TIMER_B, TIMER_C, owned, reasons};
+use super::transaction::{Digest, InviteTransaction, Moment, Response, Seen, TIMER_B, TIMER_C, reasons};
 use crate::codes::{Category, Code};
 use crate::event::{Event, Path};
+use crate::packet::Place;
 use crate::time::Timestamp;
-use crate::wire::sip::{Message, Method, NameAddr, StartLine, challenge, text, unquote};
+use crate::wire::sip::{Message, Method, NameAddr, StartLine, challenge, unquote};
 
 /// A call in progress, or one that ended so lately that stragglers still belong to it.
+///
+/// In this order in memory too: what every message asks for lies together.
 #[derive(Clone, Debug, serde::Serialize, serde::Deserialize)]
+#[repr(C)]
 pub(super) struct Call {
-    call_id: Arc<[u8]>,
+    /// Digest of the Call-ID.
+    key: u64,
     /// Digest of the caller's tag; in a call joined late, of the From tag of its first message.
     caller_tag: u64,
-    /// Digests of the callees' tags seen in responses and requests, to tell calls of one Call-ID apart.
-    callee_tags: Vec<u64>,
-    /// A request of the attempt in force that is no ACK (which a refusal gets too) names the callee's tag.
-    callee_known: bool,
     state: State,
     /// CSeq of the attempt in force.
     attempt: Option<u32>,
     #[serde(deserialize_with = "super::resume::count")]
     attempts: u32,
-    transactions: Vec<InviteTransaction>,
-    /// Transactions of re-INVITEs: their responses are none of the call's.
-    inner: Vec<u64>,
-    dialogs: Dialogs,
-    proof: Option<Proof>,
-    challenged: bool,
-    redirected: bool,
-    bye_reasons: Vec<Reason>,
-    #[serde(with = "super::resume::icmp")]
-    icmp: Option<IcmpError>,
-    hold: Hold,
-    seen: Seen,
     #[serde(deserialize_with = "super::resume::count")]
     messages: u32,
     #[serde(deserialize_with = "super::resume::count")]
     retransmissions: u32,
     #[serde(deserialize_with = "super::resume::count")]
     duplicates: u32,
-    start: Moment,
+    /// A request of the attempt in force that is no ACK (which a refusal gets too) names the callee's tag.
+    callee_known: bool,
+    challenged: bool,
+    redirected: bool,
+    proof: Option<Proof>,
     /// The last message and its packet.
     last: Moment,
+    /// Nearly always there is one, or one for each attempt.
+    transactions: SmallVec<[InviteTransaction; 1]>,
+    seen: Seen,
+    /// Digests of the callees' tags seen in responses and requests, to tell calls of one Call-ID apart.
+    callee_tags: SmallVec<[u64; 2]>,
+    /// Transactions of re-INVITEs: their responses are none of the call's.
+    inner: SmallVec<[u64; 2]>,
+    dialogs: Dialogs,
+    hold: Hold,
+    timeline: Steps,
+    /// Of what there was more than is kept, since this was last asked.
+    #[serde(skip)]
+    beyond: Option<Beyond>,
+    bye_reasons: Vec<Reason>,
+    #[serde(with = "super::resume::icmp")]
+    icmp: Option<Box<IcmpError>>,
+    start: Moment,
     /// The last RTP or RTCP packet of the call, where there was one.
     media: Option<Timestamp>,
     /// The code that stands over what the wire says, whatever follows.
     marked: Option<Override>,
     /// A restart that this call was active across; the next message of the call shows that it resumed.
-    interrupted: Option<Override>,
-    from: Party,
-    to: Party,
-    path: Path,
-    request_uri: Option<Box<str>>,
-    user_agent: Option<Box<str>>,
-    timeline: Vec<Step>,
-    /// Of what there was more than is kept, since this was last asked.
-    #[serde(skip)]
-    beyond: Option<&'static str>,
+    interrupted: Option<Box<Override>>,
+    opening: Opening,
+    hop: Hop,
+}
+
+/// What there may be too much of in one call.
+#[derive(Clone, Copy, Debug)]
+enum Beyond {
+    Transactions,
+    Steps,
+}
+
+impl Beyond {
+    const fn name(self) -> &'static str {
+        match self {
+            Self::Transactions => "INVITE transactions of a call",
+            Self::Steps => "steps of a call",
+        }
+    }
 }
 
 /// The tags of a message, and whether each is there.
@@ -125,53 +147,44 @@ impl Arrival<'_, '_> {
 impl Call {
     /// More INVITE transactions than any call has; a flood of branches is counted, not remembered.
     const MOST_TRANSACTIONS: usize = 256;
-    const TRANSACTIONS: &'static str = "INVITE transactions of a call";
     /// More tags and re-INVITEs than need telling apart at one time.
     const MOST_MARKS: usize = 64;
     /// A timeline longer than this keeps its first steps and its last one.
     const MOST_STEPS: usize = 4096;
-    /// INVITE, 100, 180, answer, BYE.
-    const USUAL_STEPS: usize = 5;
 
     /// Opens the row of a call with the first message of it that was seen. The caller feeds it that message next.
-    pub(super) fn open(call_id: Arc<[u8]>, arrival: &Arrival<'_, '_>) -> Self {
-        let message = arrival.message;
+    pub(super) fn open(call_id: &[u8], arrival: &Arrival<'_, '_>) -> Self {
         let moment = Moment::of(arrival.event);
-        // An INVITE that opens it is fed next and tells who calls whom.
-        let told = Some(message).filter(|_| !arrival.is_initial_invite());
         Self {
-            call_id,
+            key: arrival.call,
             caller_tag: arrival.tags.from,
-            callee_tags: Vec::new(),
-            callee_known: false,
             state: State::Unseen,
             attempt: None,
             attempts: 0,
-            transactions: Vec::new(),
-            inner: Vec::new(),
-            dialogs: Dialogs::default(),
-            proof: None,
-            challenged: false,
-            redirected: false,
-            bye_reasons: Vec::new(),
-            icmp: None,
-            hold: Hold::default(),
-            seen: Seen::default(),
             messages: 0,
             retransmissions: 0,
             duplicates: 0,
-            start: moment,
+            callee_known: false,
+            challenged: false,
+            redirected: false,
+            proof: None,
             last: moment,
+            transactions: SmallVec::new(),
+            seen: Seen::default(),
+            callee_tags: SmallVec::new(),
+            inner: SmallVec::new(),
+            dialogs: Dialogs::default(),
+            hold: Hold::default(),
+            timeline: Steps::default(),
+            beyond: None,
+            bye_reasons: Vec::new(),
+            icmp: None,
+            start: moment,
             media: None,
             marked: None,
             interrupted: None,
-            from: party(told.and_then(Message::from)),
-            to: party(told.and_then(Message::to)),
-            path: arrival.hop(),
-            request_uri: None,
-            user_agent: told.filter(|message| message.is_request()).and_then(Message::user_agent).and_then(owned),
-            timeline: Vec::with_capacity(Self::USUAL_STEPS),
-            beyond: None,
+            opening: opening(call_id, arrival),
+            hop: Hop::of(&arrival.hop()),
         }
     }
 
@@ -231,7 +244,7 @@ impl Call {
             self.callee_known |= message.is_request() && message.method() != Some(Method::Ack);
         }
         match message.start() {
-            StartLine::Request { method: Method::Invite, uri } if !tags.has_to => self.on_invite(arrival, uri),
+            StartLine::Request { method: Method::Invite, .. } if !tags.has_to => self.on_invite(arrival),
             StartLine::Request { method: Method::Invite, .. } => self.on_reinvite(arrival),
             StartLine::Request { method: Method::Ack, .. } => self.on_ack(arrival),
             StartLine::Request { method: Method::Bye, .. } => self.on_bye(arrival),
@@ -261,26 +274,22 @@ impl Call {
     /// Whether a message went between two that are farther from the caller than the deciding hop: what it says was or
     /// will be said there.
     fn is_beyond(&self, path: Path) -> bool {
-        let between = |of: &InviteTransaction| {
-            (of.hop.src, of.hop.dst) == (path.src, path.dst) || (of.hop.dst, of.hop.src) == (path.src, path.dst)
-        };
+        // Nearly always there is but one, and that is the nearest.
+        if let [_] = self.transactions[..] {
+            return false;
+        }
         let nearest = self.initial().map(|of| of.depth).min();
-        self.initial().any(|of| Some(of.depth) > nearest && between(of))
+        self.initial().any(|of| Some(of.depth) > nearest && of.hop.joins(&path))
     }
 
     /// A packet of this call was reported lost. Evidence, no message and no sign of life.
     pub(super) fn on_icmp(&mut self, name: &'static str, moment: Moment) {
-        self.icmp.get_or_insert(IcmpError { name, at: moment.at, place: moment.place });
+        self.icmp.get_or_insert_with(|| Box::new(IcmpError { name, at: moment.at, place: moment.place }));
     }
 
     /// Whether an INVITE that went this way waits for its final response.
     pub(super) fn awaits(&self, path: Path) -> bool {
-        self.transactions.iter().any(|of| of.hop == path && of.invite.is_some() && of.last_word.is_none())
-    }
-
-    /// The ways that its initial INVITEs went.
-    pub(super) fn ways(&self) -> impl Iterator<Item = Path> {
-        self.initial().map(|transaction| transaction.hop)
+        self.transactions.iter().any(|of| of.invite.is_some() && of.last_word.is_none() && of.hop.is(&path))
     }
 
     fn deciding(&self) -> Deciding<'_> {
@@ -305,54 +314,42 @@ impl Call {
     fn step(&mut self, step: Step) {
         if self.timeline.len() >= Self::MOST_STEPS {
             self.timeline.pop();
-            self.beyond = Some("steps of a call");
+            self.beyond = Some(Beyond::Steps);
         }
         self.timeline.push(step);
     }
 
-    /// There is one, or one for each hop: room for more would be most of the call's memory.
-    fn remember_transaction(&mut self, transaction: InviteTransaction) {
-        if self.transactions.len() < 4 {
-            self.transactions.reserve_exact(1);
-        }
-        self.transactions.push(transaction);
-    }
-
     /// Brings the state in line with what the deciding transactions say at this moment.
     fn settle(&mut self, moment: Moment) {
-        let deciding = self.deciding();
-        let signal = match deciding.standing(moment.at) {
-            Standing::Silent => None,
-            Standing::Provisional(response) => Some(Signal::Provisional(response.code)),
-            Standing::Final(response) if response.code.is_success() => Some(Signal::Success),
-            Standing::Final(response) => Some(Signal::Failure(response.code)),
-        };
-        let cancelled = deciding.cancelled();
-        if let Some(signal) = signal {
+        let signals = Signals::of(&self.deciding(), moment.at);
+        self.follow(signals, moment);
+    }
+
+    fn follow(&mut self, signals: Signals, moment: Moment) {
+        if let Some(signal) = signals.response {
             self.apply(signal, moment);
         }
-        if cancelled {
+        if signals.cancelled {
             self.apply(Signal::Cancel, moment);
         }
     }
 
-    fn on_invite(&mut self, arrival: &Arrival<'_, '_>, uri: &[u8]) {
+    fn on_invite(&mut self, arrival: &Arrival<'_, '_>) {
         let Arrival { event, message, key, .. } = *arrival;
-        let (hop, cseq) = (arrival.hop(), arrival.cseq());
-        if self.attempts == 0 {
+        let (hop, cseq) = (event.path, arrival.cseq());
+        if self.attempts == 0 && self.messages > 1 {
             // The first initial INVITE tells who calls whom, also where its responses were seen before it.
-            (self.from, self.to, self.path) = (party(message.from()), party(message.to()), hop);
-            self.request_uri = owned(uri);
-            self.user_agent = message.user_agent().and_then(owned);
+            self.opening = opening(arrival.message.call_id().unwrap_or_default(), arrival);
+            self.hop = Hop::of(&hop);
         }
-        let known = self.transactions.iter_mut().find(|of| of.key == key && of.cseq == cseq && of.hop == hop);
+        let known = self.transactions.iter_mut().find(|of| of.key == key && of.cseq == cseq && of.hop.is(&hop));
         if let Some(transaction) = known {
             transaction.on_invite(event);
             self.attempts = self.attempts.max(1);
             return;
         }
         if self.transactions.len() >= Self::MOST_TRANSACTIONS {
-            self.beyond = Some(Self::TRANSACTIONS);
+            self.beyond = Some(Beyond::Transactions);
             return;
         }
         let depth = message.via_count();
@@ -363,11 +360,11 @@ impl Call {
             let farther = deciding.transactions().next().is_some_and(|nearest| depth > nearest.depth);
             cseq > current && !(farther && pending)
         });
-        let mut transaction = InviteTransaction::new(key, cseq, depth, hop);
+        let mut transaction = InviteTransaction::new(key, cseq, depth, &hop);
         transaction.on_invite(event);
         transaction.credentials = self.challenged
             && ["authorization", "proxy-authorization"].iter().any(|name| message.values(name).next().is_some());
-        self.remember_transaction(transaction);
+        self.transactions.push(transaction);
         if begins_attempt {
             self.attempt = Some(cseq);
             self.attempts += 1;
@@ -376,11 +373,12 @@ impl Call {
         self.attempts = self.attempts.max(1);
         // Failover under the same CSeq starts afresh too: a failed attempt that waits again is under way again.
         let moment = Moment::of(event);
-        let waits = !matches!(self.deciding().standing(moment.at), Standing::Final(_));
+        let signals = Signals::of(&self.deciding(), moment.at);
+        let waits = matches!(signals.response, None | Some(Signal::Provisional(_)));
         if begins_attempt || (waits && matches!(self.state, State::Failed(_)) && self.attempt == Some(cseq)) {
             self.apply(Signal::Attempt, moment);
         }
-        self.settle(moment);
+        self.follow(signals, moment);
     }
 
     fn on_reinvite(&mut self, arrival: &Arrival<'_, '_>) {
@@ -424,7 +422,7 @@ impl Call {
             && deciding.transactions().all(|transaction| transaction.last_word.is_none())
             && deciding.transactions().any(|transaction| {
                 transaction.invite.is_some()
-                    && transaction.hop.src.ip() == event.path.src.ip()
+                    && transaction.hop.sender() == event.path.src.ip()
                     && transaction.depth == message.via_count()
             });
         if proves {
@@ -500,19 +498,14 @@ impl Call {
             // The INVITE was not captured; what is cancelled is the attempt that the CANCEL names.
             None if self.transactions.is_empty() => {
                 self.attempt = Some(arrival.cseq());
-                self.remember_transaction(InviteTransaction::new(
-                    key,
-                    arrival.cseq(),
-                    arrival.message.via_count(),
-                    hop,
-                ));
+                let depth = arrival.message.via_count();
+                self.transactions.push(InviteTransaction::new(key, arrival.cseq(), depth, &hop));
                 0
             }
             None => return,
         };
         if let Some(transaction) = self.transactions.get_mut(index) {
-            transaction.cancel.get_or_insert_with(|| Moment::of(arrival.event));
-            transaction.cancel_reasons = reasons(arrival.message);
+            transaction.on_cancel(arrival.event, arrival.message);
         }
         self.settle(Moment::of(arrival.event));
     }
@@ -521,8 +514,8 @@ impl Call {
     fn find(&self, key: u64, hop: Path) -> Option<usize> {
         let of_key = || self.transactions.iter().enumerate().filter(|(_, of)| of.key == key);
         let nearest = |close: &dyn Fn(&InviteTransaction) -> bool| of_key().find(|(_, of)| close(of));
-        nearest(&|of| of.hop == hop)
-            .or_else(|| nearest(&|of| of.hop.src.ip() == hop.src.ip()))
+        nearest(&|of| of.hop.is(&hop))
+            .or_else(|| nearest(&|of| of.hop.sender() == hop.src.ip()))
             .or_else(|| of_key().next())
             .map(|(index, _)| index)
     }
@@ -542,7 +535,7 @@ impl Call {
             // An answered call: what is not its own INVITE's is a re-INVITE's that was not captured.
             None if self.state.is_answered() && self.attempt != Some(cseq) => return,
             None if self.transactions.len() >= Self::MOST_TRANSACTIONS => {
-                self.beyond = Some(Self::TRANSACTIONS);
+                self.beyond = Some(Beyond::Transactions);
                 return;
             }
             None => {
@@ -551,28 +544,32 @@ impl Call {
                     self.attempt = Some(cseq);
                     self.state = State::Unseen;
                 }
-                self.remember_transaction(InviteTransaction::new(key, cseq, message.via_count(), hop));
+                self.transactions.push(InviteTransaction::new(key, cseq, message.via_count(), &hop));
                 self.transactions.len() - 1
             }
         };
         let Some(transaction) = self.transactions.get_mut(index) else { return };
         transaction.on_response(event, message, code, phrase);
-        let counts = self.transactions.get(index).is_some_and(|transaction| self.deciding().contains(transaction));
-        if counts {
-            self.challenged |= code.is_challenge();
-            self.redirected |= code.get() / 100 == 3;
-            if code.is_success() {
-                self.dialogs.confirm(tags.to);
-                self.proof = None;
-            }
+        let deciding = self.deciding();
+        let counts = self.transactions.get(index).is_some_and(|transaction| deciding.contains(transaction));
+        // What others were told says nothing of what the caller was.
+        if !counts {
+            return;
         }
-        self.settle(Moment::of(event));
+        let standing = Signals::of(&deciding, event.at);
+        self.challenged |= code.is_challenge();
+        self.redirected |= code.get() / 100 == 3;
+        if code.is_success() {
+            self.dialogs.confirm(tags.to);
+            self.proof = None;
+        }
+        self.follow(standing, Moment::of(event));
     }
 
     /// RTP or RTCP of this call was seen, at the latest `at`.
     pub(super) fn on_media(&mut self, at: Timestamp) {
         self.media = Some(self.media.map_or(at, |last| last.max(at)));
-        if self.interrupted.is_some_and(|interrupted| interrupted.at <= at) {
+        if self.interrupted.as_ref().is_some_and(|interrupted| interrupted.at <= at) {
             self.interrupted = None;
         }
     }
@@ -620,7 +617,8 @@ impl Call {
     /// A restart fell into the silence of this active call. In hindsight it counts only if the call never resumes.
     pub(super) fn interrupt(&mut self, code: Code, at: Timestamp) {
         if self.is_active() {
-            self.interrupted.get_or_insert(Override { code, at, place: self.last.place });
+            let place = self.last.place;
+            self.interrupted.get_or_insert_with(|| Box::new(Override { code, at, place }));
         }
     }
 
@@ -653,8 +651,10 @@ impl Call {
     /// monitor would. Whichever came first counts.
     pub(super) fn judge_silence(&mut self, settings: &Settings, now: Timestamp) {
         let due = |silence: &Override| silence.at <= now;
-        let first =
-            [self.interrupted, self.falls_silent(settings).filter(due)].into_iter().flatten().min_by_key(|of| of.at);
+        let first = [self.interrupted.as_deref().copied(), self.falls_silent(settings).filter(due)]
+            .into_iter()
+            .flatten()
+            .min_by_key(|of| of.at);
         if let Some(first) = first.filter(|_| self.is_active()) {
             self.mark(first.code, first.at);
         }
@@ -697,7 +697,7 @@ impl Call {
 
     /// Of what there was more than is kept, since this was last asked.
     pub(super) fn take_beyond(&mut self) -> Option<&'static str> {
-        self.beyond.take()
+        self.beyond.take().map(Beyond::name)
     }
 
     /// Whether it was answered by somebody who sets no tag (RFC 2543), so that none of its requests names one.
@@ -709,8 +709,28 @@ impl Call {
         &self.callee_tags
     }
 
-    pub(super) fn call_id(&self) -> &Arc<[u8]> {
-        &self.call_id
+    pub(super) fn call_id(&self) -> &str {
+        self.opening.call_id()
+    }
+
+    /// Digest of its Call-ID.
+    pub(super) const fn key(&self) -> u64 {
+        self.key
+    }
+
+    /// Where it is.
+    pub(super) const fn state(&self) -> State {
+        self.state
+    }
+
+    /// Whether it rings or is up.
+    pub(super) const fn goes_on(&self) -> bool {
+        matches!(self.state, State::Proceeding(_) | State::Active)
+    }
+
+    /// Whether no INVITE of it was seen.
+    pub(super) const fn is_uninvited(&self) -> bool {
+        self.attempts == 0
     }
 
     /// Whether the caller still waits for an answer.
@@ -725,7 +745,7 @@ impl Call {
 
     /// From whom to whom its initial INVITEs went.
     pub(super) fn invite_hops(&self) -> impl Iterator<Item = Path> {
-        self.initial().map(|transaction| transaction.hop)
+        self.initial().map(|transaction| transaction.hop.path())
     }
 
     pub(super) fn is_partial(&self) -> bool {
@@ -750,9 +770,8 @@ impl Call {
 
     /// What is to be told of this call as it stands at `now`. It is over then: its texts are taken out of it.
     pub(super) fn take_fact(&mut self, now: Timestamp) -> CallFact {
-        let (from, to) = (std::mem::take(&mut self.from), std::mem::take(&mut self.to));
-        let (request_uri, user_agent) = (self.request_uri.take(), self.user_agent.take());
-        let (timeline, bye_reasons) = (std::mem::take(&mut self.timeline), std::mem::take(&mut self.bye_reasons));
+        let (opening, timeline) = (std::mem::take(&mut self.opening), std::mem::take(&mut self.timeline));
+        let bye_reasons = std::mem::take(&mut self.bye_reasons);
         let deciding = self.deciding();
         let standing = deciding.standing(now);
         let response = standing.response();
@@ -772,26 +791,28 @@ impl Call {
             State::Active => self.marked.filter(|marked| is_silence(marked.code)).map(|_| self.last_sign_of_life()),
             _ => deadline.filter(|_| timed_out),
         };
-        let reasons = response
-            .map(|response| response.reasons.clone())
-            .into_iter()
-            .chain(deciding.cancels().map(|transaction| transaction.cancel_reasons.clone()))
-            .chain([bye_reasons])
-            .flatten()
-            .collect();
+        let cancel_reasons =
+            || deciding.cancels().filter_map(|of| of.cancel.as_ref()).flat_map(|cancel| &cancel.reasons);
+        let mut reasons = response.map_or_else(Vec::new, |response| response.reasons().to_vec());
+        reasons.extend(cancel_reasons().cloned());
+        if reasons.is_empty() {
+            reasons = bye_reasons;
+        } else {
+            reasons.extend(bye_reasons);
+        }
         let first_hop = self.transactions.iter().filter(|of| of.invite.is_some()).min_by_key(|of| (of.cseq, of.depth));
-        let challenge = last_word.and_then(|word| word.challenge.as_deref()).and_then(challenge);
+        let challenge = last_word.and_then(Response::challenge).and_then(challenge);
         CallFact {
-            call_id: text(&self.call_id).into(),
+            opening,
             on_the_wire: self.state.code(),
             code: self.marked.map_or_else(|| self.state.code(), |marked| Some(marked.code)),
             category: match self.marked {
                 Some(marked) => Some(marked.code.category()),
                 None => category(self.state, timed_out),
             },
-            answer: response.map(|response| Answer { code: response.code, phrase: response.phrase.clone() }),
+            answer: response.map(|response| Answer { code: response.code, phrase: response.phrase() }),
             reasons,
-            warning: response.and_then(|response| response.warning.clone()),
+            warning: response.and_then(Response::warning).map(Into::into),
             start: self.start.at,
             place: self.start.place,
             attempt_start: deciding.began(),
@@ -806,7 +827,7 @@ impl Call {
                 _ => None,
             },
             last: self.last_sign_of_life(),
-            path: first_hop.map_or(self.path, |transaction| transaction.hop),
+            path: first_hop.map_or(&self.hop, |transaction| &transaction.hop).path(),
             messages: self.messages,
             retransmissions: self.retransmissions,
             duplicates: self.duplicates,
@@ -817,36 +838,33 @@ impl Call {
             credentials: deciding.transactions().any(|transaction| transaction.credentials),
             realm: challenge.and_then(|challenge| challenge.realm).map(String::into_boxed_str),
             redirected: self.redirected,
-            redirect_to: last_word.and_then(|word| word.contact.clone()),
+            redirect_to: last_word.and_then(Response::contact).map(Into::into),
             callee_known: self.callee_known,
             cancelled,
-            answered_elsewhere: deciding
-                .cancels()
-                .flat_map(|transaction| &transaction.cancel_reasons)
+            answered_elsewhere: cancel_reasons()
                 .any(|reason| reason.protocol.eq_ignore_ascii_case("SIP") && reason.cause == Some(200)),
-            hops: distinct(self.initial().map(|transaction| (transaction.hop.src, transaction.hop.dst))),
+            hops: distinct(self.initial().map(|transaction| {
+                let Path { src, dst, .. } = transaction.hop.path();
+                (src, dst)
+            })),
             branches: distinct(self.initial().map(|transaction| transaction.key)),
             partial,
             timed_out,
             ack_missing: self.ack_missing(ended.unwrap_or(now)),
             hold: answered.map(|_| self.hold.total(ended.unwrap_or_else(|| self.last_sign_of_life()))),
             held: answered.is_some() && self.is_held(),
-            icmp: self.icmp,
+            icmp: self.icmp.as_deref().copied(),
             bye_refused: bye.and_then(|bye| bye.refused),
             linked: Vec::new(),
             media: None,
             audio: None,
             timeline,
-            from,
-            to,
-            request_uri,
-            user_agent,
         }
     }
 
-    /// When its first message came.
-    pub(super) const fn begun(&self) -> Timestamp {
-        self.start.at
+    /// When its first message came, and with which packet.
+    pub(super) const fn began(&self) -> (Timestamp, Place) {
+        (self.start.at, self.start.place)
     }
 
     /// The last message or media of the call.
@@ -856,6 +874,25 @@ impl Call {
 
     fn initial(&self) -> impl Iterator<Item = &InviteTransaction> + Clone {
         self.transactions.iter().filter(|transaction| transaction.invite.is_some())
+    }
+}
+
+/// What the deciding transactions say.
+#[derive(Clone, Copy, Debug)]
+struct Signals {
+    response: Option<Signal>,
+    cancelled: bool,
+}
+
+impl Signals {
+    fn of(deciding: &Deciding<'_>, now: Timestamp) -> Self {
+        let response = match deciding.standing(now) {
+            Standing::Silent => None,
+            Standing::Provisional(response) => Some(Signal::Provisional(response.code)),
+            Standing::Final(response) if response.code.is_success() => Some(Signal::Success),
+            Standing::Final(response) => Some(Signal::Failure(response.code)),
+        };
+        Self { response, cancelled: deciding.cancelled() }
     }
 }
 
@@ -877,7 +914,7 @@ fn category(state: State, timed_out: bool) -> Option<Category> {
 }
 
 /// Keeps a mark, the oldest giving way where there are more than a call needs.
-fn remember(marks: &mut Vec<u64>, mark: u64) {
+fn remember(marks: &mut SmallVec<[u64; 2]>, mark: u64) {
     if !marks.contains(&mark) {
         if marks.len() >= Call::MOST_MARKS {
             marks.remove(0);
@@ -892,8 +929,27 @@ fn distinct<T: PartialEq>(items: impl Iterator<Item = T> + Clone) -> u32 {
     u32::try_from(items.clone().enumerate().filter(is_new).count()).unwrap_or(u32::MAX)
 }
 
-/// From or To as a row tells it.
-pub(super) fn party(address: Option<NameAddr<'_>>) -> Party {
-    let Some(address) = address else { return Party::default() };
-    Party { uri: owned(address.uri), display: address.display.and_then(|display| owned(unquote(display).as_ref())) }
+/// Who calls whom, as a message tells it.
+fn opening(call_id: &[u8], arrival: &Arrival<'_, '_>) -> Opening {
+    let message = arrival.message;
+    let ((from_uri, from_display), (to_uri, to_display)) = (party(message.from()), party(message.to()));
+    let uri = message.request_uri().filter(|_| arrival.is_initial_invite());
+    let user_agent = message.user_agent().filter(|_| message.is_request());
+    Opening::of(Opened {
+        call_id,
+        from_uri,
+        from_display: &from_display,
+        to_uri,
+        to_display: &to_display,
+        request_uri: uri.unwrap_or_default(),
+        user_agent: user_agent.unwrap_or_default(),
+    })
+}
+
+/// URI and display name of From or To.
+fn party(address: Option<NameAddr<'_>>) -> (&[u8], Cow<'_, [u8]>) {
+    let Some(NameAddr { uri, display, .. }) = address else { return Default::default() };
+    let display = display.unwrap_or_default();
+    let escaped = memchr::memchr(b'\\', display).is_some();
+    (uri, if escaped { Cow::Owned(unquote(display).into_bytes()) } else { Cow::Borrowed(display) })
 }

@@ -1,6 +1,8 @@
 //! Dialogs of an answered call (RFC 3261 12): which callee answered, whether the 2xx was acknowledged, who hung up.
 //! Knows tags as numbers to compare, no messages.
 
+use smallvec::SmallVec;
+
 use super::fact::Side;
 use super::transaction::Moment;
 use crate::codes::Code;
@@ -31,7 +33,7 @@ pub(super) struct Bye {
 
 /// All dialogs of a call: a fork may answer more than once.
 #[derive(Clone, Debug, Default, serde::Serialize, serde::Deserialize)]
-pub(super) struct Dialogs(Vec<Dialog>);
+pub(super) struct Dialogs(SmallVec<[Dialog; 1]>);
 
 impl Dialogs {
     /// More than one call ever has; a flood of tags is not remembered beyond it.
@@ -48,9 +50,6 @@ impl Dialogs {
         let index = match known {
             Some(index) => index,
             None if self.0.len() < Self::MOST => {
-                if self.0.is_empty() {
-                    self.0.reserve_exact(1);
-                }
                 self.0.push(Dialog { callee_tag, acknowledged: false, bye: None, challenged: None });
                 self.0.len() - 1
             }

@@ -1,15 +1,21 @@
 //! What tracking says in the end: how a call or a registration went. Knows nothing of how it is printed.
 
 mod media;
+mod steps;
+mod texts;
 
+use std::borrow::Cow;
 use std::time::Duration;
 
 use crate::codes::{Category, Code};
 use crate::event::Path;
 use crate::packet::Place;
 use crate::time::Timestamp;
+use crate::wire::sip::shown;
 
 pub use media::{Audio, BoundBy, Digit, Heard, MediaFact, Quality, Reported, StreamFact, VoipMetrics};
+pub use steps::Steps;
+pub use texts::Texts;
 
 /// One thing that tracking has settled.
 #[derive(Clone, Debug)]
@@ -57,29 +63,20 @@ pub struct Step {
     pub place: Place,
 }
 
-/// From or To: who, as written.
-#[derive(Clone, Debug, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
-pub struct Party {
-    /// The URI without its parameters' brackets, as sent.
-    pub uri: Option<Box<str>>,
-    /// The display name, unquoted.
-    pub display: Option<Box<str>>,
-}
-
 /// A response as it reached the caller.
 #[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub struct Answer {
     /// 100 to 699.
     pub code: Code,
     /// The reason phrase as sent; `None` where it was empty.
-    pub phrase: Option<Box<str>>,
+    pub phrase: Option<Cow<'static, str>>,
 }
 
 /// One value of a Reason header (RFC 3326).
 #[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub struct Reason {
     /// `SIP`, `Q.850`, …
-    pub protocol: Box<str>,
+    pub protocol: Cow<'static, str>,
     /// The protocol's own cause number.
     pub cause: Option<u32>,
     /// Its text, unquoted.
@@ -144,11 +141,104 @@ pub struct Link {
     pub evidence: Evidence,
 }
 
+/// Who calls whom, as the first INVITE says; in a call joined late, as its first message does.
+#[derive(Clone, Debug, Default, serde::Serialize, serde::Deserialize)]
+pub struct Opening(Texts<7>);
+
+/// What an [`Opening`] is made of, as sent. Where there is none of something, it is empty.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Opened<'a> {
+    /// Call-ID.
+    pub call_id: &'a [u8],
+    /// URI of From, without brackets.
+    pub from_uri: &'a [u8],
+    /// Its display name, unquoted.
+    pub from_display: &'a [u8],
+    /// URI of To, without brackets.
+    pub to_uri: &'a [u8],
+    /// Its display name, unquoted.
+    pub to_display: &'a [u8],
+    /// Of the INVITE.
+    pub request_uri: &'a [u8],
+    /// Of the INVITE, or the request joined late.
+    pub user_agent: &'a [u8],
+}
+
+impl Opening {
+    /// Who calls whom, for people and for keys of rows.
+    #[must_use]
+    pub fn of(opened: Opened<'_>) -> Self {
+        let Opened { call_id, from_uri, from_display, to_uri, to_display, request_uri, user_agent } = opened;
+        let parts = [call_id, from_uri, from_display, to_uri, to_display, request_uri, user_agent];
+        Self(Texts::join(parts).unwrap_or_else(|| {
+            let shown = parts.map(shown);
+            Texts::pack([0, 1, 2, 3, 4, 5, 6].map(|index| &*shown[index]))
+        }))
+    }
+
+    /// As sent.
+    #[must_use]
+    pub fn call_id(&self) -> &str {
+        self.0.get(0).unwrap_or_default()
+    }
+
+    /// URI of From, without brackets, as sent.
+    #[must_use]
+    pub fn from_uri(&self) -> Option<&str> {
+        self.0.get(1)
+    }
+
+    /// Its display name, unquoted.
+    #[must_use]
+    pub fn from_display(&self) -> Option<&str> {
+        self.0.get(2)
+    }
+
+    /// URI of To, without brackets, as sent.
+    #[must_use]
+    pub fn to_uri(&self) -> Option<&str> {
+        self.0.get(3)
+    }
+
+    /// Its display name, unquoted.
+    #[must_use]
+    pub fn to_display(&self) -> Option<&str> {
+        self.0.get(4)
+    }
+
+    /// Request-URI of the first INVITE.
+    #[must_use]
+    pub fn request_uri(&self) -> Option<&str> {
+        self.0.get(5)
+    }
+
+    /// The caller's User-Agent.
+    #[must_use]
+    pub fn user_agent(&self) -> Option<&str> {
+        self.0.get(6)
+    }
+
+    /// The same with other parts.
+    #[cfg(test)]
+    pub(crate) fn with<'a>(&'a self, change: impl FnOnce(Opened<'a>) -> Opened<'a>) -> Self {
+        let text = |index| self.0.get(index).unwrap_or_default().as_bytes();
+        Self::of(change(Opened {
+            call_id: text(0),
+            from_uri: text(1),
+            from_display: text(2),
+            to_uri: text(3),
+            to_display: text(4),
+            request_uri: text(5),
+            user_agent: text(6),
+        }))
+    }
+}
+
 /// How a call went.
 #[derive(Clone, Debug)]
 pub struct CallFact {
-    /// As sent.
-    pub call_id: Box<str>,
+    /// Who calls whom.
+    pub opening: Opening,
     /// The state at the end; `None` where what was captured does not tell.
     pub code: Option<Code>,
     /// The state by what was on the wire alone; `code` is another where a mark or a silence took its place.
@@ -181,16 +271,8 @@ pub struct CallFact {
     pub ended_by: Option<Side>,
     /// The last sign of life.
     pub last: Timestamp,
-    /// The caller, as From says.
-    pub from: Party,
-    /// The callee, as To says.
-    pub to: Party,
-    /// Request-URI of the first INVITE.
-    pub request_uri: Option<Box<str>>,
     /// Addresses and transport of the first message on the caller's hop.
     pub path: Path,
-    /// The caller's User-Agent.
-    pub user_agent: Option<Box<str>>,
     /// Every SIP message of the call, retransmissions and duplicates included.
     pub messages: u32,
     /// Messages sent again.
@@ -244,7 +326,7 @@ pub struct CallFact {
     /// Who was to be heard; `None` where it was not answered, or the captures hold no RTP at all.
     pub audio: Option<Audio>,
     /// The whole life.
-    pub timeline: Vec<Step>,
+    pub timeline: Steps,
 }
 
 /// Why a registration is where it is.
@@ -302,7 +384,7 @@ pub struct RegistrationFact {
     /// Every SIP message of it, retransmissions and duplicates included.
     pub messages: u32,
     /// The whole life.
-    pub timeline: Vec<Step>,
+    pub timeline: Steps,
 }
 
 /// How long the first sending of a request waited for its final response.

@@ -7,6 +7,8 @@
 
 use std::time::Duration;
 
+use smallvec::SmallVec;
+
 use super::call::Arrival;
 use super::fact::Side;
 use crate::time::Timestamp;
@@ -76,7 +78,7 @@ struct Exchange {
 /// Who is to be heard in a call, and since when not both sides are.
 #[derive(Clone, Debug, Default, serde::Serialize, serde::Deserialize)]
 pub(super) struct Hold {
-    exchanges: Vec<Exchange>,
+    exchanges: SmallVec<[Exchange; 1]>,
     /// The descriptions in force, the caller's and the callee's.
     said: [Option<Flow>; 2],
     /// The last CSeq of each side whose exchange is over: what comes again of it says nothing new.

@@ -3,22 +3,24 @@
 //!
 //! Precision first: what could be chance, or could mean more than one call, links nothing.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::VecDeque;
 use std::net::{IpAddr, SocketAddr};
-use std::sync::Arc;
 use std::time::Duration;
+
+use smallvec::SmallVec;
 
 use super::call::{Arrival, Call};
 use super::fact::{Evidence, Link};
 use super::slots::Slots;
+use super::table::Table;
 use super::transaction::Digest;
 use crate::event::Path;
 use crate::issue::{Cause, Issues};
 use crate::time::Timestamp;
 use crate::wire::sdp::{Identity, Outline};
 use crate::wire::sip::{
-    Message, Method, NameAddr, Names, ReferTo, Replaces, StartLine, address_key, address_uri, call_ids, long_name,
-    session_ids, subscriber, subscriber_of, text,
+    Message, Method, NameAddr, Names, ReferTo, Replaces, StartLine, address_key, call_ids, long_name, session_ids,
+    subscriber, subscriber_of,
 };
 
 /// Headers in which B2BUAs write the Call-ID of the other leg, and tools look for it.
@@ -65,6 +67,8 @@ pub(super) trait Calls {
     fn call(&self, slot: usize) -> Option<&Call>;
     /// The slots of the calls under this Call-ID, oldest first.
     fn under(&self, call_id: &[u8]) -> &[usize];
+    /// The same by the Call-ID's digest.
+    fn of_key(&self, key: u64) -> &[usize];
 }
 
 /// Finds and keeps the links between open calls.
@@ -75,9 +79,10 @@ pub(super) struct Legs {
     /// Names of [`LEG_HEADERS`]' kind that the user added.
     #[serde(skip)]
     headers: Vec<String>,
-    open: HashMap<usize, Leg, foldhash::quality::RandomState>,
+    /// By slot of the call, where anything is remembered of it.
+    open: Vec<Option<Box<Leg>>>,
     /// Which open calls carry a piece of evidence, by its digest.
-    carriers: HashMap<u64, Slots, foldhash::quality::RandomState>,
+    carriers: Table<Slots>,
     /// Offers that may be handed on, oldest first: until when, whose, and which.
     offers: VecDeque<(Timestamp, usize, u64)>,
     referrals: VecDeque<Referral>,
@@ -92,11 +97,10 @@ pub(super) struct Legs {
 /// What is remembered of an open call.
 #[derive(Debug, Default, serde::Serialize, serde::Deserialize)]
 struct Leg {
-    /// Its first INVITE was seen.
-    invited: bool,
-    links: Vec<(Arc<[u8]>, Evidence)>,
+    /// The other legs, each by the digest of its Call-ID and by that itself.
+    links: Vec<(u64, Box<str>, Evidence)>,
     /// Its entries among the carriers.
-    keys: Vec<u64>,
+    keys: SmallVec<[u64; 2]>,
     offer: Option<Offer>,
 }
 
@@ -163,14 +167,21 @@ impl Legs {
         self.headers.extend(headers);
     }
 
-    /// Takes in a message of the call in this slot, after the call itself has.
-    pub(super) fn feed(&mut self, slot: usize, arrival: &Arrival<'_, '_>, digest: &Digest, calls: &impl Calls) {
+    /// Takes in a message of the call in this slot, after the call itself has. `first`: it is the first INVITE of it.
+    pub(super) fn feed(
+        &mut self,
+        slot: usize,
+        first: bool,
+        arrival: &Arrival<'_, '_>,
+        digest: &Digest,
+        calls: &impl Calls,
+    ) {
         if arrival.event.duplicate {
             return;
         }
         match arrival.message.start() {
             StartLine::Request { method: Method::Invite, .. } if !arrival.tags.has_to => {
-                self.on_invite(slot, arrival, digest, calls);
+                self.on_invite(slot, first, arrival, digest, calls);
             }
             StartLine::Request { method: Method::Refer, .. } => self.on_refer(slot, arrival),
             StartLine::Response { code, .. } if arrival.message.method() == Some(Method::Refer) => {
@@ -180,23 +191,68 @@ impl Legs {
         }
     }
 
+    /// The calls that this message, to be [fed](Self::feed) next, may ask for.
+    pub(super) fn wanted(
+        &self,
+        slot: usize,
+        first: bool,
+        arrival: &Arrival<'_, '_>,
+        digest: &Digest,
+        calls: &impl Calls,
+    ) -> Vec<usize> {
+        let message = arrival.message;
+        let mut wanted = Vec::new();
+        match message.method() {
+            Some(Method::Invite) if message.is_request() && !arrival.tags.has_to => {
+                let named = Named::by(message, &self.headers);
+                wanted.extend(named.sessions.iter().flat_map(|uuid| self.carried(digest.of(("session", uuid)))));
+                let told = arrival.event.correlation.and_then(other_leg);
+                let replaced = named.replaces.map(|of| of.call_id);
+                for call_id in named.call_ids.into_iter().chain(told).chain(replaced) {
+                    wanted.extend(calls.under(call_id));
+                }
+                if first {
+                    wanted.extend(self.carried(named_by(digest, arrival.call)));
+                }
+            }
+            Some(Method::Refer) => {
+                let replaces =
+                    self.referrals.iter().filter(|of| of.slot == slot).filter_map(|of| of.replaces.as_deref());
+                let of = replaces.filter_map(Replaces::parse).flat_map(|of| calls.under(of.call_id));
+                wanted.extend(of);
+            }
+            _ => {}
+        }
+        wanted
+    }
+
     /// The call in this slot is closed: it is forgotten, and what it was linked to is told.
     pub(super) fn close(&mut self, slot: usize) -> Vec<Link> {
-        self.referrals.retain(|referral| referral.slot != slot);
-        let Some(leg) = self.open.remove(&slot) else { return Vec::new() };
+        if !self.referrals.is_empty() {
+            self.referrals.retain(|referral| referral.slot != slot);
+        }
+        let Some(leg) = self.open.get_mut(slot).and_then(Option::take) else { return Vec::new() };
         for key in leg.keys {
             self.drop_carrier(key, slot);
         }
-        let link = |(call_id, evidence): (Arc<[u8]>, _)| Link { call_id: text(&call_id).into(), evidence };
-        leg.links.into_iter().map(link).collect()
+        leg.links.into_iter().map(|(_, call_id, evidence)| Link { call_id, evidence }).collect()
     }
 
-    fn on_invite(&mut self, slot: usize, arrival: &Arrival<'_, '_>, digest: &Digest, calls: &impl Calls) {
+    fn leg(&self, slot: usize) -> Option<&Leg> {
+        self.open.get(slot)?.as_deref()
+    }
+
+    fn leg_mut(&mut self, slot: usize) -> &mut Leg {
+        if self.open.len() <= slot {
+            self.open.resize_with(slot + 1, || None);
+        }
+        self.open[slot].get_or_insert_default()
+    }
+
+    fn on_invite(&mut self, slot: usize, first: bool, arrival: &Arrival<'_, '_>, digest: &Digest, calls: &impl Calls) {
         let Some(this) = calls.call(slot) else { return };
         let at = arrival.event.at;
         self.expire(at);
-        let leg = self.open.entry(slot).or_default();
-        let first = !std::mem::replace(&mut leg.invited, true);
         let named = Named::by(arrival.message, &self.headers);
 
         let mut found: Vec<(usize, Evidence)> = Vec::new();
@@ -207,17 +263,17 @@ impl Legs {
             self.carry(key, slot);
         }
         // Most agents name the call itself: that says nothing.
-        let told = arrival.event.correlation.and_then(other_leg).filter(|told| *told != &this.call_id()[..]);
+        let told = arrival.event.correlation.and_then(other_leg).filter(|told| digest.of(told) != this.key());
         for call_id in named.call_ids.iter().copied().chain(told) {
             // The other leg may be captured after this one.
-            self.carry(digest.of(("call-id", call_id)), slot);
+            self.carry(named_by(digest, digest.of(call_id)), slot);
             found.extend(calls.under(call_id).last().map(|other| (*other, Evidence::XCallId)));
         }
         if let Some(replaces) = named.replaces {
             found.extend(replaced(replaces, digest, calls).map(|other| (other, Evidence::Replaces)));
         }
         if first {
-            let naming = self.carried(digest.of(("call-id", &this.call_id()[..])));
+            let naming = self.carried(named_by(digest, this.key()));
             found.extend(naming.map(|other| (other, Evidence::XCallId)));
             found.extend(self.referring(arrival, &named, calls).map(|other| (other, Evidence::Refer)));
         }
@@ -232,9 +288,8 @@ impl Legs {
         {
             self.link(slot, other, Evidence::NumbersTimeSdp, calls);
         }
-        let leg = self.open.entry(slot).or_default();
-        leg.offer = offer.or(leg.offer);
         if let Some(offer) = offer {
+            self.leg_mut(slot).offer = Some(offer);
             self.offers.push_back((at.after(HANDED_ON), slot, offer.number));
             for key in offer.numbers.into_iter().flatten() {
                 self.carry(key, slot);
@@ -245,8 +300,8 @@ impl Legs {
     /// Who calls whom with which media; nothing where one of them is not said.
     fn offer(&mut self, arrival: &Arrival<'_, '_>, digest: &Digest) -> Option<Offer> {
         let (at, message) = (arrival.event.at, arrival.message);
-        let caller = subscriber_of(address_uri(message.from_value()?))?;
-        let callee = message.to_value().map(address_uri).and_then(subscriber_of);
+        let caller = subscriber_of(message.from_uri()?)?;
+        let callee = message.to_uri().and_then(subscriber_of);
         // Mostly the same: then it counts once.
         let target = message.request_uri().and_then(subscriber_of).filter(|target| callee.as_ref() != Some(target));
         if callee.is_none() && target.is_none() {
@@ -262,10 +317,10 @@ impl Legs {
     fn handing_on(&self, slot: usize, path: Path, offer: Offer, calls: &impl Calls) -> Option<usize> {
         let this = calls.call(slot)?;
         let handed_on = |other: &usize| {
-            let held = self.open.get(other).and_then(|leg| leg.offer);
+            let held = self.leg(*other).and_then(|leg| leg.offer);
             let (Some(held), Some(call)) = (held, calls.call(*other)) else { return false };
             *other != slot
-                && call.call_id() != this.call_id()
+                && call.key() != this.key()
                 && call.is_attempting()
                 && held.at <= offer.at
                 && offer.at <= held.at.after(HANDED_ON)
@@ -275,7 +330,7 @@ impl Legs {
         };
         let mut candidates: Vec<(Timestamp, u64, usize)> = Vec::new();
         for other in offer.numbers.into_iter().flatten().flat_map(|key| self.carried(key)).filter(handed_on) {
-            let held = self.open.get(&other).and_then(|leg| leg.offer)?;
+            let held = self.leg(other).and_then(|leg| leg.offer)?;
             if candidates.iter().all(|(.., known)| *known != other) {
                 candidates.push((held.at, held.number, other));
             }
@@ -382,22 +437,21 @@ impl Legs {
 
     #[cfg(test)]
     pub(super) fn footprint(&self) -> usize {
-        self.open.len() + self.carriers.len() + self.referrals.len()
+        self.open.iter().flatten().count() + self.carriers.len() + self.referrals.len()
     }
 
     /// Writes the link down on both sides; of two pieces of evidence the surer one stays.
     fn link(&mut self, one: usize, other: usize, evidence: Evidence, calls: &impl Calls) {
         let (Some(first), Some(second)) = (calls.call(one), calls.call(other)) else { return };
-        let (first, second) = (Arc::clone(first.call_id()), Arc::clone(second.call_id()));
-        if first == second {
+        let (one_key, other_key) = (first.key(), second.key());
+        if one_key == other_key {
             return;
         }
-        let room = |legs: &Self, slot: usize, to: &Arc<[u8]>| {
-            legs.open.get(&slot).is_none_or(|leg| leg.links.len() < MOST_LINKS || leg.is_linked(to))
-        };
-        if room(self, one, &second) && room(self, other, &first) {
-            self.open.entry(one).or_default().link(second, evidence);
-            self.open.entry(other).or_default().link(first, evidence);
+        let room =
+            |slot: usize, to: u64| self.leg(slot).is_none_or(|leg| leg.links.len() < MOST_LINKS || leg.is_linked(to));
+        if room(one, other_key) && room(other, one_key) {
+            self.leg_mut(one).link(second, evidence);
+            self.leg_mut(other).link(first, evidence);
         }
     }
 
@@ -407,8 +461,8 @@ impl Legs {
         while let Some(slot) = reached.get(next)
             && reached.len() <= MOST_LINKS
         {
-            let links = self.open.get(slot).into_iter().flat_map(|leg| &leg.links);
-            let beyond: Vec<usize> = links.flat_map(|(call_id, _)| calls.under(call_id)).copied().collect();
+            let links = self.leg(*slot).into_iter().flat_map(|leg| &leg.links);
+            let beyond: Vec<usize> = links.flat_map(|(key, ..)| calls.of_key(*key)).copied().collect();
             for slot in beyond {
                 if !reached.contains(&slot) {
                     reached.push(slot);
@@ -425,11 +479,8 @@ impl Legs {
     }
 
     fn carry(&mut self, key: u64, slot: usize) {
-        let leg = self.open.entry(slot).or_default();
-        if leg.keys.contains(&key) {
-            return;
-        }
-        if leg.keys.len() >= 4 * MOST_VALUES {
+        let leg = self.leg_mut(slot);
+        if leg.keys.contains(&key) || leg.keys.len() >= 4 * MOST_VALUES {
             return;
         }
         leg.keys.push(key);
@@ -457,9 +508,13 @@ impl Legs {
             && (until < now || self.offers.len() > MOST_OFFERS)
         {
             self.offers.pop_front();
-            let Some(leg) = self.open.get_mut(&slot) else { continue };
+            let Some(place) = self.open.get_mut(slot) else { continue };
+            let Some(leg) = place else { continue };
             if let Some(offer) = leg.offer.take_if(|offer| offer.number == number) {
                 leg.keys.retain(|key| !offer.numbers.contains(&Some(*key)));
+                if leg.keys.is_empty() && leg.links.is_empty() {
+                    *place = None;
+                }
                 for key in offer.numbers.into_iter().flatten() {
                     self.drop_carrier(key, slot);
                 }
@@ -472,16 +527,21 @@ impl Legs {
 }
 
 impl Leg {
-    fn is_linked(&self, call_id: &Arc<[u8]>) -> bool {
-        self.links.iter().any(|(known, _)| known == call_id)
+    fn is_linked(&self, key: u64) -> bool {
+        self.links.iter().any(|(known, ..)| *known == key)
     }
 
-    fn link(&mut self, call_id: Arc<[u8]>, evidence: Evidence) {
-        match self.links.iter_mut().find(|(known, _)| *known == call_id) {
-            Some((_, known)) => *known = evidence.min(*known),
-            None => self.links.push((call_id, evidence)),
+    fn link(&mut self, other: &Call, evidence: Evidence) {
+        match self.links.iter_mut().find(|(known, ..)| *known == other.key()) {
+            Some((.., known)) => *known = evidence.min(*known),
+            None => self.links.push((other.key(), other.call_id().into(), evidence)),
         }
     }
+}
+
+/// Digest of the evidence that a header names the Call-ID of this digest.
+fn named_by(digest: &Digest, call_id: u64) -> u64 {
+    digest.of(("call-id", call_id))
 }
 
 /// Whether a message on this hop reached whoever sends from `src`. Where one host plays all parts, its ports tell them

@@ -231,10 +231,18 @@ pub(super) fn live(name: &str, end: f64, life: &str, expected: &str) {
 }
 
 fn live_with(settings: Settings, name: &str, end: f64, life: &str, expected: &str) {
+    live_by(settings.clone(), name, end, life, expected, false);
+    live_by(settings, &format!("{name}, asleep between"), end, life, expected, true);
+}
+
+fn live_by(settings: Settings, name: &str, end: f64, life: &str, expected: &str, dozes: bool) {
     let mut tracker = Tracker::with(settings);
     let lines = life.lines().map(str::trim).filter(|line| !line.is_empty());
     for (frame, text) in (1..).zip(lines) {
         line(text, frame, &mut tracker);
+        if dozes {
+            tracker.doze();
+        }
     }
     #[expect(clippy::cast_possible_truncation, reason = "seconds of a test")]
     tracker.finish(Timestamp::from_millis((end * 1000.0) as i64));
@@ -2008,18 +2016,24 @@ proptest::proptest! {
         lines in proptest::collection::vec(any_line(), 0..60),
         tail in 0_i64..500,
     ) {
-        let mut tracker = Tracker::new();
+        let (mut tracker, mut drowsy) = (Tracker::new(), Tracker::new());
         let (mut at, mut facts, mut passed) = (0_u32, Vec::new(), Vec::new());
         for (frame, text) in (1..).zip(&lines) {
             let (gap, rest) = text.split_once(' ').expect("a gap");
             at += gap.parse::<u32>().expect("seconds");
             line(&format!("{at} {rest}"), frame, &mut tracker);
+            line(&format!("{at} {rest}"), frame, &mut drowsy);
+            drowsy.doze();
             facts.extend(std::iter::from_fn(|| tracker.poll()));
             passed.push((facts.len(), tracker.begun(Timestamp::from_millis(i64::from(at) * 1000))));
         }
         let end = Timestamp::from_millis((i64::from(at) + tail) * 1000);
-        tracker.finish(end);
+        for tracker in [&mut tracker, &mut drowsy] {
+            tracker.finish(end);
+        }
         facts.extend(std::iter::from_fn(|| tracker.poll()));
+        let of_drowsy: Vec<_> = std::iter::from_fn(|| drowsy.poll()).collect();
+        proptest::prop_assert_eq!(format!("{facts:?}"), format!("{of_drowsy:?}"), "calls that sleep between");
         for (told, until) in passed {
             let late = facts.iter().skip(told).find(|fact| matches!(fact, Fact::Call(call) if call.start < until));
             proptest::prop_assert!(late.is_none(), "{:?} before {:?}", late, until);
@@ -2031,7 +2045,7 @@ proptest::proptest! {
                     counted += call.messages;
                     proptest::prop_assert!(call.messages >= 1 && call.retransmissions + call.duplicates < call.messages);
                     proptest::prop_assert_eq!(call.timeline.last().map(|step| step.code), call.code);
-                    proptest::prop_assert!(call.timeline.is_sorted_by_key(|step| step.at));
+                    proptest::prop_assert!(call.timeline.iter().is_sorted_by_key(|step| step.at));
                     proptest::prop_assert!(call.ended.is_none_or(|ended| ended >= call.start && ended <= end));
                     proptest::prop_assert!(call.answered.is_none_or(|answered| answered <= call.last));
                     proptest::prop_assert!(call.partial == (call.attempts == 0));

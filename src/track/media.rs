@@ -12,18 +12,18 @@ mod tests;
 mod verdict;
 
 use std::collections::{HashMap, VecDeque};
-use std::hash::{BuildHasherDefault, Hasher};
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-pub(super) use announce::Said;
-use announce::{Announcement, OfCall};
+use announce::Announcement;
+pub(super) use announce::{OfCall, Said};
 use recent::Recent;
 pub(super) use verdict::Told;
 
 use super::fact::{BoundBy, Side, StreamFact};
 use super::stream::{Codecs, Stream};
+use super::table::Table;
 use super::transaction::Digest;
 use crate::event::Event;
 use crate::packet::Place;
@@ -57,28 +57,6 @@ const TOGETHER: Duration = Duration::from_secs(2);
 /// No call.
 const NONE: u32 = u32::MAX;
 
-/// The keys are digests already.
-#[derive(Clone, Copy, Debug, Default)]
-struct Same(u64);
-
-impl Hasher for Same {
-    fn finish(&self) -> u64 {
-        self.0
-    }
-
-    fn write(&mut self, bytes: &[u8]) {
-        for byte in bytes {
-            self.0 = self.0.rotate_left(8) ^ u64::from(*byte);
-        }
-    }
-
-    fn write_u64(&mut self, digest: u64) {
-        self.0 = digest;
-    }
-}
-
-type Table = HashMap<u64, u32, BuildHasherDefault<Same>>;
-
 /// All streams that are followed, and where calls expect some.
 #[derive(Debug, Default, serde::Serialize, serde::Deserialize)]
 pub(super) struct Media {
@@ -86,11 +64,11 @@ pub(super) struct Media {
     /// Media were seen. Before, descriptions are only kept: most captures of signalling hold no media at all.
     awake: bool,
     /// By digest of addresses and source.
-    index: Table,
+    index: Table<u32>,
     /// By digest of addresses: the newest stream there.
-    flows: Table,
+    flows: Table<u32>,
     /// By digest of the source: its newest stream.
-    sources: Table,
+    sources: Table<u32>,
     streams: Vec<Option<Live>>,
     free: Vec<u32>,
     serial: u32,
@@ -330,6 +308,28 @@ impl Media {
         let Some(live) = self.live(index) else { return };
         if !live.settled && (trial || (live.asked.0 != epoch && at.since(live.asked.1) >= ASKS)) {
             self.bind(index, at, is_over);
+        }
+    }
+
+    /// Whether media were seen.
+    pub(super) const fn is_awake(&self) -> bool {
+        self.awake
+    }
+
+    /// A call is packed: what it was described with goes with it, unless media may ask for that. `None`: it has media, and
+    /// is not to be packed.
+    pub(super) fn leave(&mut self, slot: usize) -> Option<Option<Box<OfCall>>> {
+        match self.calls.get_mut(slot) {
+            Some(Some(call)) if !call.streams.is_empty() || call.rtcp.is_some() => None,
+            Some(call) if !self.awake => Some(call.take()),
+            _ => Some(None),
+        }
+    }
+
+    /// It is unpacked.
+    pub(super) fn come_back(&mut self, slot: usize, described: Option<Box<OfCall>>) {
+        if let (Some(place), Some(_)) = (self.calls.get_mut(slot), &described) {
+            *place = described;
         }
     }
 
@@ -602,6 +602,12 @@ impl Media {
         self.swept.map(|at| at.after(SWEEP)).filter(|_| !self.index.is_empty())
     }
 
+    /// Whether idle streams are to be looked for by now.
+    #[inline]
+    pub(super) fn is_due(&self, now: Timestamp) -> bool {
+        !self.index.is_empty() && self.swept.is_none_or(|swept| now >= swept.after(SWEEP))
+    }
+
     /// Lets time pass. Returns the streams of no call that nothing was heard of for long.
     pub(super) fn advance(&mut self, now: Timestamp, is_over: IsOver<'_>) -> Vec<StreamFact> {
         if self.index.is_empty() || *self.swept.get_or_insert(now) > now || now.since(self.swept.unwrap_or(now)) < SWEEP
@@ -612,12 +618,9 @@ impl Media {
         self.strays(|live| now.since(live.stream.last()) >= IDLE, is_over)
     }
 
-    /// The captures end: the streams of no call.
+    /// The captures end: the streams of no call. Those of calls are told with these.
     pub(super) fn finish(&mut self) -> Vec<StreamFact> {
-        let facts = self.strays(|_| true, &|_| true);
-        let (digest, files, left_out) = (self.digest.clone(), std::mem::take(&mut self.files), self.left_out);
-        *self = Self { digest, files, left_out, ..Self::default() };
-        facts
+        self.strays(|_| true, &|_| true)
     }
 
     /// Ties what is still without a call to one, before all of them are told.

@@ -1,8 +1,11 @@
 //! Remembers: what messages mean together, for calls, registrations and what is neither (RFC 3261 10, 12, 13, 15, 17).
 //! Knows no packets' bytes, no files, no wall clock, and nothing of how a fact is printed.
 
+mod alarms;
+mod asleep;
 mod bounds;
 mod call;
+mod closed;
 mod described;
 mod dialog;
 mod exchange;
@@ -11,6 +14,7 @@ pub mod fact;
 #[cfg(test)]
 mod floods;
 mod hold;
+mod hop;
 mod legs;
 #[cfg(test)]
 mod lives;
@@ -24,9 +28,12 @@ mod shelf;
 mod slots;
 mod state;
 mod stream;
+mod table;
 mod tracker;
+mod traffic;
 mod transaction;
 
 pub use marks::{Mark, Marking, Settings};
 pub use media::{FileMedia, LeftOut};
-pub use tracker::{FileTraffic, Tracker, Traffic};
+pub use tracker::Tracker;
+pub use traffic::{FileTraffic, Traffic};

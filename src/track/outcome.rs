@@ -43,16 +43,21 @@ pub(super) struct Deciding<'a> {
 /// branches of that sender compete with it. Branches that overlap in time are a fork. One that begins when all before
 /// it have failed is failover: it starts afresh, and what was before no longer counts.
 pub(super) fn deciding(transactions: &[InviteTransaction], cseq: u32) -> Deciding<'_> {
-    // Nearly always there is but one, and then there is nothing to pick from.
-    if let [only] = transactions {
-        let of_it = Some(only).filter(|only| only.cseq == cseq);
-        let (depth, client) = (of_it.map_or(0, |only| only.depth), of_it.map(|only| only.hop.src.ip()));
-        return Deciding { transactions, cseq, depth, client };
+    // Nearly always there is but one of it, and then there is nothing to pick from.
+    let mut of_it = transactions.iter().filter(|transaction| transaction.cseq == cseq);
+    if let (Some(only), None) = (of_it.next(), of_it.next()) {
+        let transactions = std::slice::from_ref(only);
+        return Deciding { transactions, cseq, depth: only.depth, client: Some(only.hop.sender()) };
     }
     let nearest = transactions.iter().filter(|transaction| transaction.cseq == cseq).min_by_key(|of| of.depth);
     let depth = nearest.map_or(0, |nearest| nearest.depth);
-    let client = nearest.map(|nearest| nearest.hop.src.ip());
+    let client = nearest.map(|nearest| nearest.hop.sender());
     let all = Deciding { transactions, cseq, depth, client };
+    // On several hops, mostly one of them is nearest to the caller.
+    let mut competing = all.transactions();
+    if let (Some(only), None) = (competing.next(), competing.next()) {
+        return Deciding { transactions: std::slice::from_ref(only), ..all };
+    }
     let mut first = 0;
     for (index, next) in transactions.iter().enumerate().filter(|(_, next)| all.competes(next)) {
         let before = Deciding { transactions: transactions.get(first..index).unwrap_or_default(), ..all };
@@ -71,7 +76,7 @@ impl<'a> Deciding<'a> {
     fn competes(&self, transaction: &InviteTransaction) -> bool {
         transaction.cseq == self.cseq
             && transaction.depth == self.depth
-            && Some(transaction.hop.src.ip()) == self.client
+            && Some(transaction.hop.sender()) == self.client
     }
 
     pub(super) fn transactions(&self) -> impl Iterator<Item = &'a InviteTransaction> + Clone + use<'a> {
@@ -86,9 +91,7 @@ impl<'a> Deciding<'a> {
     /// Where they stand at `now`.
     pub(super) fn standing(&self, now: Timestamp) -> Standing<'a> {
         // Nearly always there is but one, and it has no other to wait for.
-        if let [only] = self.transactions
-            && self.competes(only)
-        {
+        if let [only] = self.transactions {
             let said = only.last_word.as_ref().map(Standing::Final);
             return said.or_else(|| only.provisional.as_ref().map(Standing::Provisional)).unwrap_or(Standing::Silent);
         }
@@ -136,7 +139,7 @@ impl<'a> Deciding<'a> {
         let settled =
             self.transactions().filter(settles).min_by_key(|of| of.last_word.as_ref().map(|word| word.seen.at));
         self.transactions().filter(move |branch| {
-            branch.cancel.is_some_and(|cancel| {
+            branch.cancel.as_ref().is_some_and(|cancel| {
                 settled.is_none_or(|by| {
                     by.key == branch.key || by.last_word.as_ref().is_some_and(|word| word.seen.at > cancel.at)
                 })
@@ -146,6 +149,9 @@ impl<'a> Deciding<'a> {
 
     /// The moment at which the last timer of a branch without a final response runs out.
     pub(super) fn deadline(&self) -> Option<Timestamp> {
+        if let [only] = self.transactions {
+            return only.deadline();
+        }
         self.transactions().filter_map(InviteTransaction::deadline).max()
     }
 
@@ -196,18 +202,10 @@ mod tests {
     fn transaction(key: u64, (depth, client, invite, end, code): Branch) -> InviteTransaction {
         let address = |host: &str| format!("{host}:5060").parse::<SocketAddr>().expect("an address");
         let path = Path { src: address(client), dst: address("192.0.2.9"), transport: Transport::Udp };
-        let mut transaction = InviteTransaction::new(key, 1, depth, path);
+        let mut transaction = InviteTransaction::new(key, 1, depth, &path);
         let moment = |seconds| Moment { at: at(seconds), place: Place::default() };
         transaction.invite = Some(moment(invite));
-        transaction.last_word = (code > 0).then(|| Response {
-            code: Code::new(code),
-            phrase: None,
-            seen: moment(end),
-            reasons: Vec::new(),
-            warning: None,
-            contact: None,
-            challenge: None,
-        });
+        transaction.last_word = (code > 0).then(|| Response::bare(Code::new(code), moment(end)));
         transaction
     }
 

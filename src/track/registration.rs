@@ -1,6 +1,7 @@
 //! One registration: what a client bound at a registrar, for how long, and how it ended (RFC 3261 10). Knows the
 //! REGISTER transactions of one Call-ID; that another Call-ID took a contact over it is told by the tracker.
 
+use std::borrow::Cow;
 use std::time::Duration;
 
 use super::call::Arrival;
@@ -344,7 +345,8 @@ impl Registration {
         if transaction.is_answered() {
             return Bound::new();
         }
-        transaction.answer = Some(Answer { code, phrase: owned(phrase) });
+        transaction.answer =
+            Some(Answer { code, phrase: owned(phrase).map(|phrase| Cow::Owned(phrase.into_string())) });
         let wish = if code.is_final() { transaction.wish.take() } else { None };
         let hop = transaction.hop;
         let decides = self.deciding().is_some_and(|deciding| deciding.key == key && deciding.hop == hop);
@@ -484,7 +486,7 @@ impl Registration {
             path: self.path,
             user_agent: self.user_agent,
             messages: self.messages,
-            timeline: self.timeline,
+            timeline: self.timeline.into_iter().collect(),
         }
     }
 }

@@ -69,17 +69,17 @@ pub(super) mod icmp {
     type Saved = Option<(String, Timestamp, Place)>;
 
     pub(in crate::track) fn serialize<S: Serializer>(
-        error: &Option<IcmpError>,
+        error: &Option<Box<IcmpError>>,
         serializer: S,
     ) -> Result<S::Ok, S::Error> {
-        error.map(|IcmpError { name, at, place }| (name, at, place)).serialize(serializer)
+        error.as_deref().map(|IcmpError { name, at, place }| (name, at, place)).serialize(serializer)
     }
 
     pub(in crate::track) fn deserialize<'de, D: Deserializer<'de>>(
         deserializer: D,
-    ) -> Result<Option<IcmpError>, D::Error> {
+    ) -> Result<Option<Box<IcmpError>>, D::Error> {
         let Some((name, at, place)) = Saved::deserialize(deserializer)? else { return Ok(None) };
         let name = icmp::named(&name).ok_or_else(|| de::Error::custom("an ICMP error without a name"))?;
-        Ok(Some(IcmpError { name, at, place }))
+        Ok(Some(Box::new(IcmpError { name, at, place })))
     }
 }

@@ -3,12 +3,14 @@
 
 use std::cmp::Reverse;
 use std::collections::hash_map::Entry;
-use std::collections::{BTreeMap, BinaryHeap, HashMap, VecDeque};
-use std::sync::Arc;
+use std::collections::{HashMap, VecDeque};
 use std::time::Duration;
 
-use super::bounds::{Hand, MOST_CLOSED};
+use super::alarms::Alarms;
+use super::asleep::{Asleep, DROWSY};
+use super::bounds::Hand;
 use super::call::{Arrival, Call, Tags};
+use super::closed::Closed;
 use super::described::Described;
 use super::exchange::{Exchanges, stands_alone};
 use super::explain::{self, Explanation, Note, Recorder};
@@ -19,9 +21,11 @@ use super::media::{FileMedia, Media};
 use super::registration::Registration;
 use super::shelf::{Ending, Shelf};
 use super::slots::Slots;
+use super::table::Table;
+use super::traffic::Traffic;
 use super::transaction::{Digest, Moment, TIMER_B, belongs_to_calls};
 use crate::codes::Code;
-use crate::event::{Event, Path, Undelivered, What};
+use crate::event::{Event, Undelivered, What};
 use crate::issue::{Cause, Issues, Tally};
 use crate::packet::Place;
 use crate::time::Timestamp;
@@ -30,68 +34,8 @@ use crate::wire::media::Media as MediaPacket;
 use crate::wire::rtp::Rtp;
 use crate::wire::sip::{Message, Method};
 
-/// How long a closed call is remembered so that its stragglers open no new row.
-const REMEMBERED: Duration = Duration::from_secs(3600);
-
 /// How far packets may step back in time behind the latest.
 const STEPS_BACK: Duration = Duration::from_secs(60);
-
-/// What was on the wire, call or not.
-#[derive(Clone, Debug, Default)]
-pub struct Traffic {
-    /// Requests by method, as sent.
-    pub methods: BTreeMap<Box<str>, u64>,
-    /// Responses by status code.
-    pub codes: BTreeMap<u16, u64>,
-    files: Vec<FileTraffic>,
-}
-
-/// What one capture held.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct FileTraffic {
-    /// SIP messages, retransmissions and duplicates included.
-    pub sip_messages: u64,
-    /// SIP packets that were captured before.
-    pub duplicates: u64,
-}
-
-impl Traffic {
-    /// Methods beyond this many different ones are counted together as `other`.
-    const MOST_METHODS: usize = 64;
-    /// A method of more bytes is not counted by its name: the longest registered one has 9.
-    const LONGEST_METHOD: usize = 64;
-    /// Captures beyond this many, those of earlier runs included, are not counted each.
-    const MOST_FILES: usize = 1 << 20;
-
-    /// What the capture of this index held.
-    #[must_use]
-    pub fn of_file(&self, file: u32) -> FileTraffic {
-        self.files.get(file as usize).copied().unwrap_or_default()
-    }
-
-    fn count(&mut self, event: &Event<'_>, message: &Message<'_>) {
-        let file = event.place.file as usize;
-        if self.files.len() <= file && file < Self::MOST_FILES {
-            self.files.resize(file + 1, FileTraffic::default());
-        }
-        if let Some(of) = self.files.get_mut(file) {
-            of.sip_messages += 1;
-            of.duplicates += u64::from(event.duplicate);
-        }
-        if let Some(code) = message.code() {
-            *self.codes.entry(code).or_default() += 1;
-        } else if let Some(method) = message.method() {
-            let token = std::str::from_utf8(method.token()).ok().filter(|token| token.len() <= Self::LONGEST_METHOD);
-            let token = token.unwrap_or("other");
-            if let Some(count) = self.methods.get_mut(token) {
-                *count += 1;
-            } else {
-                let token = if self.methods.len() < Self::MOST_METHODS { token } else { "other" };
-                *self.methods.entry(token.into()).or_default() += 1;
-            }
-        }
-    }
-}
 
 /// What is open under one Call-ID.
 #[derive(Debug, Default, serde::Serialize, serde::Deserialize)]
@@ -102,18 +46,19 @@ struct Group {
     registrations: Slots,
 }
 
-/// By digest of the Call-ID, which is seeded already.
-type Groups = HashMap<u64, Group, foldhash::fast::FixedState>;
+/// By digest of the Call-ID.
+type Groups = Table<Group>;
 
 #[derive(Debug, serde::Serialize, serde::Deserialize)]
+#[repr(C)]
 struct Open {
-    call: Call,
     /// The alarm that is set for it; any other of its slot was for a call before it. Alarms may come early, never late.
     alarm: Option<Timestamp>,
     /// It had another message since it was opened, or since the hand came by.
     heard: bool,
     /// It is counted among the calls in progress.
     in_progress: bool,
+    call: Call,
 }
 
 /// Holds every call and registration in progress. Given events, it yields facts; it reads no clock, opens no file and
@@ -130,8 +75,12 @@ pub struct Tracker {
     digest: Digest,
     pub(super) now: Option<Timestamp>,
     groups: Groups,
-    calls: Vec<Option<Open>>,
+    calls: Vec<Option<Box<Open>>>,
     free: Vec<usize>,
+    /// The calls of slots that seem empty, and are not free.
+    asleep: Asleep,
+    /// The slot that was looked at last, whether its call may sleep.
+    looked_at: usize,
     /// Which call makes room where there are too many.
     hand: Hand,
     registrations: Shelf,
@@ -141,15 +90,17 @@ pub struct Tracker {
     holders: HashMap<u64, usize, foldhash::quality::RandomState>,
     /// With so many of them, those that hold nothing any more are looked for.
     review_holders: usize,
-    /// Which open call sent an initial INVITE last on a hop.
-    senders: HashMap<Path, usize, foldhash::quality::RandomState>,
-    alarms: BinaryHeap<Reverse<(Timestamp, usize)>>,
-    /// Closed calls by digest of Call-ID and tag, with the order in which they are forgotten.
-    closed: HashMap<u64, Timestamp, foldhash::quality::RandomState>,
-    closings: VecDeque<(Timestamp, u64)>,
+    /// Which open call sent an initial INVITE last on a hop, by its digest.
+    senders: Table<usize>,
+    alarms: Alarms,
+    /// Closed calls by digest of Call-ID and tag.
+    closed: Closed,
     #[serde(skip)]
     facts: VecDeque<Fact>,
-    /// At the end of the captures: calls and whatever else is told in order of time, and the registrations among it.
+    /// At the end of the captures: calls by when they began, the last one first, whatever else is told in order of time,
+    /// and the registrations among it.
+    #[serde(skip)]
+    last_calls: Vec<((Timestamp, Place), usize)>,
     #[serde(skip)]
     last_facts: VecDeque<Fact>,
     #[serde(skip)]
@@ -181,7 +132,7 @@ struct Before {
 struct Known<'t> {
     digest: &'t Digest,
     groups: &'t Groups,
-    calls: &'t [Option<Open>],
+    calls: &'t [Option<Box<Open>>],
 }
 
 impl Calls for Known<'_> {
@@ -190,7 +141,11 @@ impl Calls for Known<'_> {
     }
 
     fn under(&self, call_id: &[u8]) -> &[usize] {
-        self.groups.get(&self.digest.of(call_id)).map_or(&[], |group| group.calls.as_slice())
+        self.of_key(self.digest.of(call_id))
+    }
+
+    fn of_key(&self, key: u64) -> &[usize] {
+        self.groups.get(&key).map_or(&[], |group| group.calls.as_slice())
     }
 }
 
@@ -200,15 +155,17 @@ fn wakes_at(call: &Call, settings: &Settings, now: Timestamp) -> Option<Timestam
     call.wakes_at(now).or_else(silence)
 }
 
-/// How soon a message or media to come may make a call end, or fall silent.
-fn soonest(settings: &Settings) -> Duration {
-    let silence = settings.signalling_timeout.min(settings.media_timeout);
-    if settings.as_live { TIMER_B.min(silence) } else { TIMER_B }
+/// How often calls are looked at where media, which are not brought before them, may make them fall silent sooner.
+fn live_interval(settings: &Settings) -> Option<Duration> {
+    settings.as_live.then(|| TIMER_B.min(settings.signalling_timeout).min(settings.media_timeout))
 }
 
 /// Whether the call of a slot ended, or there is none.
-fn is_over(calls: &[Option<Open>], slot: usize) -> bool {
-    calls.get(slot).and_then(Option::as_ref).is_none_or(|open| open.call.is_over())
+fn is_over(calls: &[Option<Box<Open>>], asleep: &Asleep, slot: usize) -> bool {
+    match calls.get(slot).and_then(Option::as_ref) {
+        Some(open) => open.call.is_over(),
+        None => !asleep.holds(slot),
+    }
 }
 
 /// The order in which facts are told at the end.
@@ -223,7 +180,7 @@ fn order(fact: &Fact) -> ((Timestamp, Place), u8) {
 
 /// The fact of a call that is told now. A call marked by the user without a time is marked whatever its state.
 fn settled(call: &mut Call, slot: usize, media: &mut Media, settings: &Settings, now: Timestamp) -> CallFact {
-    if settings.unmonitored.iter().any(|call_id| **call_id == call.call_id()[..]) {
+    if settings.unmonitored.iter().any(|call_id| **call_id == *call.call_id().as_bytes()) {
         call.mark(Code::UNMONITORED_BY_USER, call.last_sign_of_life());
     }
     let told = call.told();
@@ -287,8 +244,9 @@ impl Tracker {
     #[inline]
     fn feed_rtp(&mut self, event: &Event<'_>, rtp: &Rtp<'_>, dscp: u8) {
         self.advance(event.at);
-        let Self { media, calls, .. } = self;
-        media.on_rtp(event, rtp, dscp, &|slot| is_over(calls, slot));
+        self.expect_media();
+        let Self { media, calls, asleep, .. } = self;
+        media.on_rtp(event, rtp, dscp, &|slot| is_over(calls, asleep, slot));
     }
 
     fn feed_other(&mut self, event: &Event<'_>) {
@@ -297,8 +255,9 @@ impl Tracker {
             What::Sip(message) => message,
             What::Icmp(undelivered) => return self.feed_icmp(event, undelivered),
             What::Rtcp(rtcp) => {
-                let Self { media, calls, .. } = self;
-                return media.on_rtcp(event, rtcp, &|slot| is_over(calls, slot));
+                self.expect_media();
+                let Self { media, calls, asleep, .. } = self;
+                return media.on_rtcp(event, rtcp, &|slot| is_over(calls, asleep, slot));
             }
             What::Rtp(..) => return,
         };
@@ -309,6 +268,7 @@ impl Tracker {
         let call = self.digest.of(call_id);
         let (tags, described) = (Tags::of(&self.digest, message), Described::default());
         let arrival = Arrival { event, message, call, key, tags, described };
+        self.wake_under(call);
         let before = self.recorder.wants(call_id).then(|| self.before(&arrival));
         if method == Method::Register {
             self.feed_registration(call_id, &arrival);
@@ -361,9 +321,11 @@ impl Tracker {
     pub fn advance(&mut self, now: Timestamp) {
         let now = self.now.map_or(now, |then| then.max(now));
         self.now = Some(now);
-        let Self { media, calls, facts, .. } = self;
-        let strays = media.advance(now, &|slot| is_over(calls, slot));
-        facts.extend(strays.into_iter().map(|fact| Fact::Stream(Box::new(fact))));
+        if self.media.is_due(now) {
+            let Self { media, calls, asleep, facts, .. } = self;
+            let strays = media.advance(now, &|slot| is_over(calls, asleep, slot));
+            facts.extend(strays.into_iter().map(|fact| Fact::Stream(Box::new(fact))));
+        }
         if self.due.is_none_or(|due| due <= now) {
             self.fire(now);
         }
@@ -373,7 +335,7 @@ impl Tracker {
     fn fire(&mut self, now: Timestamp) {
         self.exchanges.advance(now);
         loop {
-            let alarm = self.alarms.peek().map(|Reverse((at, _))| *at).filter(|at| *at <= now);
+            let alarm = self.alarms.next().map(|(at, _)| at).filter(|at| *at <= now);
             let mark = self.marks.last().map(|mark| mark.at).filter(|at| *at <= now);
             match (alarm, mark) {
                 (None, None) => break,
@@ -383,36 +345,21 @@ impl Tracker {
                     }
                 }
                 _ => {
-                    if let Some(Reverse((at, slot))) = self.alarms.pop() {
+                    if let Some((at, slot)) = self.alarms.pop() {
                         self.on_alarm(at, slot);
                     }
                 }
             }
         }
-        while let Some(&(until, _)) = self.closings.front()
-            && until <= now
-        {
-            self.forget_oldest_closed();
-        }
-        let alarm = self.alarms.peek().map(|Reverse((at, _))| *at);
+        let alarm = self.alarms.next().map(|(at, _)| at);
         let mark = self.marks.last().map(|mark| mark.at);
-        let closing = self.closings.front().map(|(at, _)| *at);
-        let due = [alarm, mark, closing, self.exchanges.due()].into_iter().flatten().min();
+        let due = [alarm, mark, self.exchanges.due()].into_iter().flatten().min();
         self.due = due.or(Some(Timestamp::from_nanos(i64::MAX)));
     }
 
     /// Something new falls due.
     fn falls_due(&mut self, at: Timestamp) {
         self.due = self.due.map(|due| due.min(at));
-    }
-
-    fn forget_oldest_closed(&mut self) {
-        // Closed again since, it is remembered longer.
-        if let Some((until, key)) = self.closings.pop_front()
-            && self.closed.get(&key).is_some_and(|held| *held <= until)
-        {
-            self.closed.remove(&key);
-        }
     }
 
     /// The captures were interrupted from `from` to `to`, longer than [`Settings::restart_gap`], and go on in another
@@ -427,6 +374,7 @@ impl Tracker {
             return;
         }
         self.advance(at);
+        self.wake_all();
         self.hear_all();
         for open in self.calls.iter_mut().flatten() {
             open.call.interrupt(code, at);
@@ -440,6 +388,7 @@ impl Tracker {
     #[cfg(test)]
     pub(super) fn on_media(&mut self, call_id: &[u8], at: Timestamp) {
         self.advance(at);
+        self.wake_under(self.digest.of(call_id));
         let Some(group) = self.groups.get(&self.digest.of(call_id)) else { return };
         for slot in group.calls.as_slice().iter().rev() {
             if let Some(Some(open)) = self.calls.get_mut(*slot)
@@ -472,10 +421,11 @@ impl Tracker {
 
     fn on_mark(&mut self, mark: &Mark) {
         let at = mark.at;
+        self.wake_all();
         for open in self.calls.iter_mut().flatten() {
             let call = &mut open.call;
             match &mark.what {
-                Marking::Unmonitor(call_id) if call.call_id()[..] == **call_id && call.is_in_progress(at) => {
+                Marking::Unmonitor(call_id) if *call.call_id().as_bytes() == **call_id && call.is_in_progress(at) => {
                     call.mark(Code::UNMONITORED_BY_USER, at);
                 }
                 Marking::ServerRestart if call.is_active() => call.mark(Code::UNMONITORED_SERVER_RESTART, at),
@@ -490,13 +440,30 @@ impl Tracker {
         if let Some(fact) = self.facts.pop_front() {
             return Some(fact);
         }
-        let first = self.last_facts.front();
-        let registrations_first =
-            self.ending.next_began().is_some_and(|next| first.is_none_or(|of| order(of) > (next, 1)));
-        if registrations_first {
+        let call = self.last_calls.last().map(|(began, _)| (*began, 0));
+        let registration = self.ending.next_began().map(|began| (began, 1));
+        let other = self.last_facts.front().map(order);
+        let first = [call, registration, other].into_iter().flatten().min();
+        if first.is_some() && first == call {
+            return self.last_calls.pop().and_then(|(_, slot)| self.at_the_end(slot));
+        }
+        if first.is_some() && first == registration {
             return self.ending.pop().map(|fact| Fact::Registration(Box::new(fact)));
         }
         self.last_facts.pop_front()
+    }
+
+    /// A call as it stands when the captures end.
+    fn at_the_end(&mut self, slot: usize) -> Option<Fact> {
+        let now = self.now.unwrap_or_default();
+        self.wake(slot);
+        self.hear(slot);
+        let mut open = self.calls.get_mut(slot)?.take()?;
+        open.call.on_time(now);
+        open.call.judge_silence(&self.settings, now);
+        let mut fact = settled(&mut open.call, slot, &mut self.media, &self.settings, now);
+        fact.linked = self.legs.close(slot);
+        Some(Fact::Call(Box::new(fact)))
     }
 
     /// No call that is still to be told began before this: the earliest start of all that are open, or a minute before
@@ -504,41 +471,37 @@ impl Tracker {
     /// still open a call that began before.
     #[must_use]
     pub fn begun(&self, now: Timestamp) -> Timestamp {
-        let open = self.calls.iter().flatten().map(|open| open.call.begun());
+        let open = self.calls.iter().flatten().map(|open| open.call.began().0);
         let told =
             self.facts.iter().filter_map(|fact| if let Fact::Call(call) = fact { Some(call.start) } else { None });
-        open.chain(told).fold(now.before(STEPS_BACK), Timestamp::min)
+        let asleep = self.asleep.began().map(|(_, (began, _))| began);
+        open.chain(told).chain(asleep).fold(now.before(STEPS_BACK), Timestamp::min)
     }
 
     /// The captures end here: everything that is open is told as it stands at `end`.
     pub fn finish(&mut self, end: Timestamp) {
         self.advance(end);
         let now = self.now.unwrap_or(end);
-        let Self { media, calls, .. } = self;
-        media.settle(&|slot| is_over(calls, slot));
-        self.hear_all();
-        // Most of what follows grows in proportion to what is released here.
-        self.groups = Groups::default();
-        self.holders = HashMap::default();
-        let mut facts: Vec<Fact> = Vec::new();
-        let mut earlier = VecDeque::new();
-        for (slot, open) in self.calls.drain(..).enumerate() {
-            let Some(mut open) = open else { continue };
-            let call = &mut open.call;
-            call.on_time(now);
-            call.judge_silence(&self.settings, now);
-            let mut fact = settled(call, slot, &mut self.media, &self.settings, now);
-            fact.linked = self.legs.close(slot);
-            facts.push(Fact::Call(Box::new(fact)));
-        }
-        facts.extend(self.exchanges.finish(now).into_iter().map(|fact| Fact::Transaction(Box::new(fact))));
-        facts.extend(self.media.finish().into_iter().map(|fact| Fact::Stream(Box::new(fact))));
-        facts.sort_by_key(order);
         // What an earlier end left untold comes before.
+        let mut earlier = VecDeque::new();
         while let Some(fact) = self.poll() {
             earlier.push_back(fact);
         }
         self.facts = earlier;
+        let Self { media, calls, asleep, .. } = self;
+        media.settle(&|slot| is_over(calls, asleep, slot));
+        // Most of what follows grows in proportion to what is released here.
+        self.groups = Groups::default();
+        self.holders = HashMap::default();
+        self.closed = Closed::default();
+        // Calls are told one by one, as they are asked for: their facts together would be as large as they are.
+        let open = self.calls.iter().enumerate().filter_map(|(slot, open)| Some((open.as_ref()?.call.began(), slot)));
+        self.last_calls = open.chain(self.asleep.began().map(|(slot, began)| (began, slot))).collect();
+        self.last_calls.sort_unstable_by_key(|of| Reverse(*of));
+        let mut facts: Vec<Fact> = Vec::new();
+        facts.extend(self.exchanges.finish(now).into_iter().map(|fact| Fact::Transaction(Box::new(fact))));
+        facts.extend(self.media.finish().into_iter().map(|fact| Fact::Stream(Box::new(fact))));
+        facts.sort_by_key(order);
         self.last_facts = facts.into();
         self.ending = Ending::of(std::mem::take(&mut self.registrations), now);
         self.free.clear();
@@ -590,11 +553,24 @@ impl Tracker {
         if self.settings.as_live {
             open.call.judge_silence(&self.settings, at);
         }
-        // No message can end a call sooner than 64·T1 from when it comes, and none comes before the time that is now.
-        let soonest = self.now.unwrap_or(at).after(soonest(&self.settings));
-        open.alarm = wakes_at(&open.call, &self.settings, at).map(|wake| wake.min(soonest));
-        self.alarms.extend(open.alarm.map(|wake| Reverse((wake, slot))));
+        open.alarm = None;
+        self.set_alarm(slot, at, at);
         self.count(slot, at);
+    }
+
+    /// Sees to it that a call, as it stands now, is looked at when it wants to be, but not before `earliest`.
+    fn set_alarm(&mut self, slot: usize, now: Timestamp, earliest: Timestamp) {
+        let Some(Some(open)) = self.calls.get_mut(slot) else { return };
+        let Some(wakes) = wakes_at(&open.call, &self.settings, now) else { return };
+        let mut alarm = wakes.max(earliest);
+        if let Some(interval) = live_interval(&self.settings) {
+            alarm = alarm.min(self.now.unwrap_or(now).after(interval));
+        }
+        if open.alarm.is_none_or(|set| alarm < set) {
+            open.alarm = Some(alarm);
+            self.alarms.set(alarm, slot);
+            self.falls_due(alarm);
+        }
     }
 
     fn close(&mut self, at: Timestamp, slot: usize) {
@@ -602,41 +578,39 @@ impl Tracker {
         self.free.push(slot);
         self.in_progress -= usize::from(open.in_progress);
         let call = &mut open.call;
-        let call_key = self.digest.of(&call.call_id()[..]);
+        let call_key = call.key();
         if let Entry::Occupied(mut group) = self.groups.entry(call_key) {
             group.get_mut().calls.remove(slot);
             if group.get().calls.is_empty() && group.get().registrations.is_empty() {
                 group.remove();
             }
         }
-        for way in call.ways() {
-            if self.senders.get(&way) == Some(&slot) {
-                self.senders.remove(&way);
+        for way in call.invite_hops() {
+            if let Entry::Occupied(sender) = self.senders.entry(self.digest.path(way))
+                && *sender.get() == slot
+            {
+                sender.remove();
             }
         }
-        let until = at.after(REMEMBERED);
         // In a call joined late either side's tag may come first in a straggler.
         let others = if call.is_partial() { call.callee_tags() } else { &[] };
         for tag in [call.caller_tag()].iter().chain(others) {
-            let key = self.digest.of((call_key, *tag));
-            self.closed.insert(key, until);
-            self.closings.push_back((until, key));
+            self.closed.remember(self.digest.of((call_key, *tag)), at);
         }
         let mut fact = Box::new(settled(call, slot, &mut self.media, &self.settings, at));
         fact.linked = self.legs.close(slot);
         self.facts.push_back(Fact::Call(fact));
-        self.falls_due(until);
         if let Some(place) = self.calls.get_mut(slot) {
             *place = None;
-        }
-        while self.closings.len() > MOST_CLOSED {
-            self.forget_oldest_closed();
         }
     }
 
     /// Counts the calls in progress anew: the limit may be another one than before.
     pub(super) fn recount(&mut self) {
         self.in_progress = 0;
+        if self.settings.license_limit.is_some() {
+            self.wake_all();
+        }
         for open in self.calls.iter_mut().flatten() {
             open.in_progress = false;
         }
@@ -659,8 +633,9 @@ impl Tracker {
 
     fn is_straggler(&self, arrival: &Arrival<'_, '_>) -> bool {
         let Tags { from, to, .. } = arrival.tags;
+        let now = self.now.unwrap_or(arrival.event.at);
         !self.closed.is_empty()
-            && [from, to].iter().any(|tag| self.closed.contains_key(&self.digest.of((arrival.call, *tag))))
+            && [from, to].iter().any(|tag| self.closed.holds(self.digest.of((arrival.call, *tag)), now))
     }
 
     fn feed_call(&mut self, call_id: &[u8], arrival: &Arrival<'_, '_>) {
@@ -674,33 +649,41 @@ impl Tracker {
         };
         let Some(Some(open)) = self.calls.get_mut(slot) else { return };
         open.heard |= known.is_some();
+        let (first, state) = (open.call.is_uninvited(), open.call.state());
         open.call.feed(&self.digest, arrival);
+        // Where it goes on ringing, or is answered, it ends later than it would have.
+        let goes_on = open.alarm.is_some() && open.call.goes_on();
+        let moved = open.call.state() != state && (!goes_on || self.settings.as_live);
         if let Some(what) = open.call.take_beyond() {
             self.issues.add(arrival.event.place, Cause::Counted(what), 0);
         }
         if arrival.is_initial_invite() && open.call.awaits(arrival.event.path) {
-            self.senders.insert(arrival.event.path, slot);
+            self.senders.insert(self.digest.path(arrival.event.path), slot);
         }
         let now = self.now.unwrap_or(arrival.event.at);
-        if open.alarm.is_none() && wakes_at(&open.call, &self.settings, now).is_some() {
-            let alarm = now.after(soonest(&self.settings));
-            open.alarm = Some(alarm);
-            self.alarms.push(Reverse((alarm, slot)));
-            self.falls_due(alarm);
+        // What does not move a call lets it end no sooner. And none ends sooner than 64·T1 from its last message, though
+        // the time of that may have stepped back.
+        if moved || (first && known.is_some()) {
+            self.set_alarm(slot, now, now.after(TIMER_B));
         }
         self.count(slot, now);
         let known = Known { digest: &self.digest, groups: &self.groups, calls: &self.calls };
-        self.legs.feed(slot, arrival, &self.digest, &known);
+        if !self.asleep.is_empty() {
+            let wanted = self.legs.wanted(slot, first, arrival, &self.digest, &known);
+            wanted.into_iter().for_each(|slot| self.wake(slot));
+        }
+        let known = Known { digest: &self.digest, groups: &self.groups, calls: &self.calls };
+        self.legs.feed(slot, first, arrival, &self.digest, &known);
         self.feed_media(slot, arrival);
     }
 
     /// What a message of a call says of its media: where they are expected, or which keys were pressed.
     fn feed_media(&mut self, slot: usize, arrival: &Arrival<'_, '_>) {
-        let Self { media, calls, .. } = self;
+        let Self { media, calls, asleep, .. } = self;
         let Some(Some(open)) = calls.get(slot) else { return };
         let (message, at) = (arrival.message, arrival.event.at);
         if let Some(said) = open.call.description(arrival) {
-            media.on_description(slot, &said, at, &|slot| is_over(calls, slot));
+            media.on_description(slot, &said, at, &|slot| is_over(calls, asleep, slot));
         } else if message.is_request() && message.method() == Some(Method::Info) {
             let signals = dtmf::signals(message.content_type(), message.body()).map(|signal| signal.digit);
             media.on_digits(slot, open.call.sender(arrival.tags), arrival.cseq(), signals, at);
@@ -711,20 +694,23 @@ impl Tracker {
     fn feed_icmp(&mut self, event: &Event<'_>, undelivered: &Undelivered<'_>) {
         let quoted = undelivered.message.as_ref();
         let slot = match quoted.and_then(|message| Some((message, message.call_id()?))) {
-            Some((message, call_id)) => self.slot_of_quote(call_id, event, message),
+            Some((message, call_id)) => {
+                self.wake_under(self.digest.of(call_id));
+                self.slot_of_quote(call_id, event, message)
+            }
             // Cut before the Call-ID: an error follows its packet closely, so it is that of the call that sent an
             // INVITE last on this hop, if that one still waits.
             None if quoted.is_none_or(|message| message.is_request() && message.method() == Some(Method::Invite)) => {
                 let waits = |slot: &usize| {
                     self.calls.get(*slot).and_then(Option::as_ref).is_some_and(|open| open.call.awaits(event.path))
                 };
-                self.senders.get(&event.path).copied().filter(waits)
+                self.senders.get(&self.digest.path(event.path)).copied().filter(waits)
             }
             None => None,
         };
         if let Some(Some(open)) = slot.and_then(|slot| self.calls.get_mut(slot)) {
             open.call.on_icmp(undelivered.error, Moment::of(event));
-            self.recorder.note_icmp(open.call.call_id(), event, undelivered.error, open.call.code());
+            self.recorder.note_icmp(open.call.call_id().as_bytes(), event, undelivered.error, open.call.code());
         }
     }
 
@@ -764,6 +750,72 @@ impl Tracker {
         }
     }
 
+    /// Looks at one call, whether it may sleep: for each that is opened one, so that all get their turn.
+    fn look_after_one(&mut self) {
+        self.looked_at = if self.looked_at + 1 < self.calls.len() { self.looked_at + 1 } else { 0 };
+        let (slot, now) = (self.looked_at, self.now.unwrap_or_default());
+        if let Some(Some(open)) = self.calls.get(slot)
+            && now.since(open.call.last_sign_of_life()) > DROWSY
+        {
+            self.put_to_sleep(slot);
+        }
+    }
+
+    /// Puts a call to sleep that may: nothing falls due for it, and nobody asks for its timers.
+    fn put_to_sleep(&mut self, slot: usize) {
+        let Some(Some(open)) = self.calls.get(slot) else { return };
+        if !open.call.is_active() || open.alarm.is_some() || self.settings.as_live {
+            return;
+        }
+        let Some(described) = self.media.leave(slot) else { return };
+        if self.asleep.put(slot, open.call.began(), &(open, &described)) {
+            if let Some(place) = self.calls.get_mut(slot) {
+                *place = None;
+            }
+        } else {
+            self.media.come_back(slot, described);
+        }
+    }
+
+    /// Puts all to sleep that may, however short they were silent.
+    #[cfg(test)]
+    pub(super) fn doze(&mut self) {
+        (0..self.calls.len()).for_each(|slot| self.put_to_sleep(slot));
+    }
+
+    fn wake(&mut self, slot: usize) {
+        if let Some((open, described)) = self.asleep.take(slot)
+            && let Some(place) = self.calls.get_mut(slot)
+        {
+            *place = Some(open);
+            self.media.come_back(slot, described);
+        }
+    }
+
+    /// Wakes the calls of this Call-ID.
+    fn wake_under(&mut self, key: u64) {
+        if self.asleep.is_empty() {
+            return;
+        }
+        let Some(group) = self.groups.get(&key) else { return };
+        for slot in group.calls.clone().as_slice() {
+            self.wake(*slot);
+        }
+    }
+
+    fn wake_all(&mut self) {
+        for slot in self.asleep.slots() {
+            self.wake(slot);
+        }
+    }
+
+    /// Descriptions of calls that are asleep are read with the others, when the first media come.
+    fn expect_media(&mut self) {
+        if !self.media.is_awake() && !self.asleep.is_empty() {
+            self.wake_all();
+        }
+    }
+
     /// The open call that a message belongs to: the surest, and among equals the newest.
     fn slot_of(&self, arrival: &Arrival<'_, '_>) -> Option<usize> {
         let slots = self.groups.get(&arrival.call)?.calls.as_slice();
@@ -785,8 +837,13 @@ impl Tracker {
     fn make_room(&mut self, place: Place) {
         while self.calls.len() - self.free.len() >= self.settings.max_calls.max(1) {
             let (slots, calls) = (self.calls.len(), &mut self.calls);
-            let heard = |slot: usize| calls.get_mut(slot)?.as_mut().map(|open| std::mem::take(&mut open.heard));
+            let asleep = &self.asleep;
+            let heard = |slot: usize| match calls.get_mut(slot)? {
+                Some(open) => Some(std::mem::take(&mut open.heard)),
+                None => asleep.holds(slot).then_some(false),
+            };
             let Some(slot) = self.hand.pick(slots, heard) else { return };
+            self.wake(slot);
             if let Some(Some(open)) = self.calls.get_mut(slot) {
                 let now = self.now.unwrap_or_default();
                 open.call.on_time(now);
@@ -799,23 +856,24 @@ impl Tracker {
         if self.alarms.len() > 1024 + 2 * self.calls.len() {
             let calls = &self.calls;
             let is_set = |at, slot: usize| matches!(calls.get(slot), Some(Some(open)) if open.alarm == Some(at));
-            self.alarms.retain(|Reverse((at, slot))| is_set(*at, *slot));
+            self.alarms.retain(is_set);
         }
     }
 
     fn open_call(&mut self, call_id: &[u8], arrival: &Arrival<'_, '_>) -> usize {
         self.make_room(arrival.event.place);
+        self.look_after_one();
         let slot = self.free.pop().unwrap_or_else(|| {
             self.calls.push(None);
             self.calls.len() - 1
         });
         self.groups.entry(arrival.call).or_default().calls.push(slot);
-        let mut call = Call::open(Arc::from(call_id), arrival);
+        let mut call = Call::open(call_id, arrival);
         if self.settings.license_limit.is_some_and(|limit| self.in_progress >= limit) && arrival.is_initial_invite() {
             call.mark(Code::UNMONITORED_LICENSING, arrival.event.at);
         }
         if let Some(place) = self.calls.get_mut(slot) {
-            *place = Some(Open { call, alarm: None, heard: false, in_progress: false });
+            *place = Some(Box::new(Open { call, alarm: None, heard: false, in_progress: false }));
         }
         slot
     }

@@ -1,17 +1,23 @@
 //! Requests and their answers (RFC 3261 17): which response belongs to which INVITE, on which hop, and what was sent
 //! again. Knows single transactions; what they mean for a call is decided in `call`.
 
+use std::borrow::Cow;
 use std::hash::BuildHasher;
 use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
+use smallvec::SmallVec;
+
 use super::call::Arrival;
 use super::fact::Reason;
+use super::hop::Hop;
 use crate::codes::Code;
 use crate::event::{Event, Path};
 use crate::packet::Place;
 use crate::time::Timestamp;
-use crate::wire::sip::{Message, Method, StartLine, text, unquote};
+use crate::wire::sip::{
+    ContactValue, Message, Method, Names, ReasonValue, StartLine, text, unquoted, uri_host, usual_ipv4_host,
+};
 
 /// Timer B: how long an INVITE waits for any response (RFC 3261 17.1.1.2).
 pub(super) const TIMER_B: Duration = Duration::from_secs(32);
@@ -47,6 +53,11 @@ impl Digest {
         self.of(tag.unwrap_or_default())
     }
 
+    /// A way.
+    pub(super) fn path(&self, path: Path) -> u64 {
+        on_way(self.seed, path)
+    }
+
     /// The transaction that a message belongs to: top Via branch and CSeq (RFC 3261 17.1.3). ACK to a non-2xx and
     /// CANCEL carry the branch of their INVITE and so give its key. A branch without the magic cookie says nothing
     /// alone (RFC 2543): there the sent-by and the tags' dialog take part.
@@ -65,23 +76,42 @@ impl Digest {
     /// What makes two messages the same one sent again: its transaction, its kind and the hop it travels.
     fn message(&self, arrival: &Arrival<'_, '_>) -> u64 {
         let Arrival { event, message, key, tags, .. } = *arrival;
-        let kind = match message.start() {
-            StartLine::Request { method, .. } => (0, method.token()),
-            StartLine::Response { code, .. } => (code, message.cseq().map_or(&b""[..], |cseq| cseq.method.token())),
+        let of_method = |method: Method<'_>| match method {
+            Method::Invite => 1,
+            Method::Ack => 2,
+            Method::Bye => 3,
+            Method::Cancel => 4,
+            Method::Register => 5,
+            other => self.of(other.token()),
         };
-        self.of((key, kind, tags.to, message.body().len(), hop(event.path)))
+        let (code, method) = match message.start() {
+            StartLine::Request { method, .. } => (0, Some(method)),
+            StartLine::Response { code, .. } => (code, message.cseq().map(|cseq| cseq.method)),
+        };
+        let kind = (message.body().len() as u64) << 16 | u64::from(code);
+        let said = mixed(mixed(mixed(key, tags.to), kind), method.map_or(0, of_method));
+        on_way(said, event.path)
     }
 }
 
-/// What tells hops apart, in fewer pieces than the hash of its parts would take.
-fn hop(Path { src, dst, transport }: Path) -> (u128, u128, u64) {
-    let ip = |address: SocketAddr| match address.ip() {
-        IpAddr::V4(ip) => u128::from(ip.to_bits()),
-        IpAddr::V6(ip) => ip.to_bits(),
+/// Takes one more word into a digest: the fold of a product with one that is odd and as good as random.
+#[inline]
+const fn mixed(digest: u64, word: u64) -> u64 {
+    let product = ((digest ^ word) as u128) * 0x9e37_79b9_7f4a_7c15;
+    product as u64 ^ (product >> 64) as u64
+}
+
+/// Takes a way into a digest.
+#[inline]
+fn on_way(digest: u64, Path { src, dst, transport }: Path) -> u64 {
+    let ends = |digest, address: SocketAddr| match address.ip() {
+        IpAddr::V4(ip) => mixed(digest, u64::from(ip.to_bits()) << 16 | u64::from(address.port())),
+        IpAddr::V6(ip) => {
+            let bits = ip.to_bits();
+            mixed(mixed(mixed(digest, bits as u64), (bits >> 64) as u64), 6 << 16 | u64::from(address.port()))
+        }
     };
-    let version = u64::from(src.is_ipv6()) << 1 | u64::from(dst.is_ipv6());
-    let ports = u64::from(src.port()) << 16 | u64::from(dst.port());
-    (ip(src), ip(dst), ports << 16 | version << 8 | transport as u64)
+    mixed(ends(ends(digest, src), dst), transport as u64)
 }
 
 /// The messages of one call or registration that were seen lately, to know those sent again.
@@ -89,15 +119,14 @@ fn hop(Path { src, dst, transport }: Path) -> (u128, u128, u64) {
 /// Retransmissions come within 64·T1 of the first (RFC 3261 17), so a bounded memory loses none that matters.
 #[derive(Clone, Debug, Default, serde::Serialize, serde::Deserialize)]
 pub(super) struct Seen {
-    recent: Vec<u64>,
+    /// As many as there are in most calls take no memory of their own.
+    recent: SmallVec<[u64; 10]>,
     #[serde(deserialize_with = "super::resume::count")]
-    next: usize,
+    next: u32,
 }
 
 impl Seen {
-    const DEPTH: usize = 128;
-    /// As many as there are in most calls.
-    const USUAL: usize = 8;
+    const DEPTH: u32 = 128;
 
     /// Whether this message was seen before; it is from now on.
     pub(super) fn again(&mut self, digest: &Digest, arrival: &Arrival<'_, '_>) -> bool {
@@ -105,13 +134,10 @@ impl Seen {
         if self.recent.contains(&this) {
             return true;
         }
-        if self.recent.len() < Self::DEPTH {
-            if self.recent.is_empty() {
-                self.recent.reserve_exact(Self::USUAL);
-            }
+        if self.recent.len() < Self::DEPTH as usize {
             self.recent.push(this);
         } else {
-            if let Some(oldest) = self.recent.get_mut(self.next) {
+            if let Some(oldest) = self.recent.get_mut(self.next as usize) {
                 *oldest = this;
             }
             self.next = (self.next + 1) % Self::DEPTH;
@@ -133,34 +159,47 @@ impl Moment {
     }
 }
 
-/// A response to an INVITE, with what a row may have to tell of it.
+/// A response to an INVITE.
 #[derive(Clone, Debug, serde::Serialize, serde::Deserialize)]
 pub(super) struct Response {
     pub(super) code: Code,
-    pub(super) phrase: Option<Box<str>>,
+    /// Its phrase is the catalogue's name of the code, and there is nothing else that a row may have to tell of it.
+    is_plain: bool,
     pub(super) seen: Moment,
-    pub(super) reasons: Vec<Reason>,
-    pub(super) warning: Option<Box<str>>,
+    wording: Option<Box<Wording>>,
+}
+
+/// What a row may have to tell of a response that says more than its code.
+#[derive(Clone, Debug, Default, serde::Serialize, serde::Deserialize)]
+struct Wording {
+    /// `None` where it was empty, or is the catalogue's name.
+    phrase: Option<Box<str>>,
+    reasons: Vec<Reason>,
+    warning: Option<Box<str>>,
     /// The first Contact of a 3xx.
-    pub(super) contact: Option<Box<str>>,
+    contact: Option<Box<str>>,
     /// The challenge of a 401 or 407, as sent.
-    pub(super) challenge: Option<Box<[u8]>>,
+    challenge: Option<Box<[u8]>>,
 }
 
 impl Response {
     pub(super) fn of(event: &Event<'_>, message: &Message<'_>, code: Code, phrase: &[u8]) -> Self {
+        let is_usual = code.name().is_some_and(|name| name.as_bytes() == phrase);
+        let mut said = Self { code, is_plain: is_usual, seen: Moment::of(event), wording: None };
+        let asks = code.is_final() && message.may_have_any(TELLING);
+        if is_usual && !asks && code.get() / 100 != 3 {
+            return said;
+        }
         let failed = code.get() >= 300;
         let first = |name| message.values(name).next();
-        Self {
-            code,
-            phrase: owned(phrase),
-            seen: Moment::of(event),
-            reasons: if code.is_final() { reasons(message) } else { Vec::new() },
+        let wording = Wording {
+            phrase: if is_usual { None } else { owned(phrase) },
+            reasons: if asks { reasons(message) } else { Vec::new() },
             warning: failed.then(|| first("warning")).flatten().and_then(owned),
             contact: (code.get() / 100 == 3).then(|| message.contacts().next()).flatten().and_then(|contact| {
                 match contact {
-                    crate::wire::sip::ContactValue::Addr(addr) => owned(addr.uri),
-                    crate::wire::sip::ContactValue::Star => None,
+                    ContactValue::Addr(addr) => owned(addr.uri),
+                    ContactValue::Star => None,
                 }
             }),
             challenge: code
@@ -168,9 +207,56 @@ impl Response {
                 .then(|| first("www-authenticate").or_else(|| first("proxy-authenticate")))
                 .flatten()
                 .map(Box::from),
+        };
+        if !wording.is_empty() {
+            said.wording = Some(Box::new(wording));
         }
+        said
+    }
+
+    #[cfg(test)]
+    pub(super) const fn bare(code: Code, seen: Moment) -> Self {
+        Self { code, is_plain: false, seen, wording: None }
+    }
+
+    /// The reason phrase as sent; `None` where it was empty.
+    pub(super) fn phrase(&self) -> Option<Cow<'static, str>> {
+        if self.is_plain {
+            return self.code.name().map(Cow::Borrowed);
+        }
+        self.wording.as_ref().and_then(|of| of.phrase.clone()).map(|phrase| Cow::Owned(phrase.into_string()))
+    }
+
+    /// Its Reason headers.
+    pub(super) fn reasons(&self) -> &[Reason] {
+        self.wording.as_ref().map_or(&[], |of| &of.reasons)
+    }
+
+    /// Its Warning header.
+    pub(super) fn warning(&self) -> Option<&str> {
+        self.wording.as_ref()?.warning.as_deref()
+    }
+
+    /// The first Contact of a 3xx.
+    pub(super) fn contact(&self) -> Option<&str> {
+        self.wording.as_ref()?.contact.as_deref()
+    }
+
+    /// The challenge of a 401 or 407, as sent.
+    pub(super) fn challenge(&self) -> Option<&[u8]> {
+        self.wording.as_ref()?.challenge.as_deref()
     }
 }
+
+impl Wording {
+    fn is_empty(&self) -> bool {
+        let Self { phrase, reasons, warning, contact, challenge } = self;
+        phrase.is_none() && reasons.is_empty() && warning.is_none() && contact.is_none() && challenge.is_none()
+    }
+}
+
+/// Headers of a final response that a row may have to tell of.
+const TELLING: Names = Names::of(&["reason", "warning", "www-authenticate", "proxy-authenticate"]);
 
 /// As text for a row; nothing where nothing was written.
 pub(super) fn owned(bytes: &[u8]) -> Option<Box<str>> {
@@ -180,14 +266,22 @@ pub(super) fn owned(bytes: &[u8]) -> Option<Box<str>> {
 
 /// The Reason headers of a message (RFC 3326).
 pub(super) fn reasons(message: &Message<'_>) -> Vec<Reason> {
-    message
-        .reasons()
-        .map(|value| Reason {
-            protocol: text(value.protocol).into_boxed_str(),
-            cause: value.cause,
-            text: value.text.and_then(|text| owned(unquote(text).as_ref())),
-        })
-        .collect()
+    let reason = |value: ReasonValue<'_>| Reason {
+        protocol: match value.protocol {
+            b"Q.850" => Cow::Borrowed("Q.850"),
+            b"SIP" => Cow::Borrowed("SIP"),
+            other => Cow::Owned(text(other)),
+        },
+        cause: value.cause,
+        text: value.text.map(unquoted).filter(|text| !text.is_empty()).map(Into::into),
+    };
+    let mut values = message.reasons();
+    // Nearly always it is none or one.
+    let Some(first) = values.next() else { return Vec::new() };
+    let mut reasons = Vec::with_capacity(1);
+    reasons.push(reason(first));
+    reasons.extend(values.map(reason));
+    reasons
 }
 
 /// One INVITE transaction on one hop, as far as it was captured.
@@ -195,19 +289,15 @@ pub(super) fn reasons(message: &Message<'_>) -> Vec<Reason> {
 pub(super) struct InviteTransaction {
     /// See [`Digest::transaction`].
     pub(super) key: u64,
-    pub(super) cseq: u32,
     /// From the sender of the INVITE, who gets the responses, to its receiver.
-    pub(super) hop: Path,
-    /// Number of Via values: the distance from the caller.
-    pub(super) depth: u16,
-    /// The first time the INVITE was seen; `None` where only what follows it was captured.
-    pub(super) invite: Option<Moment>,
+    pub(super) hop: Hop,
+    pub(super) cseq: u32,
     /// How many times it was sent, and when last.
     #[serde(deserialize_with = "super::resume::count")]
     pub(super) sent: u32,
     pub(super) last_sent: Option<Timestamp>,
-    /// The INVITE carried an Authorization or Proxy-Authorization.
-    pub(super) credentials: bool,
+    /// The first time the INVITE was seen; `None` where only what follows it was captured.
+    pub(super) invite: Option<Moment>,
     /// The first response of any kind: from there on timer B is off.
     pub(super) first_response: Option<Timestamp>,
     /// The last provisional response before the final one.
@@ -218,34 +308,45 @@ pub(super) struct InviteTransaction {
     pub(super) progress: Option<Timestamp>,
     /// The final response: the first one, but a 2xx stands above any other.
     pub(super) last_word: Option<Response>,
+    pub(super) cancel: Option<Cancel>,
+    /// Number of Via values: the distance from the caller.
+    pub(super) depth: u16,
+    /// The INVITE carried an Authorization or Proxy-Authorization.
+    pub(super) credentials: bool,
     /// The 2xx came again.
     pub(super) answered_again: bool,
     /// The ACK to the 2xx need not pass this hop: the 2xx named another Contact and no Record-Route.
     pub(super) ack_elsewhere: bool,
-    pub(super) cancel: Option<Moment>,
-    pub(super) cancel_reasons: Vec<Reason>,
+}
+
+/// A CANCEL of an INVITE (RFC 3261 9).
+#[derive(Clone, Debug, serde::Serialize, serde::Deserialize)]
+pub(super) struct Cancel {
+    /// When it was seen first.
+    pub(super) at: Timestamp,
+    /// Its Reason headers, as seen last.
+    pub(super) reasons: Vec<Reason>,
 }
 
 impl InviteTransaction {
-    pub(super) fn new(key: u64, cseq: u32, depth: u16, hop: Path) -> Self {
+    pub(super) fn new(key: u64, cseq: u32, depth: u16, hop: &Path) -> Self {
         Self {
             key,
+            hop: Hop::of(hop),
             cseq,
-            hop,
-            depth,
-            invite: None,
             sent: 0,
             last_sent: None,
-            credentials: false,
+            invite: None,
             first_response: None,
             provisional: None,
             ringing: None,
             progress: None,
             last_word: None,
+            cancel: None,
+            depth,
+            credentials: false,
             answered_again: false,
             ack_elsewhere: false,
-            cancel: None,
-            cancel_reasons: Vec::new(),
         }
     }
 
@@ -254,6 +355,12 @@ impl InviteTransaction {
         self.invite.get_or_insert_with(|| Moment::of(event));
         self.sent += 1;
         self.last_sent = Some(event.at);
+    }
+
+    /// Its CANCEL was seen, for the first time or again.
+    pub(super) fn on_cancel(&mut self, event: &Event<'_>, message: &Message<'_>) {
+        let cancel = self.cancel.get_or_insert(Cancel { at: event.at, reasons: Vec::new() });
+        cancel.reasons = reasons(message);
     }
 
     /// A response was seen.
@@ -288,18 +395,23 @@ impl InviteTransaction {
 
     /// The ACK to a 2xx goes to the Contact, past this hop's server unless a Record-Route holds it (RFC 3261 12.2.1.1).
     fn ack_leaves_this_hop(&self, message: &Message<'_>) -> bool {
-        let contact = message.contacts().find_map(|contact| match contact {
-            crate::wire::sip::ContactValue::Addr(addr) => crate::wire::sip::uri_host(addr.uri),
-            crate::wire::sip::ContactValue::Star => None,
-        });
-        let names_the_server =
-            contact.is_none_or(|host| text(host).trim_matches(['[', ']']).parse() == Ok(self.hop.dst.ip()));
-        !names_the_server && message.values("record-route").next().is_none()
+        if message.values("record-route").next().is_some() {
+            return false;
+        }
+        let server = self.hop.path().dst.ip();
+        let is_elsewhere = |contact: ContactValue<'_>| {
+            let uri = contact.addr()?.uri;
+            if let Some(host) = usual_ipv4_host(uri) {
+                return Some(server != host);
+            }
+            uri_host(uri).map(|host| text(host).trim_matches(['[', ']']).parse() != Ok(server))
+        };
+        message.contacts().find_map(is_elsewhere).unwrap_or_default()
     }
 
     /// When the transaction began, as far as was seen.
     pub(super) fn began(&self) -> Option<Timestamp> {
-        self.invite.map(|moment| moment.at).or(self.first_response).or_else(|| self.cancel.map(|moment| moment.at))
+        self.invite.map(|moment| moment.at).or(self.first_response).or_else(|| self.cancel.as_ref().map(|of| of.at))
     }
 
     /// When RFC 3261 gives up on it; `None` once it has its final response.
@@ -308,7 +420,7 @@ impl InviteTransaction {
             return None;
         }
         let began = self.began()?;
-        Some(match (self.cancel, self.first_response) {
+        Some(match (&self.cancel, self.first_response) {
             // RFC 3261 9.1: 64·T1 after the CANCEL the client considers the INVITE cancelled.
             (Some(cancel), _) => cancel.at.after(TIMER_B),
             (None, None) => began.after(TIMER_B),

@@ -11,6 +11,7 @@ pub mod icmp;
 pub mod ip;
 pub mod keylog;
 pub mod link;
+mod marks;
 pub mod media;
 mod mpls;
 mod ppp;

@@ -155,7 +155,7 @@ impl Call {
         }
         let farther = deciding.transactions().next().is_none_or(|nearest| of.depth >= nearest.depth);
         let same_depth = deciding.transactions().any(|nearest| {
-            of.depth == nearest.depth && of.hop.src.ip() == nearest.hop.src.ip() && of.cseq == nearest.cseq
+            of.depth == nearest.depth && of.hop.sender() == nearest.hop.sender() && of.cseq == nearest.cseq
         });
         Some(if farther && !same_depth { Rule::FartherHop } else { Rule::EarlierBranch })
     }

@@ -2,7 +2,10 @@
 //! the streams that come of them.
 
 use std::net::SocketAddr;
+use std::ops::Range;
 use std::sync::Arc;
+
+use smallvec::SmallVec;
 
 use super::{EARLY, IsOver, Media, NONE};
 use crate::time::Timestamp;
@@ -42,9 +45,12 @@ pub(in crate::track) struct Said<'a> {
 
 /// What is known of one call's media.
 #[derive(Debug, Default, serde::Serialize, serde::Deserialize)]
-pub(super) struct OfCall {
-    pub(super) descriptions: Vec<Description>,
-    /// Of those, how many there were before the ones that are kept.
+pub(in crate::track) struct OfCall {
+    /// Mostly an offer and an answer.
+    pub(super) descriptions: SmallVec<[Description; 2]>,
+    /// What those say that are not read yet, one behind the other.
+    unread: Vec<u8>,
+    /// Of the descriptions, how many there were before the ones that are kept.
     overwritten: usize,
     /// Indices of its streams, as far as they are not gone.
     pub(super) streams: Vec<u32>,
@@ -72,7 +78,8 @@ pub(super) struct Description {
 /// Read only when there is media: before, it is not worth the time.
 #[derive(Debug, serde::Serialize, serde::Deserialize)]
 enum Body {
-    Text(Box<[u8]>),
+    /// Where among the unread.
+    Text(Range<u32>),
     Read(Vec<Section>),
 }
 
@@ -186,8 +193,27 @@ impl OfCall {
         if let Some(oldest) = self.descriptions.get_mut(index) {
             *oldest = description;
         }
+        // What the oldest said is nobody's now.
+        let before = std::mem::take(&mut self.unread);
+        for of in &mut self.descriptions {
+            if let Body::Text(range) = &of.body {
+                of.body = Body::Text(append(&mut self.unread, text_at(&before, range)));
+            }
+        }
         index
     }
+}
+
+/// Lays a text behind others.
+fn append(texts: &mut Vec<u8>, text: &[u8]) -> Range<u32> {
+    let end = |texts: &[u8]| u32::try_from(texts.len()).unwrap_or(u32::MAX);
+    let start = end(texts);
+    texts.extend_from_slice(text);
+    start..end(texts)
+}
+
+fn text_at<'a>(texts: &'a [u8], range: &Range<u32>) -> &'a [u8] {
+    texts.get(range.start as usize..range.end as usize).unwrap_or_default()
 }
 
 impl Media {
@@ -217,15 +243,13 @@ impl Media {
         let text = said.text.get(..LONGEST).map_or(said.text, |cut| {
             cut.get(..memchr::memrchr(b'\n', cut).map_or(0, |end| end + 1)).unwrap_or_default()
         });
-        let index = call.push(Description {
-            side: said.side,
-            leg: Some(said.leg),
-            near: said.near,
-            late: said.late,
-            at,
-            digest,
-            body: Body::Text(text.into()),
-        });
+        if call.unread.is_empty() {
+            // An answer is about as long as its offer.
+            call.unread.reserve_exact(2 * text.len());
+        }
+        let body = Body::Text(append(&mut call.unread, text));
+        let (side, leg, near, late) = (said.side, Some(said.leg), said.near, said.late);
+        let index = call.push(Description { side, leg, near, late, at, digest, body });
         if let Ok(slot) = u32::try_from(slot)
             && self.awake
         {
@@ -284,10 +308,13 @@ impl Media {
     fn announce(&mut self, slot: u32, index: usize) -> Vec<Place> {
         let Some(Some(call)) = self.calls.get_mut(slot as usize) else { return Vec::new() };
         let Some(description) = call.descriptions.get_mut(index) else { return Vec::new() };
-        let Body::Text(text) = &description.body else { return Vec::new() };
-        let (sections, places) = read(text);
+        let Body::Text(range) = &description.body else { return Vec::new() };
+        let (sections, places) = read(text_at(&call.unread, range));
         description.body = Body::Read(sections);
         let (side, late, first) = (description.side, description.late, description.at);
+        if call.descriptions.iter().all(|of| matches!(of.body, Body::Read(_))) {
+            call.unread = Vec::new();
+        }
         let description = u16::try_from(index).unwrap_or(u16::MAX);
         for &(section, place, rtcp) in &places {
             let announcement = Announcement { call: slot, side, description, section, rtcp, late, first };

@@ -86,8 +86,10 @@ fn feed(tracker: &mut Tracker, frame: u64, at: i64, happens: &Happens<'_>) {
 
 /// What is known of a stream goes the short way first; that makes no difference.
 fn facts(settings: Settings, end: &str, life: &str) -> Vec<Fact> {
-    let [long, short] = [false, true].map(|short| facts_by(settings.clone(), end, life, short));
+    let [long, short] = [false, true].map(|short| facts_by(settings.clone(), end, life, short, false));
     assert_eq!(format!("{long:?}"), format!("{short:?}"));
+    let asleep = facts_by(settings, end, life, false, true);
+    assert_eq!(format!("{asleep:?}"), format!("{short:?}"), "calls sleep between");
     short
 }
 
@@ -98,7 +100,7 @@ fn media(path: Path, bytes: &[u8]) -> Option<Media<'_>> {
     Some(Media { addresses: name.0, ports, dscp: 46, rtp: Rtp::parse(bytes)? })
 }
 
-fn facts_by(settings: Settings, end: &str, life: &str, short: bool) -> Vec<Fact> {
+fn facts_by(settings: Settings, end: &str, life: &str, short: bool, dozes: bool) -> Vec<Fact> {
     let mut tracker = Tracker::with(settings);
     for (frame, (at, happens)) in (1..).zip(moments(life)) {
         let now = Timestamp::from_nanos(at);
@@ -110,6 +112,9 @@ fn facts_by(settings: Settings, end: &str, life: &str, short: bool) -> Vec<Fact>
             continue;
         }
         feed(&mut tracker, frame, at, &happens);
+        if dozes {
+            tracker.doze();
+        }
     }
     tracker.finish(Timestamp::from_nanos(moment(end)));
     let mut facts: Vec<Fact> = std::iter::from_fn(|| tracker.poll()).collect();
@@ -132,7 +137,7 @@ fn words_of_stream(stream: &StreamFact) -> String {
 
 fn words_of_call(call: &CallFact) -> String {
     let mut words = vec![call.code.map_or("?".to_owned(), |code| code.to_string())];
-    words.push(format!("id={}", call.call_id));
+    words.push(format!("id={}", call.opening.call_id()));
     words.push(format!("audio={}", call.audio.map_or("-", |audio| audio.name())));
     let media = call.media.as_deref();
     words.push(format!("caller={}", words_of_heard(media.and_then(|media| media.from_caller.as_ref()))));

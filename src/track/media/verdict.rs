@@ -95,7 +95,7 @@ impl Part {
             receiver.or_else(|| call.latest(live.from)).and_then(|of| of.sections().get(usize::from(live.section)));
         let kind = kind.map(|section| section.kind);
         Self {
-            fact: live.fact(Some(&fact.call_id), kind.map(Kind::name)),
+            fact: live.fact(Some(fact.opening.call_id()), kind.map(Kind::name)),
             from: live.from,
             kind,
             near: hop.is_none_or(|of| of.near),

@@ -11,6 +11,9 @@ use crate::wire::sip::Params;
 /// `None` for another body. Without a Content-Type, a body that begins like a description is one.
 #[must_use]
 pub fn find<'a>(content_type: Option<&[u8]>, body: &'a [u8]) -> Option<&'a [u8]> {
+    if content_type == Some(b"application/sdp") {
+        return Some(body).filter(|body| !body.is_empty());
+    }
     find_within(content_type, body, 4)
 }
 

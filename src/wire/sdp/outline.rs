@@ -1,8 +1,10 @@
 //! What is asked of every description, read in one pass: who is to be heard, and what tells it from others. Knows no
 //! codec, key or candidate; for those there is the full reading.
 
+use super::super::marks::{Begins, Either, UpTo, find, marks_near, packed, packed_at};
 use super::attribute::{self, Direction};
 use super::{Identity, is_specified, lines, origin, word};
+use crate::wire::sip::digits;
 
 /// What a session description says in short, borrowed.
 #[derive(Clone, Copy, Debug)]
@@ -54,27 +56,27 @@ impl<'a> Outline<'a> {
         let (mut is_description, mut in_media) = (false, false);
         let (mut shared, mut own) = (Level::default(), Level::default());
         let (mut wanted, mut place) = (None, Place::Open);
-        let mut rest = text;
-        while !rest.is_empty() {
-            let Some((line, after)) = rest.split_at_checked(line_len(rest)) else { break };
+        for begin in Begins::new(text, LINE_ENDS) {
+            let first = packed_at(text, begin);
+            // Nearly all lines are attributes that tell nothing here.
+            if first as u16 == ATTRIBUTE && !may_tell(first) {
+                continue;
+            }
+            let line = text.get(begin..).unwrap_or_default();
             let level = if in_media { &mut own } else { &mut shared };
-            match line {
-                [b'a', b'=', value @ ..] => level.take(value),
-                [b'c', b'=', value @ ..] if level.address.is_none() => level.address = address(value),
-                [b'm', b'=', value @ ..] => {
+            match first as u16 {
+                ATTRIBUTE => level.take(line),
+                CONNECTION if level.address.is_none() => level.address = address(line),
+                MEDIA => {
                     outline.close(wanted, own, &shared, &mut place);
-                    wanted = Wanted::read(value);
+                    wanted = Wanted::read(line);
                     own = Level::default();
                     (is_description, in_media) = (true, true);
                 }
-                [b'v', b'=', ..] => is_description = true,
-                [b'o', b'=', ..] if !in_media => outline.origin = outline.origin.or(Some(rest)),
+                VERSION => is_description = true,
+                ORIGIN if !in_media => outline.origin = outline.origin.or(Some(line)),
                 _ => {}
             }
-            rest = match after {
-                [b'\r', b'\n', rest @ ..] | [_, rest @ ..] => rest,
-                [] => break,
-            };
         }
         outline.close(wanted, own, &shared, &mut place);
         if let Place::Found(media) = place {
@@ -116,21 +118,73 @@ impl<'a> Outline<'a> {
     /// What tells this description from others, as [`Session::identity`](super::Session::identity) has it.
     #[must_use]
     pub fn identity(&self) -> Identity<'a> {
-        let Some(text) = self.origin else { return Identity { origin: None, media: self.media } };
-        let line = text.get(2..line_len(text)).unwrap_or_default();
-        if let Some(origin) = origin(line.trim_ascii()) {
-            return Identity { origin: Some(origin), media: self.media };
+        Identity {
+            origin: self.origin.and_then(|text| usual_origin(text).or_else(|| any_origin(text))),
+            media: self.media,
         }
-        // Another line of the kind may do.
-        let of_session = lines(text).take_while(|(kind, _)| *kind != b'm');
-        let origin = of_session.filter(|(kind, _)| *kind == b'o').find_map(|(_, value)| origin(value));
-        Identity { origin, media: self.media }
     }
 }
 
+const LINE_ENDS: [u8; 2] = [b'\r', b'\n'];
+
+// How lines begin, as `packed` has it.
+const ATTRIBUTE: u16 = packed(b"a=") as u16;
+const CONNECTION: u16 = packed(b"c=") as u16;
+const MEDIA: u16 = packed(b"m=") as u16;
+const ORIGIN: u16 = packed(b"o=") as u16;
+const VERSION: u16 = packed(b"v=") as u16;
+
+/// Whether an `a=` line that begins so may be a direction or `ice-ufrag`; `a=rtpmap:` and the like are not.
+#[inline(always)]
+const fn may_tell(first: u64) -> bool {
+    const SE: u16 = packed(b"se") as u16;
+    const RE: u16 = packed(b"re") as u16;
+    const IN: u16 = packed(b"in") as u16;
+    const IC: u16 = packed(b"ic") as u16;
+    let name = (first >> 16) as u16;
+    matches!(name | 0x2020, SE | RE | IN | IC) || name as u8 <= b' '
+}
+
+/// What follows the `x=` of the line that begins here.
+fn value_of(text: &[u8]) -> &[u8] {
+    text.get(2..find(text, 0, text.len(), LINE_ENDS)).unwrap_or_default()
+}
+
+/// The origin of an `o=` line with one blank between any two words; `None` leaves it to [`any_origin`].
+fn usual_origin(text: &[u8]) -> Option<[&[u8]; 5]> {
+    let mut blanks = marks_near(text, 0, UpTo(b' '))?;
+    let mut at = 2;
+    let mut word = |is_last: bool| {
+        let end = blanks.trailing_zeros() as usize;
+        blanks &= blanks.wrapping_sub(1);
+        let word = text.get(at..end).filter(|word| !word.is_empty())?;
+        at = end + 1;
+        let ends = text.get(end)?;
+        (*ends == b' ' || is_last && LINE_ENDS.contains(ends)).then_some(word)
+    };
+    let (user, id, _version, net, family) = (word(false)?, word(false)?, word(false)?, word(false)?, word(false)?);
+    let address = word(true)?;
+    (id.len() >= Identity::TELLING).then_some([user, id, net, family, address])
+}
+
+/// The first origin among the lines from here on that tells anything.
+fn any_origin(text: &[u8]) -> Option<[&[u8]; 5]> {
+    let of_session = lines(text).take_while(|(kind, _)| *kind != b'm');
+    of_session.filter(|(kind, _)| *kind == b'o').find_map(|(_, value)| origin(value))
+}
+
 impl Wanted {
-    /// Of what follows `m=`. `None` where it cannot be read, or is refused or over (RFC 3264 5.1, 8.2).
-    fn read(value: &[u8]) -> Option<Self> {
+    /// Of an `m=` line. `None` where it cannot be read, or is refused or over (RFC 3264 5.1, 8.2).
+    fn read(line: &[u8]) -> Option<Self> {
+        if let Some(rest) = line.strip_prefix(b"m=audio ")
+            && let Some((port @ 0..=0xffff, [b' ', b'!'..=0xff, ..])) = digits(rest)
+        {
+            return (port != 0).then_some(Self { audio: true, port: port as u16 });
+        }
+        Self::read_any(value_of(line))
+    }
+
+    fn read_any(value: &[u8]) -> Option<Self> {
         let (kind, rest) = word(value);
         let (port, proto) = word(rest);
         let port = leading_port(port)?;
@@ -140,48 +194,39 @@ impl Wanted {
 }
 
 impl Level<'_> {
-    /// The value of an `a=` line.
-    #[inline]
-    fn take(&mut self, value: &[u8]) {
-        // Nearly all are `a=rtpmap:` and the like, which neither begin like a direction nor like `ice-ufrag`.
-        let may_tell = matches!(
-            value,
-            [b's' | b'S' | b'r' | b'R', b'e' | b'E', ..] | [b'i' | b'I', b'n' | b'N' | b'c' | b'C', ..] | [..=b' ', ..]
-        );
-        if !may_tell {
+    /// Takes an `a=` line.
+    fn take(&mut self, line: &[u8]) {
+        if let Some([b'\r' | b'\n', ..]) = line.get(10..)
+            && let Some(direction) = direction(packed_at(line, 2))
+        {
+            self.direction = self.direction.or(Some(direction));
             return;
         }
-        match value.trim_ascii() {
-            name @ [_, _, _, _, _, _, _, _] => self.direction = self.direction.or_else(|| direction(name)),
-            [b'i' | b'I', b'c' | b'C', b'e' | b'E', ..] => self.ice |= is_ufrag(value.trim_ascii()),
+        match value_of(line).trim_ascii() {
+            name @ [_, _, _, _, _, _, _, _] => self.direction = self.direction.or_else(|| direction(packed(name))),
+            name @ [b'i' | b'I', b'c' | b'C', b'e' | b'E', ..] => self.ice |= is_ufrag(name),
             _ => {}
         }
     }
 }
 
-/// How long the line is that begins here; eight bytes are looked at together.
-#[inline]
-fn line_len(rest: &[u8]) -> usize {
-    const LOW: u64 = 0x0101_0101_0101_0101;
-    const HIGH: u64 = LOW << 7;
-    // The lowest bit that is set is that of the first zero byte.
-    let zeros = |word: u64| word.wrapping_sub(LOW) & !word & HIGH;
-    let (words, tail) = rest.as_chunks();
-    let mut len = 0;
-    for word in words {
-        let word = u64::from_le_bytes(*word);
-        let ends = zeros(word ^ (LOW * 0x0a)) | zeros(word ^ (LOW * 0x0d));
-        if ends != 0 {
-            return len + ends.trailing_zeros() as usize / 8;
+/// The address of a line `c=IN IP4 192.0.2.1/127`.
+fn address(line: &[u8]) -> Option<&[u8]> {
+    const USUAL: &[u8] = b"c=IN IP4 ";
+    if line.starts_with(USUAL) {
+        let end = find(line, USUAL.len(), line.len(), Either(UpTo(b' '), b'/'));
+        if let Some(address @ [_, ..]) = line.get(USUAL.len()..end)
+            && matches!(line.get(end), None | Some(b'/' | b' ' | b'\r' | b'\n'))
+        {
+            return Some(address);
         }
-        len += 8;
     }
-    len + tail.iter().position(|byte| matches!(byte, b'\r' | b'\n')).unwrap_or(tail.len())
+    any_address(value_of(line))
 }
 
-/// The address of `IN IP4 192.0.2.1/127`.
-fn address(connection: &[u8]) -> Option<&[u8]> {
-    let rest = connection.strip_prefix(b"IN IP4 ").unwrap_or_else(|| word(word(connection).1).1).trim_ascii_start();
+/// The address of any connection.
+fn any_address(connection: &[u8]) -> Option<&[u8]> {
+    let rest = word(word(connection).1).1.trim_ascii_start();
     let end = rest.iter().position(|byte| *byte == b'/' || byte.is_ascii_whitespace()).unwrap_or(rest.len());
     rest.get(..end).filter(|address| !address.is_empty())
 }
@@ -196,14 +241,19 @@ fn leading_port(ports: &[u8]) -> Option<u16> {
     ports.get(..end).filter(|digits| !digits.is_empty())?.iter().try_fold(0, add)
 }
 
-fn direction(name: &[u8]) -> Option<Direction> {
-    let directions: [(&[u8], Direction); 4] = [
-        (b"sendrecv", Direction::SendRecv),
-        (b"sendonly", Direction::SendOnly),
-        (b"recvonly", Direction::RecvOnly),
-        (b"inactive", Direction::Inactive),
-    ];
-    directions.iter().find(|(known, _)| name.eq_ignore_ascii_case(known)).map(|(_, direction)| *direction)
+/// The direction of these eight letters, in any case.
+const fn direction(name: u64) -> Option<Direction> {
+    const SENDRECV: u64 = packed(b"sendrecv");
+    const SENDONLY: u64 = packed(b"sendonly");
+    const RECVONLY: u64 = packed(b"recvonly");
+    const INACTIVE: u64 = packed(b"inactive");
+    match name | packed(&[b' '; 8]) {
+        SENDRECV => Some(Direction::SendRecv),
+        SENDONLY => Some(Direction::SendOnly),
+        RECVONLY => Some(Direction::RecvOnly),
+        INACTIVE => Some(Direction::Inactive),
+        _ => None,
+    }
 }
 
 /// Whether the attribute is `ice-ufrag`, with a value or without.
@@ -226,15 +276,26 @@ mod tests {
 
     proptest! {
         #[test]
-        fn a_line_ends_where_it_ends(bytes in proptest::collection::vec(prop_oneof![Just(b'\r'), Just(b'\n'), 8_u8..16, any::<u8>()], 0..40)) {
-            let plain = bytes.iter().position(|byte| matches!(byte, b'\r' | b'\n')).unwrap_or(bytes.len());
-            prop_assert_eq!(line_len(&bytes), plain);
+        fn an_address_is_that_of_the_full_reading(value in " ?(IN)? {0,2}(IP4|IP6)?[ \t]{0,2}[0-9:]{0,3}(/1|//)?[ a\x0b\x0c]{0,2}", behind in "(\r\nt=0 0\r\na=x:0123456789\r\n)?") {
+            let line = format!("c={value}");
+            let text = format!("{line}{behind}");
+            prop_assert_eq!(address(text.as_bytes()), Full::read(line.as_bytes()).address);
         }
 
         #[test]
-        fn an_address_is_that_of_the_full_reading(value in " ?(IN)? {0,2}(IP4|IP6)?[ \t]{0,2}[0-9:]{0,3}(/1|//)?[ a]{0,2}") {
-            let line = format!("c={value}");
-            prop_assert_eq!(address(value.as_bytes()), Full::read(line.as_bytes()).address);
+        fn an_origin_is_that_of_the_full_reading(value in "[a-]{0,2}( |  |\t)?[0-9]{0,8} [0-9]{1,3}( IN)? (IP4 )?[0-9.]{0,9}[ \x0c]?( x)?", end in "\r\n|\n|\r") {
+            let text = format!("o={value}{end}s=session-{}", "x".repeat(40));
+            let line = value_of(text.as_bytes()).trim_ascii();
+            if let Some(usual) = usual_origin(text.as_bytes()) {
+                prop_assert_eq!(Some(usual), origin(line));
+            }
+        }
+
+        #[test]
+        fn media_are_wanted_as_in_the_full_reading(value in "(audio|AUDIO|video)? {1,2}[0-9]{0,6}(/2)?[ \t]{0,2}(RTP/AVP)?( 0)?", behind in "(\r\nt=0 0)?") {
+            let line = format!("m={value}{behind}");
+            let told = |wanted: Option<Wanted>| wanted.map(|wanted| (wanted.audio, wanted.port));
+            prop_assert_eq!(told(Wanted::read(line.as_bytes())), told(Wanted::read_any(value.as_bytes())));
         }
 
         #[test]

@@ -1,8 +1,9 @@
 //! Header values: names and their compact forms, comma lists, parameters, name-addr, Via, CSeq, Reason. One value at a
 //! time; knows no message.
 
-use memchr::{memchr, memchr2, memchr3};
+use memchr::{memchr, memchr2};
 
+use super::super::marks::{Places, find, find_far};
 use super::start::Method;
 
 /// Linear white space of a value: blanks, and the line ends of folds (RFC 3261 25.1, LWS).
@@ -114,25 +115,28 @@ pub const fn long_name(name: &[u8]) -> &[u8] {
 /// Iterator over header lines, folds inside, without their line ends; a last line without one is left out.
 #[derive(Clone, Debug)]
 pub(super) struct Lines<'a> {
-    rest: &'a [u8],
+    lines: &'a [u8],
+    at: usize,
+    ends: Places<'a, u8>,
 }
 
 impl<'a> Lines<'a> {
-    pub(super) const fn new(lines: &'a [u8]) -> Self {
-        Self { rest: lines }
+    pub(super) fn new(lines: &'a [u8]) -> Self {
+        Self { lines, at: 0, ends: Places::new(lines, b'\n') }
     }
 }
 
 impl<'a> Iterator for Lines<'a> {
     type Item = &'a [u8];
 
+    #[inline]
     fn next(&mut self) -> Option<Self::Item> {
-        let mut end = memchr(b'\n', self.rest)?;
-        while let Some(b' ' | b'\t') = self.rest.get(end + 1) {
-            end += 1 + memchr(b'\n', self.rest.get(end + 1..)?)?;
+        let mut end = self.ends.next()?;
+        while let Some(b' ' | b'\t') = self.lines.get(end + 1) {
+            end = self.ends.next()?;
         }
-        let (line, rest) = split_around(self.rest, end);
-        self.rest = rest;
+        let line = self.lines.get(self.at..end)?;
+        self.at = end + 1;
         Some(line)
     }
 }
@@ -185,7 +189,7 @@ pub struct Headers<'a> {
 
 impl<'a> Headers<'a> {
     /// Over whole header lines, line ends included.
-    pub(super) const fn new(lines: &'a [u8]) -> Self {
+    pub(super) fn new(lines: &'a [u8]) -> Self {
         Self { lines: Lines::new(lines) }
     }
 }
@@ -194,7 +198,9 @@ impl<'a> Iterator for Headers<'a> {
     type Item = (&'a [u8], &'a [u8]);
 
     fn next(&mut self) -> Option<Self::Item> {
-        self.lines.find(|line| is_field(line)).and_then(split_field)
+        // As `is_field` has it, but with what was found.
+        let is_named = |(name, _): &Self::Item| name.iter().all(|byte| is_token(*byte));
+        self.lines.by_ref().filter_map(split_field).find(is_named)
     }
 }
 
@@ -233,7 +239,11 @@ impl<'a> Params<'a> {
     /// Over what follows an address, a sent-by or a token: everything before the first `;` is passed over.
     #[must_use]
     pub fn parse(bytes: &'a [u8]) -> Self {
-        Self { rest: memchr(b';', bytes).and_then(|at| bytes.get(at..)).unwrap_or_default() }
+        let rest = match bytes {
+            [] | [b';', ..] => Some(bytes),
+            _ => memchr(b';', bytes).and_then(|at| bytes.get(at..)),
+        };
+        Self { rest: rest.unwrap_or_default() }
     }
 
     /// The value of the first parameter of this name, in any case. One without a value counts as empty; ask
@@ -343,6 +353,9 @@ impl<'a> NameAddr<'a> {
 
     fn read(value: &'a [u8]) -> (Self, bool) {
         let value = trim(value);
+        if let [b'<', inner @ ..] = value {
+            return Self::bracketed(inner);
+        }
         if let [b'"', quoted @ ..] = value {
             let Some(end) = closing_quote(quoted) else {
                 // `"Mr. J. User <sip:j.user@example.com>`: the bracket ends the name.
@@ -379,7 +392,7 @@ impl<'a> NameAddr<'a> {
 
     /// What follows a `<`.
     fn bracketed(inner: &'a [u8]) -> (Self, bool) {
-        let end = memchr(b'>', inner);
+        let end = Some(find_far(inner, 0, inner.len(), b'>')).filter(|end| *end < inner.len());
         let (uri, rest) = match end {
             Some(end) => split_around(inner, end),
             // Never closed: a parameter is then the header's, or a tag would be lost.
@@ -401,30 +414,6 @@ impl<'a> NameAddr<'a> {
     #[must_use]
     pub fn tag(&self) -> Option<&'a [u8]> {
         self.params.get("tag").filter(|tag| !tag.is_empty())
-    }
-
-    /// The tag of a whole value, without reading the rest where it is written as usual: `"Display" <uri>;tag=token`,
-    /// perhaps without the display name or the tag. A test holds it equal to `parse(value).tag()`.
-    pub(super) fn tag_of(value: &'a [u8]) -> Option<&'a [u8]> {
-        let address = match value {
-            [b'"', quoted @ ..] => {
-                let behind = closing_quote(quoted).and_then(|end| quoted.get(end + 1..)).unwrap_or_default();
-                behind.strip_prefix(b" ").unwrap_or(behind)
-            }
-            _ => value,
-        };
-        if let [b'<', inner @ ..] = address
-            && let Some(end) = memchr(b'>', inner)
-        {
-            let params = inner.get(end + 1..).unwrap_or_default();
-            match params.strip_prefix(b";tag=") {
-                Some([]) => {}
-                Some(tag) if tag.iter().all(|byte| is_token(*byte)) => return Some(tag),
-                None if params.is_empty() => return None,
-                _ => return Params::parse(params).get("tag").filter(|tag| !tag.is_empty()),
-            }
-        }
-        Self::parse(value).tag()
     }
 }
 
@@ -515,6 +504,34 @@ impl<'a> ReasonValue<'a> {
     /// Reads one value of a comma list.
     #[must_use]
     pub fn parse(value: &'a [u8]) -> Self {
+        Self::usual(value).unwrap_or_else(|| Self::plainly(value))
+    }
+
+    /// Reads what is written as usual: `Q.850;cause=16` or `Q.850;cause=16;text="Normal call clearing"`. `None` leaves
+    /// it to [`plainly`](Self::plainly), which reads every way to write it, and this one no differently: a test holds
+    /// them equal.
+    fn usual(value: &'a [u8]) -> Option<Self> {
+        let end = value.iter().position(|byte| !byte.is_ascii_alphanumeric() && *byte != b'.')?;
+        let (protocol, rest) = value.split_at_checked(end)?;
+        let rest = rest.strip_prefix(b";cause=")?;
+        let end = rest.iter().position(|byte| !byte.is_ascii_digit()).unwrap_or(rest.len());
+        let (digits, rest) = rest.split_at_checked(end)?;
+        let text = match rest {
+            [] => None,
+            _ => Some(rest.strip_prefix(b";text=\"")?.strip_suffix(b"\"")?),
+        };
+        let plain = text.is_none_or(|text| {
+            let [first, .., last] = text else { return false };
+            *first > b' ' && *last > b' ' && find(text, 0, text.len(), [b'"', b'\\', b'\n']) == text.len()
+        });
+        if !plain || protocol.is_empty() || !(1..=9).contains(&digits.len()) {
+            return None;
+        }
+        let cause = digits.iter().fold(0, |cause, digit| cause * 10 + u32::from(digit - b'0'));
+        Some(Self { protocol, cause: Some(cause), text })
+    }
+
+    fn plainly(value: &'a [u8]) -> Self {
         let end = memchr(b';', value).unwrap_or(value.len());
         let (protocol, rest) = value.split_at_checked(end).unwrap_or((value, &[]));
         let params = Params::parse(rest);
@@ -599,7 +616,7 @@ pub fn comma_list(value: &[u8]) -> impl Iterator<Item = &[u8]> {
 fn top_level_comma(bytes: &[u8]) -> Option<usize> {
     let (mut at, mut quotes, mut brackets) = (0, true, true);
     loop {
-        at += memchr3(b',', b'"', b'<', bytes.get(at..)?)?;
+        at = find(bytes, at, bytes.len(), [b',', b'"', b'<']);
         let rest = bytes.get(at + 1..)?;
         let inside = match bytes.get(at)? {
             b'"' if quotes => closing_quote(rest).or_else(|| {
@@ -622,12 +639,28 @@ mod tests {
     #![allow(clippy::indexing_slicing, clippy::unwrap_used)]
 
     use super::super::text::{text, unquote};
-    use proptest::prelude::*;
 
     use super::*;
 
     fn words<'a>(parts: impl IntoIterator<Item = &'a [u8]>) -> Vec<String> {
         parts.into_iter().map(|part| String::from_utf8_lossy(part).into_owned()).collect()
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn usual_reasons_are_read_as_all_are(
+            value in "(Q\\.850|SIP|x|)(;cause=|; cause=|;CAUSE=|;)([0-9]{1,10}|)(;text=\"[a-zé \\\\\";,]{0,5}\"|;text=a|;x|\"|)( ?)",
+        ) {
+            let usual = ReasonValue::usual(value.as_bytes());
+            proptest::prop_assert!(usual.is_none_or(|usual| usual == ReasonValue::plainly(value.as_bytes())), "{}", value);
+        }
+    }
+
+    #[test]
+    fn a_usual_reason_is_known_for_one() {
+        for value in ["Q.850;cause=16", "SIP;cause=200;text=\"Call completed elsewhere\""] {
+            assert!(ReasonValue::usual(value.as_bytes()).is_some(), "{value}");
+        }
     }
 
     #[test]
@@ -818,20 +851,6 @@ mod tests {
         let got: Vec<_> = Headers::new(lines).map(|(name, value)| (text(name), text(value))).collect();
         let expected = [("A", "1"), ("B", "2 3"), ("C", "")].map(|(name, value)| (name.to_owned(), value.to_owned()));
         assert_eq!(got, expected);
-    }
-
-    proptest! {
-        #![proptest_config(ProptestConfig { cases: 4000, failure_persistence: None, ..ProptestConfig::default() })]
-
-        #[test]
-        fn the_tag_is_found_as_plainly_read(words in prop::collection::vec(prop::sample::select(vec![
-            "\"A\"", "\"", "\\", "A", " ", "\r\n ", "<", ">", "<sip:a@b>", "sip:a@b", "sip:", ";tag=", ";TAG=", ";", "=", ",",
-            "x", ";lr", ";x=<y>", "tag",
-        ]), 0..8)) {
-            let value = words.concat();
-            let value = value.as_bytes();
-            prop_assert_eq!(NameAddr::tag_of(value), NameAddr::parse(value).tag(), "{}", text(value));
-        }
     }
 
     #[test]

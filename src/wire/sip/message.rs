@@ -2,8 +2,7 @@
 //! other message, no transaction and no transport.
 
 mod parsed;
-
-use memchr::{memchr, memchr_iter};
+mod read;
 
 use super::defects::Defects;
 use super::framing::{MAX_BODY, MAX_HEAD, has_binary};
@@ -12,107 +11,16 @@ use super::header::{
     split_field, split_name, trim,
 };
 use super::names::Names;
-use super::start::{Method, StartLine, junk_len, start_line};
+use super::start::{Method, StartLine};
+use read::{Head, Known, RARE, known};
 
 pub use parsed::Parsed;
 
 /// A message, borrowed. Everything the trackers ask for at every message was found in the one pass of `parse`.
 #[derive(Clone, Debug)]
 pub struct Message<'a> {
-    start: StartLine<'a>,
     raw: &'a [u8],
-    head: &'a [u8],
-    /// The header lines that are whole, each with its line end; without the blank line.
-    fields: &'a [u8],
-    body: &'a [u8],
-    call_id: Option<&'a [u8]>,
-    cseq: Option<Cseq<'a>>,
-    from: Option<&'a [u8]>,
-    to: Option<&'a [u8]>,
-    from_tag: Option<&'a [u8]>,
-    to_tag: Option<&'a [u8]>,
-    /// The topmost Via field, and whether there are commas in it.
-    via: Option<&'a [u8]>,
-    via_list: bool,
-    via_count: u16,
-    contact: Option<&'a [u8]>,
-    expires: Option<u32>,
-    content_length: Option<usize>,
-    content_type: Option<&'a [u8]>,
-    user_agent: Option<&'a [u8]>,
-    names: Names,
-    defects: Defects,
-}
-
-/// The headers that `parse` keeps.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Known {
-    CallId,
-    Cseq,
-    From,
-    To,
-    Via,
-    Contact,
-    Expires,
-    ContentLength,
-    ContentType,
-    UserAgent,
-    Server,
-    Unasked,
-}
-
-/// What a header line holds that is written as RFC 3261 writes it: which of the headers that are kept, and its value.
-/// `None` leaves it to `split_name` and `known`, which read every way to write it, and this one no differently: a test
-/// holds them equal. The first bytes tell nearly all of them apart, and nobody looks for the colon.
-#[inline]
-const fn usual(line: &[u8]) -> Option<(Known, &[u8])> {
-    Some(match line {
-        [b'V', b'i', b'a', b':', value @ ..] => (Known::Via, value),
-        [b'F', b'r', b'o', b'm', b':', value @ ..] => (Known::From, value),
-        [b'T', b'o', b':', value @ ..] => (Known::To, value),
-        [b'C', b'a', b'l', b'l', b'-', b'I', b'D', b':', value @ ..] => (Known::CallId, value),
-        [b'C', b'S', b'e', b'q', b':', value @ ..] => (Known::Cseq, value),
-        [b'C', b'o', b'n', b't', b'a', b'c', b't', b':', value @ ..] => (Known::Contact, value),
-        [b'C', b'o', b'n', b't', b'e', b'n', b't', b'-', b'L', b'e', b'n', b'g', b't', b'h', b':', value @ ..] => {
-            (Known::ContentLength, value)
-        }
-        [b'C', b'o', b'n', b't', b'e', b'n', b't', b'-', b'T', b'y', b'p', b'e', b':', value @ ..] => {
-            (Known::ContentType, value)
-        }
-        [b'E', b'x', b'p', b'i', b'r', b'e', b's', b':', value @ ..] => (Known::Expires, value),
-        [b'S', b'e', b'r', b'v', b'e', b'r', b':', value @ ..] => (Known::Server, value),
-        [b'U', b's', b'e', b'r', b'-', b'A', b'g', b'e', b'n', b't', b':', value @ ..] => (Known::UserAgent, value),
-        _ => return None,
-    })
-}
-
-/// Which header a name stands for, in any case; recognised by length first.
-fn known(name: &[u8]) -> Known {
-    let is = |long: &[u8], known| if name.eq_ignore_ascii_case(long) { known } else { Known::Unasked };
-    match name {
-        [letter] => match letter.to_ascii_lowercase() {
-            b'i' => Known::CallId,
-            b'f' => Known::From,
-            b't' => Known::To,
-            b'v' => Known::Via,
-            b'm' => Known::Contact,
-            b'l' => Known::ContentLength,
-            b'c' => Known::ContentType,
-            _ => Known::Unasked,
-        },
-        [b't' | b'T', _] => is(b"to", Known::To),
-        [b'v' | b'V', _, _] => is(b"via", Known::Via),
-        [b'c' | b'C', _, _, _] => is(b"cseq", Known::Cseq),
-        [b'f' | b'F', _, _, _] => is(b"from", Known::From),
-        [b's' | b'S', _, _, _, _, _] => is(b"server", Known::Server),
-        [b'e' | b'E', _, _, _, _, _, _] => is(b"expires", Known::Expires),
-        [b'c' | b'C', b'a' | b'A', _, _, _, _, _] => is(b"call-id", Known::CallId),
-        [b'c' | b'C', _, _, _, _, _, _] => is(b"contact", Known::Contact),
-        [b'u' | b'U', ..] if name.len() == 10 => is(b"user-agent", Known::UserAgent),
-        [b'c' | b'C', ..] if name.len() == 12 => is(b"content-type", Known::ContentType),
-        [b'c' | b'C', ..] if name.len() == 14 => is(b"content-length", Known::ContentLength),
-        _ => Known::Unasked,
-    }
+    parsed: Parsed,
 }
 
 impl<'a> Message<'a> {
@@ -122,12 +30,20 @@ impl<'a> Message<'a> {
     /// another Call-ID. Of a header that may stand only once, the first one counts.
     #[must_use]
     pub fn parse(bytes: &'a [u8]) -> Option<Self> {
-        let mut message = Self::UNREAD;
-        if let Some(rest) = message.read_head(bytes)? {
-            message.take_body(rest, message.content_length.unwrap_or(rest.len()));
-        }
-        message.judge();
-        Some(message)
+        let mut parsed = Parsed::UNREAD;
+        let Head { raw, len, declared } = Self::read_head(bytes, &mut parsed)?;
+        let raw = match len {
+            Some(len) => {
+                let rest = raw.len().saturating_sub(len);
+                let declared = declared.unwrap_or(rest);
+                if declared > rest {
+                    parsed.defects |= Defects::BODY_CUT;
+                }
+                raw.get(..len + declared.min(rest)).unwrap_or(raw)
+            }
+            None => raw,
+        };
+        Some(Self { raw, parsed })
     }
 
     /// Reads the message at the very beginning of a stream in one go, where all of it is there and nothing in doubt:
@@ -135,293 +51,132 @@ impl<'a> Message<'a> {
     /// gives a message, `frame` gives its length and [`parse`](Self::parse) reads the same: a test holds them equal.
     #[must_use]
     pub fn parse_whole(bytes: &'a [u8]) -> Option<Self> {
-        let mut message = Self::UNREAD;
-        let rest = message.read_head(bytes)??;
-        let declared = message.content_length.unwrap_or(0);
-        let line = bytes.len() - message.fields.len() - rest.len();
-        let bounded = message.head.len() <= MAX_HEAD && declared <= MAX_BODY.min(rest.len());
-        if message.raw.len() < bytes.len() || !bounded || has_binary(bytes.get(..line)?) {
+        let mut parsed = Parsed::UNREAD;
+        let Head { raw, len, declared } = Self::read_head(bytes, &mut parsed)?;
+        let (len, declared) = (len?, declared.unwrap_or(0));
+        if len > MAX_HEAD || raw.len() < bytes.len() {
             return None;
         }
-        message.take_body(rest.get(..declared)?, declared);
-        message.judge();
-        Some(message)
-    }
-
-    const UNREAD: Self = Self {
-        start: StartLine::Response { code: 0, phrase: &[] },
-        raw: &[],
-        head: &[],
-        fields: &[],
-        body: &[],
-        call_id: None,
-        cseq: None,
-        from: None,
-        to: None,
-        from_tag: None,
-        to_tag: None,
-        via: None,
-        via_list: false,
-        via_count: 0,
-        contact: None,
-        expires: None,
-        content_length: None,
-        content_type: None,
-        user_agent: None,
-        names: Names::EMPTY,
-        defects: Defects::NONE,
-    };
-
-    /// Reads start line and headers, and gives what follows the blank line, if that is there. `None`: this is not SIP.
-    #[inline]
-    fn read_head(&mut self, bytes: &'a [u8]) -> Option<Option<&'a [u8]>> {
-        let junk = junk_len(bytes)?;
-        let raw = bytes.get(junk..)?;
-        let found = start_line(raw)?;
-        (self.start, self.defects, self.raw, self.head) = (found.line, found.defects, raw, raw);
-        if junk > 0 && bytes.iter().take(junk).any(|byte| !matches!(byte, b'\r' | b'\n')) {
-            self.defects |= Defects::JUNK;
+        if declared > MAX_BODY || has_binary(bytes.get(..parsed.fields.start())?) {
+            return None;
         }
-        let lines = raw.get(found.len..).unwrap_or_default();
-        let (fields_len, blank_len) = self.read_fields(lines);
-        self.fields = lines.get(..fields_len).unwrap_or_default();
-        if blank_len == 0 {
-            self.defects |= Defects::TRUNCATED;
-            return Some(None);
-        }
-        let (head, rest) = raw.split_at_checked(found.len + fields_len + blank_len)?;
-        self.head = head;
-        Some(Some(rest))
-    }
-
-    /// The body is `declared` bytes long, as far as there is a rest.
-    fn take_body(&mut self, rest: &'a [u8], declared: usize) {
-        if declared > rest.len() {
-            self.defects |= Defects::BODY_CUT;
-        }
-        self.body = rest.get(..declared).unwrap_or(rest);
-        self.raw = self.raw.get(..self.head.len() + self.body.len()).unwrap_or_default();
-    }
-
-    /// Goes through the header lines; gives the length of the whole ones and that of the blank line after them, which
-    /// is 0 if the bytes ended before it.
-    fn read_fields(&mut self, lines: &'a [u8]) -> (usize, usize) {
-        let mut server = None;
-        let mut line_ends = memchr_iter(b'\n', lines);
-        let mut at = 0;
-        let blank = 'head: loop {
-            match lines.get(at..) {
-                Some([b'\n', ..]) => break 1,
-                Some([b'\r', b'\n', ..]) => break 2,
-                _ => {}
-            }
-            let Some(mut end) = line_ends.next() else { break 0 };
-            while let Some(b' ' | b'\t') = lines.get(end + 1) {
-                match line_ends.next() {
-                    Some(next) => end = next,
-                    None => break 'head 0,
-                }
-            }
-            let line = lines.get(at..end).unwrap_or_default();
-            if let Some((field, value)) = usual(line) {
-                self.take_field(field, trim(value), &mut server);
-            } else if let Some((name, value)) = split_name(line) {
-                match known(name) {
-                    // Half of the lines are nothing that is asked for: those are not even trimmed.
-                    Known::Unasked => self.names.add(name),
-                    field => self.take_field(field, trim(value), &mut server),
-                }
-            }
-            at = end + 1;
-        };
-        self.user_agent = self.user_agent.or(server);
-        (at, blank)
-    }
-
-    /// Out of line, so that the loop over the lines keeps its own few variables in registers.
-    #[inline(never)]
-    fn take_field(&mut self, field: Known, value: &'a [u8], server: &mut Option<&'a [u8]>) {
-        let mut repeated = false;
-        // An empty value says nothing, so it is as good as missing.
-        let said = Some(value).filter(|value| !value.is_empty());
-        let mut once = |slot: &mut Option<&'a [u8]>| {
-            repeated = slot.is_some();
-            *slot = slot.or(said);
-        };
-        match field {
-            Known::Unasked => {}
-            Known::CallId => once(&mut self.call_id),
-            Known::From => once(&mut self.from),
-            Known::To => once(&mut self.to),
-            Known::ContentType => once(&mut self.content_type),
-            Known::UserAgent => self.user_agent = self.user_agent.or(said),
-            Known::Server => *server = server.or(said),
-            Known::Contact => self.contact = self.contact.or(Some(value)),
-            Known::Via => {
-                let list = memchr(b',', value).is_some();
-                if self.via.is_none() {
-                    (self.via, self.via_list) = (said, list);
-                }
-                let values = if list { comma_list(value).count() } else { usize::from(!value.is_empty()) };
-                self.via_count = self.via_count.saturating_add(u16::try_from(values).unwrap_or(u16::MAX));
-            }
-            Known::Cseq => {
-                repeated = self.cseq.is_some();
-                if !repeated {
-                    self.cseq = Cseq::parse(value);
-                    if self.cseq.is_none() {
-                        self.defects |= Defects::CSEQ;
-                    }
-                }
-            }
-            Known::Expires => {
-                repeated = self.expires.is_some();
-                if !repeated {
-                    let seconds = number(value);
-                    self.expires = seconds.map(|seconds| u32::try_from(seconds).unwrap_or(u32::MAX));
-                    if seconds.is_none_or(|seconds| seconds > u64::from(u32::MAX)) {
-                        self.defects |= Defects::EXPIRES;
-                    }
-                }
-            }
-            Known::ContentLength => {
-                repeated = self.content_length.is_some();
-                if !repeated {
-                    self.content_length = number(value).map(|bytes| usize::try_from(bytes).unwrap_or(usize::MAX));
-                    if self.content_length.is_none() {
-                        self.defects |= Defects::CONTENT_LENGTH;
-                    }
-                }
-            }
-        }
-        if repeated {
-            self.defects |= Defects::REPEATED;
-        }
-    }
-
-    /// What can only be judged when all header lines are read.
-    fn judge(&mut self) {
-        let tag = |value: Option<&'a [u8]>| NameAddr::tag_of(value?);
-        self.from_tag = tag(self.from);
-        self.to_tag = tag(self.to);
-        if let (StartLine::Request { method, .. }, Some(cseq)) = (self.start, self.cseq)
-            && method != cseq.method
-        {
-            self.defects |= Defects::CSEQ_METHOD;
-        }
-        let whole = self.call_id.is_some() && self.from.is_some() && self.to.is_some() && self.via.is_some();
-        let cseq = self.cseq.is_some() || self.defects.contains(Defects::CSEQ);
-        // What was cut off is not missing.
-        if !(self.defects.truncated() || whole && cseq) {
-            self.defects |= Defects::MISSING;
-        }
+        Some(Self { raw: raw.get(..len + declared)?, parsed })
     }
 
     /// The first line.
     #[must_use]
-    pub const fn start(&self) -> StartLine<'a> {
-        self.start
+    pub fn start(&self) -> StartLine<'a> {
+        self.parsed.start.line(self.raw)
     }
 
     /// Whether this is a request.
     #[must_use]
     pub const fn is_request(&self) -> bool {
-        matches!(self.start, StartLine::Request { .. })
+        self.parsed.start.is_request()
     }
 
     /// The response's code, 100 to 699; `None` for a request and for a response whose code is none
     /// ([`Defects::STATUS_CODE`]).
     #[must_use]
     pub const fn code(&self) -> Option<u16> {
-        match self.start {
-            StartLine::Response { code: code @ 100..=699, .. } => Some(code),
+        match self.parsed.start.code {
+            code @ 100..=699 => Some(code),
             _ => None,
         }
     }
 
     /// The Request-URI as sent, `None` for a response.
     #[must_use]
-    pub const fn request_uri(&self) -> Option<&'a [u8]> {
-        match self.start {
-            StartLine::Request { uri, .. } => Some(uri),
-            StartLine::Response { .. } => None,
-        }
+    pub fn request_uri(&self) -> Option<&'a [u8]> {
+        self.is_request().then(|| self.parsed.start.text(self.raw))
     }
 
     /// A request's method; a response's CSeq method.
     #[must_use]
     pub fn method(&self) -> Option<Method<'a>> {
-        match self.start {
-            StartLine::Request { method, .. } => Some(method),
-            StartLine::Response { .. } => self.cseq.map(|cseq| cseq.method),
-        }
+        if self.is_request() { Some(self.parsed.start.method(self.raw)) } else { self.cseq().map(|cseq| cseq.method) }
     }
 
     /// Call-ID (RFC 3261 20.8), as sent.
     #[must_use]
-    pub const fn call_id(&self) -> Option<&'a [u8]> {
-        self.call_id
+    pub fn call_id(&self) -> Option<&'a [u8]> {
+        self.parsed.kept(Known::CallId).maybe_of(self.raw)
     }
 
     /// CSeq (RFC 3261 20.16); `None` also where it is not well-formed ([`Defects::CSEQ`]).
     #[must_use]
-    pub const fn cseq(&self) -> Option<Cseq<'a>> {
-        self.cseq
+    pub fn cseq(&self) -> Option<Cseq<'a>> {
+        let token = self.parsed.cseq_method.maybe_of(self.raw)?;
+        Some(Cseq { number: self.parsed.cseq_number, method: self.parsed.cseq_verb.method(token) })
     }
 
     /// From (RFC 3261 20.20).
     #[must_use]
     pub fn from(&self) -> Option<NameAddr<'a>> {
-        self.from.map(NameAddr::parse)
+        self.from_value().map(NameAddr::parse)
     }
 
     /// To (RFC 3261 20.39).
     #[must_use]
     pub fn to(&self) -> Option<NameAddr<'a>> {
-        self.to.map(NameAddr::parse)
+        self.to_value().map(NameAddr::parse)
     }
 
     /// The From value, whole and raw.
     #[must_use]
-    pub const fn from_value(&self) -> Option<&'a [u8]> {
-        self.from
+    pub fn from_value(&self) -> Option<&'a [u8]> {
+        self.parsed.kept(Known::From).maybe_of(self.raw)
     }
 
     /// The To value, whole and raw.
     #[must_use]
-    pub const fn to_value(&self) -> Option<&'a [u8]> {
-        self.to
+    pub fn to_value(&self) -> Option<&'a [u8]> {
+        self.parsed.kept(Known::To).maybe_of(self.raw)
+    }
+
+    /// The URI of From, as [`from`](Self::from) has it.
+    #[must_use]
+    pub fn from_uri(&self) -> Option<&'a [u8]> {
+        self.from_value()?;
+        Some(self.parsed.from_uri.of(self.raw))
+    }
+
+    /// The URI of To, as [`to`](Self::to) has it.
+    #[must_use]
+    pub fn to_uri(&self) -> Option<&'a [u8]> {
+        self.to_value()?;
+        Some(self.parsed.to_uri.of(self.raw))
     }
 
     /// The tag of From; an empty one is none.
     #[must_use]
-    pub const fn from_tag(&self) -> Option<&'a [u8]> {
-        self.from_tag
+    pub fn from_tag(&self) -> Option<&'a [u8]> {
+        self.parsed.from_tag.maybe_of(self.raw)
     }
 
     /// The tag of To; an empty one is none.
     #[must_use]
-    pub const fn to_tag(&self) -> Option<&'a [u8]> {
-        self.to_tag
+    pub fn to_tag(&self) -> Option<&'a [u8]> {
+        self.parsed.to_tag.maybe_of(self.raw)
     }
 
     /// The topmost Via value.
     #[must_use]
     pub fn top_via(&self) -> Option<Via<'a>> {
-        let list = self.via?;
-        if self.via_list { comma_list(list).next().map(Via::parse) } else { Some(Via::parse(list)) }
+        let list = self.parsed.kept(Known::Via).maybe_of(self.raw)?;
+        if self.parsed.via_list { comma_list(list).next().map(Via::parse) } else { Some(Via::parse(list)) }
     }
 
     /// The branch of the topmost Via value (RFC 3261 8.1.1.7); `None` if missing or empty.
     #[must_use]
     pub fn top_branch(&self) -> Option<&'a [u8]> {
-        super::branch::first(self.via?).or_else(|| self.top_via()?.branch)
+        self.parsed.branch.maybe_of(self.raw)
     }
 
     /// How many Via values there are, comma-joined ones counted one by one.
     #[must_use]
     pub const fn via_count(&self) -> u16 {
-        self.via_count
+        self.parsed.via_count
     }
 
     /// Every Via value, topmost first.
@@ -431,8 +186,8 @@ impl<'a> Message<'a> {
 
     /// Raw value of the first Contact header field, perhaps several values in it.
     #[must_use]
-    pub const fn contact_value(&self) -> Option<&'a [u8]> {
-        self.contact
+    pub fn contact_value(&self) -> Option<&'a [u8]> {
+        self.kept(Known::Contact)
     }
 
     /// Every Contact value of every Contact header field (RFC 3261 20.10).
@@ -441,8 +196,10 @@ impl<'a> Message<'a> {
     }
 
     fn contact_list(&self) -> impl Iterator<Item = &'a [u8]> + use<'a> {
-        let fields = if self.contact.is_some() { self.fields } else { &[] };
-        values(fields, "contact").flat_map(comma_list)
+        let first = self.parsed.kept(Known::Contact);
+        let behind = if self.parsed.more_contacts { self.raw.get(first.end()..self.parsed.fields.end()) } else { None };
+        let others = values(behind.unwrap_or_default(), "contact");
+        first.maybe_of(self.raw).into_iter().chain(others).flat_map(comma_list)
     }
 
     /// Every value of every Reason header field (RFC 3326).
@@ -452,80 +209,98 @@ impl<'a> Message<'a> {
 
     /// Expires in seconds (RFC 3261 20.19). More than 2^32-1 counts as 2^32-1; what is no number is `None`.
     #[must_use]
-    pub const fn expires(&self) -> Option<u32> {
-        self.expires
+    pub fn expires(&self) -> Option<u32> {
+        let seconds = number(self.kept(Known::Expires)?)?;
+        Some(u32::try_from(seconds).unwrap_or(u32::MAX))
     }
 
     /// Content-Type (RFC 3261 20.15), as sent.
     #[must_use]
-    pub const fn content_type(&self) -> Option<&'a [u8]> {
-        self.content_type
+    pub fn content_type(&self) -> Option<&'a [u8]> {
+        self.kept(Known::ContentType).filter(|value| !value.is_empty())
     }
 
     /// Content-Length in bytes, as declared (RFC 3261 20.14).
     #[must_use]
-    pub const fn content_length(&self) -> Option<usize> {
-        self.content_length
+    pub fn content_length(&self) -> Option<usize> {
+        let bytes = number(self.kept(Known::ContentLength)?)?;
+        Some(usize::try_from(bytes).unwrap_or(usize::MAX))
     }
 
     /// User-Agent, else Server (RFC 3261 20.41, 20.35).
     #[must_use]
-    pub const fn user_agent(&self) -> Option<&'a [u8]> {
-        self.user_agent
+    pub fn user_agent(&self) -> Option<&'a [u8]> {
+        let said = |known| self.kept(known).filter(|value| !value.is_empty());
+        said(Known::UserAgent).or_else(|| said(Known::Server))
     }
 
     /// Every header field in order: (name as sent, raw value with folds inside, blanks trimmed at both ends).
     ///
     /// Lines without a colon and a last line cut in the middle are left out.
     #[must_use]
-    pub const fn headers(&self) -> Headers<'a> {
-        Headers::new(self.fields)
+    pub fn headers(&self) -> Headers<'a> {
+        Headers::new(self.fields())
     }
 
     /// All values of one header by its long name in any case; finds its compact form too. Not split at commas.
     pub fn values<'n>(&self, name: &'n str) -> impl Iterator<Item = &'a [u8]> + use<'a, 'n> {
-        values(if self.may_have(&[name]) { self.fields } else { &[] }, name)
+        values(self.lines_of(name), name)
+    }
+
+    /// The header lines among which those of this name are, if any are there.
+    fn lines_of(&self, name: &str) -> &'a [u8] {
+        if !self.may_have(&[name]) {
+            return &[];
+        }
+        let Parsed { rare, fields, .. } = self.parsed;
+        // Far behind the headers that all messages have, as a rule.
+        let from = if RARE.may_hold(name.as_bytes()) { usize::from(rare) } else { fields.start() };
+        self.raw.get(from..fields.end()).unwrap_or_default()
     }
 
     /// Whether a header of one of these long names may be there; where not, looking for them is in vain.
     #[must_use]
     pub fn may_have(&self, names: &[&str]) -> bool {
         // The names of headers that are kept are not added.
-        names.iter().any(|name| known(name.as_bytes()) != Known::Unasked || self.names.may_hold(name))
+        names.iter().any(|name| {
+            let name = name.as_bytes();
+            known(name) != Known::Unasked || self.parsed.names.may_hold(name)
+        })
     }
 
     /// Whether a header of these names may be there, as [`Message::may_have`] tells of each.
     #[must_use]
     pub const fn may_have_any(&self, names: Names) -> bool {
-        self.names.meets(names)
+        self.parsed.names.meets(names)
     }
 
     /// The body: as long as Content-Length says, at most what was there; all that was there if it says nothing.
     #[must_use]
-    pub const fn body(&self) -> &'a [u8] {
-        self.body
+    pub fn body(&self) -> &'a [u8] {
+        self.raw.get(self.parsed.head_len as usize..).unwrap_or_default()
     }
 
     /// What is wrong with it. Addresses, Vias and names are judged here, when asked, not for every message.
     #[must_use]
     pub fn defects(&self) -> Defects {
-        let mut defects = self.defects;
-        if !Lines::new(self.fields).all(is_field) {
+        let mut defects = self.parsed.defects;
+        if !Lines::new(self.fields()).all(is_field) {
             defects |= Defects::HEADER_LINE;
         }
         let sloppy = |value: Option<&'a [u8]>| value.is_some_and(|value| !NameAddr::is_well_formed(value));
-        if sloppy(self.from)
-            || sloppy(self.to)
+        if sloppy(self.from_value())
+            || sloppy(self.to_value())
             || !self.contact_list().all(|value| value == b"*" || NameAddr::is_well_formed(value))
         {
             defects |= Defects::ADDRESS;
         }
+        if self.kept(Known::Expires).is_some_and(|value| number(value).is_none_or(|number| number > u32::MAX.into())) {
+            defects |= Defects::EXPIRES;
+        }
         if !self.values("via").all(Via::are_well_formed) {
             defects |= Defects::VIA;
         }
-        if let StartLine::Request { uri, .. } = self.start
-            && super::uri::has_headers(uri)
-        {
+        if self.request_uri().is_some_and(super::uri::has_headers) {
             defects |= Defects::REQUEST_URI;
         }
         defects
@@ -539,8 +314,18 @@ impl<'a> Message<'a> {
 
     /// From the start line to the blank line, both included; all there is if the blank line was not captured.
     #[must_use]
-    pub const fn head(&self) -> &'a [u8] {
-        self.head
+    pub fn head(&self) -> &'a [u8] {
+        self.raw.get(..self.parsed.head_len as usize).unwrap_or(self.raw)
+    }
+
+    /// The value of a header that is kept, without the blanks around it.
+    fn kept(&self, known: Known) -> Option<&'a [u8]> {
+        self.parsed.kept(known).maybe_of(self.raw).map(trim)
+    }
+
+    /// The header lines that are whole, each with its line end; without the blank line.
+    fn fields(&self) -> &'a [u8] {
+        self.parsed.fields.of(self.raw)
     }
 
     /// Head and body, without junk before or bytes after them.
@@ -633,7 +418,7 @@ mod tests {
             let got = Message::parse(bytes);
             assert_eq!(looks_like_sip(bytes), got.is_some(), "{name}");
             let got = got.map(|message| {
-                let defects = message.defects.without(Defects::TRUNCATED | Defects::MISSING);
+                let defects = message.parsed.defects.without(Defects::TRUNCATED | Defects::MISSING);
                 match message.start() {
                     StartLine::Request { method, uri } => (text(method.token()), text(uri), defects),
                     StartLine::Response { code, phrase } => (code.to_string(), text(phrase), defects),
@@ -705,23 +490,6 @@ mod tests {
     }
 
     #[test]
-    fn usual_lines_are_read_as_all_are() {
-        let names = "Via From To Call-ID CSeq Contact Expires Content-Length Content-Type User-Agent Server";
-        for name in names.split(' ') {
-            for line in [format!("{name}: a: b"), format!("{name}:"), format!("{name}:\r\n x\r")] {
-                let plain = split_name(line.as_bytes()).map(|(name, value)| (known(name), value));
-                assert_eq!(usual(line.as_bytes()), plain, "{line}");
-            }
-            let lower = format!("{}: x", name.to_lowercase());
-            assert_eq!(usual(lower.as_bytes()), None);
-            assert_ne!(split_name(lower.as_bytes()).map(|(name, _)| known(name)), Some(Known::Unasked), "{lower}");
-            for other in [format!("{name} : x"), format!("{name}-X: x"), format!("X{name}: x"), name.to_owned()] {
-                assert_eq!(usual(other.as_bytes()), None, "{other}");
-            }
-        }
-    }
-
-    #[test]
     fn a_name_that_is_there_is_never_overlooked() {
         // What trackers ask for, beside what is in nearly every message.
         let asked = [
@@ -743,10 +511,29 @@ mod tests {
                 assert_eq!(message.values(name).collect::<Vec<_>>(), [b"1"], "{sent:?}");
             }
         }
-        let usual = ["max-forwards", "allow", "supported", "require", "session-expires", "min-se", "route", "date"];
+        let usual = [
+            "max-forwards",
+            "allow",
+            "supported",
+            "require",
+            "session-expires",
+            "min-se",
+            "route",
+            "date",
+            "allow-events",
+            "accept",
+            "p-asserted-identity",
+            "remote-party-id",
+            "privacy",
+            "x-fs-support",
+            "p-early-media",
+            "accept-language",
+            "rseq",
+            "rack",
+        ];
         let mut names = Names::EMPTY;
-        usual.iter().for_each(|name| names.add(name.as_bytes()));
-        let mistaken = asked.iter().filter(|name| names.may_hold(name)).count();
+        usual.iter().for_each(|name| names = names.and(Names::one(name.as_bytes())));
+        let mistaken = asked.iter().filter(|name| names.may_hold(name.as_bytes())).count();
         assert!(mistaken == 0, "{mistaken} names look as if they were in every message");
     }
 

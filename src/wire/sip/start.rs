@@ -1,9 +1,11 @@
 //! The first line: methods, codes, and whether bytes begin like SIP at all. Knows nothing of what follows the line.
 
-use memchr::{memchr2, memchr3};
+use memchr::{memchr, memchr2};
 
+use super::super::marks::{UpTo, find, near};
 use super::defects::Defects;
 use super::header::{is_blank, is_token, trim};
+use super::span::Span;
 
 /// A request method (RFC 3261 7.1). Case-sensitive; a token nobody registered is kept as sent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -49,23 +51,7 @@ impl<'a> Method<'a> {
     /// The method that a token names.
     #[must_use]
     pub fn from_token(token: &'a [u8]) -> Self {
-        match token {
-            b"INVITE" => Self::Invite,
-            b"ACK" => Self::Ack,
-            b"BYE" => Self::Bye,
-            b"CANCEL" => Self::Cancel,
-            b"REGISTER" => Self::Register,
-            b"OPTIONS" => Self::Options,
-            b"PRACK" => Self::Prack,
-            b"UPDATE" => Self::Update,
-            b"INFO" => Self::Info,
-            b"REFER" => Self::Refer,
-            b"SUBSCRIBE" => Self::Subscribe,
-            b"NOTIFY" => Self::Notify,
-            b"PUBLISH" => Self::Publish,
-            b"MESSAGE" => Self::Message,
-            _ => Self::Other(token),
-        }
+        Verb::of(token).method(token)
     }
 
     /// As sent.
@@ -88,6 +74,43 @@ impl<'a> Method<'a> {
             Self::Message => b"MESSAGE",
             Self::Other(token) => token,
         }
+    }
+}
+
+/// A method in one byte: its place in [`METHODS`], counted from 1, or 0 for any other token.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Verb(u8);
+
+impl Verb {
+    pub(super) const OTHER: Self = Self(0);
+
+    /// What a token names.
+    #[inline]
+    pub(super) fn of(token: &[u8]) -> Self {
+        Self(match token {
+            b"INVITE" => 1,
+            b"ACK" => 2,
+            b"BYE" => 3,
+            b"CANCEL" => 4,
+            b"REGISTER" => 5,
+            b"OPTIONS" => 6,
+            b"PRACK" => 7,
+            b"UPDATE" => 8,
+            b"INFO" => 9,
+            b"REFER" => 10,
+            b"SUBSCRIBE" => 11,
+            b"NOTIFY" => 12,
+            b"PUBLISH" => 13,
+            b"MESSAGE" => 14,
+            _ => 0,
+        })
+    }
+
+    /// The method, whose token this is.
+    #[inline]
+    pub(super) fn method(self, token: &[u8]) -> Method<'_> {
+        let known = usize::from(self.0).checked_sub(1).and_then(|at| METHODS.get(at));
+        known.map_or(Method::Other(token), |(_, method)| *method)
     }
 }
 
@@ -136,9 +159,52 @@ pub(super) fn junk_len(bytes: &[u8]) -> Option<usize> {
     }
 }
 
+/// What a start line says, as places in the bytes that begin with it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Start {
+    /// The Request-URI or the reason phrase.
+    text: Span,
+    /// How long the method is that it begins with; 0 for a response.
+    token_len: u16,
+    /// 100 to 699; 0 where something else was sent, and for a request.
+    pub(super) code: u16,
+    pub(super) verb: Verb,
+}
+
+impl Start {
+    pub(super) const NONE: Self = Self { text: Span::NONE, token_len: 0, code: 0, verb: Verb::OTHER };
+
+    /// As a view of the bytes that it was read from.
+    #[inline]
+    pub(super) fn line(self, bytes: &[u8]) -> StartLine<'_> {
+        if self.is_request() {
+            StartLine::Request { method: self.method(bytes), uri: self.text(bytes) }
+        } else {
+            StartLine::Response { code: self.code, phrase: self.text(bytes) }
+        }
+    }
+
+    #[inline]
+    pub(super) const fn is_request(self) -> bool {
+        self.token_len != 0
+    }
+
+    /// A request's method.
+    #[inline]
+    pub(super) fn method(self, bytes: &[u8]) -> Method<'_> {
+        self.verb.method(bytes.get(..usize::from(self.token_len)).unwrap_or_default())
+    }
+
+    /// The Request-URI or the reason phrase.
+    #[inline]
+    pub(super) fn text(self, bytes: &[u8]) -> &[u8] {
+        self.text.of(bytes)
+    }
+}
+
 /// A start line as it was found.
-pub(super) struct FoundStart<'a> {
-    pub(super) line: StartLine<'a>,
+pub(super) struct FoundStart {
+    pub(super) start: Start,
     /// With the line end, if there was one.
     pub(super) len: usize,
 
@@ -146,36 +212,71 @@ pub(super) struct FoundStart<'a> {
 }
 
 /// Reads the start line at the very beginning of these bytes.
-pub(super) fn start_line(bytes: &[u8]) -> Option<FoundStart<'_>> {
-    let (line, len) = first_line(bytes)?;
-    usual(line).map(|line| FoundStart { line, len, defects: Defects::NONE }).or_else(|| any_start_line(line, len))
+pub(super) fn start_line(bytes: &[u8]) -> Option<FoundStart> {
+    start_line_to(bytes, memchr(b'\n', bytes).unwrap_or(bytes.len()))
 }
 
-/// The start line as nearly everybody writes it; `None` leaves the verdict to [`any_start_line`], which reads all there
-/// may be, and this no differently: a test holds the two equal.
-#[inline]
-fn usual(line: &[u8]) -> Option<StartLine<'_>> {
-    if let Some(rest) = line.strip_prefix(b"SIP/2.0 ") {
+/// The same, where the first line end is known to stand at `end`, which is behind the last byte where there is none.
+#[inline(always)]
+pub(super) fn start_line_to(bytes: &[u8], end: usize) -> Option<FoundStart> {
+    usual(bytes, end).or_else(|| unusual(bytes))
+}
+
+/// The start line as nearly everybody writes it; `None` leaves the verdict to [`unusual`], which reads all there may be,
+/// and this no differently: a test holds the two equal.
+#[inline(always)]
+fn usual(bytes: &[u8], end: usize) -> Option<FoundStart> {
+    let line = bytes.get(..=end)?;
+    let line = line.strip_suffix(b"\r\n").or_else(|| line.strip_suffix(b"\n"))?;
+    let start = if let Some(rest) = line.strip_prefix(b"SIP/2.0 ") {
         let [a @ b'1'..=b'6', b @ b'0'..=b'9', c @ b'0'..=b'9', b' ', phrase @ ..] = rest else { return None };
+        let at = line.len() - phrase.len();
+        let is_plain = !matches!(phrase, [..=b' ', ..] | [.., ..=b' ']) && find(bytes, at, line.len(), 0) == line.len();
+        if !is_plain || end + 1 >= Span::REACH {
+            return None;
+        }
         let code = u16::from(a - b'0') * 100 + u16::from(b - b'0') * 10 + u16::from(c - b'0');
-        return Some(StartLine::Response { code, phrase: trim(phrase) });
-    }
-    let rest = line.strip_suffix(b" SIP/2.0")?;
-    let (method, uri) = rest.split_at_checked(rest.iter().position(|byte| !is_token(*byte))?)?;
-    let [b' ', uri @ ..] = uri else { return None };
-    if method.is_empty() || matches!(uri, [] | [b'<', ..]) || memchr3(b' ', b'\t', b'\r', uri).is_some() {
-        return None;
-    }
-    Some(StartLine::Request { method: Method::from_token(method), uri })
+        Start { text: Span::new(at, line.len()), code, ..Start::NONE }
+    } else {
+        let (before, version) = line.split_last_chunk()?;
+        let token_len = find(bytes, 0, before.len(), b' ');
+        let (token, uri) = before.split_at_checked(token_len)?;
+        let verb = Verb::of(token);
+        let is_plain = matches!(uri, [b' ', ..]) && !matches!(uri, [_] | [_, b'<', ..]);
+        if verb == Verb::OTHER || version != b" SIP/2.0" || !is_plain {
+            return None;
+        }
+        // The blank behind the Request-URI is the next one.
+        if near(bytes, token_len + 1, UpTo(b' ')) != Some(before.len()) {
+            return None;
+        }
+        Start { text: Span::new(token_len + 1, before.len()), token_len: token_len as u16, code: 0, verb }
+    };
+    Some(FoundStart { start, len: end + 1, defects: Defects::NONE })
 }
 
-fn any_start_line(line: &[u8], len: usize) -> Option<FoundStart<'_>> {
+/// Any start line there may be, within the reach of places.
+#[inline(never)]
+fn unusual(bytes: &[u8]) -> Option<FoundStart> {
+    let (line, len) = first_line(bytes).filter(|(_, len)| *len < Span::REACH)?;
+    let (line, defects) = any_start_line(line)?;
+    let start = match line {
+        StartLine::Request { method, uri } => {
+            let token = method.token();
+            Start { text: Span::within(bytes, uri), token_len: token.len() as u16, code: 0, verb: Verb::of(token) }
+        }
+        StartLine::Response { code, phrase } => Start { text: Span::within(bytes, phrase), code, ..Start::NONE },
+    };
+    Some(FoundStart { start, len, defects })
+}
+
+fn any_start_line(line: &[u8]) -> Option<(StartLine<'_>, Defects)> {
     let found = match line {
-        [b'S' | b's', b'I' | b'i', b'P' | b'p', b'/', ..] => status_line(line, len),
+        [b'S' | b's', b'I' | b'i', b'P' | b'p', b'/', ..] => status_line(line),
         _ => None,
     };
     // A method may be called `SIP` or begin with it, thus no `else`.
-    found.or_else(|| request_line(line, len))
+    found.or_else(|| request_line(line))
 }
 
 /// The first line and its length with its end. `None` where a NUL stands in it: that is no text.
@@ -200,7 +301,7 @@ fn version(word: &[u8]) -> Option<bool> {
     (digits(major) && digits(minor)).then_some(false)
 }
 
-fn status_line(line: &[u8], len: usize) -> Option<FoundStart<'_>> {
+fn status_line(line: &[u8]) -> Option<(StartLine<'_>, Defects)> {
     let mut defects = Defects::NONE;
     let blank = line.iter().position(|byte| is_blank(*byte))?;
     if !version(line.get(..blank)?)? {
@@ -224,10 +325,10 @@ fn status_line(line: &[u8], len: usize) -> Option<FoundStart<'_>> {
     if rest.first().is_some_and(|byte| is_blank(*byte)) || line.get(blank) != Some(&b' ') {
         defects |= Defects::START_LINE;
     }
-    Some(FoundStart { line: StartLine::Response { code, phrase: trim(after) }, len, defects })
+    Some((StartLine::Response { code, phrase: trim(after) }, defects))
 }
 
-fn request_line(line: &[u8], len: usize) -> Option<FoundStart<'_>> {
+fn request_line(line: &[u8]) -> Option<(StartLine<'_>, Defects)> {
     // A method may be as long as its line: prose has blanks, and does not end in `SIP/2.0`.
     let method_len = line.iter().position(|byte| !is_token(*byte))?;
     if method_len == 0 || !matches!(line.get(method_len), Some(b' ' | b'\t')) {
@@ -260,7 +361,7 @@ fn request_line(line: &[u8], len: usize) -> Option<FoundStart<'_>> {
         defects |= Defects::REQUEST_URI;
     }
     let method = Method::from_token(method);
-    Some(FoundStart { line: StartLine::Request { method, uri }, len, defects })
+    Some((StartLine::Request { method, uri }, defects))
 }
 
 #[cfg(test)]
@@ -303,8 +404,9 @@ mod tests {
 
     #[test]
     fn usual_start_lines_are_read_as_such() {
-        for line in ["INVITE sip:a@b SIP/2.0", "FOO tel:1 SIP/2.0", "SIP/2.0 200 OK", "SIP/2.0 486 "] {
-            assert!(usual(line.as_bytes()).is_some(), "{line}");
+        for line in ["INVITE sip:a@b SIP/2.0\n", "MESSAGE tel:1 SIP/2.0\r\n", "SIP/2.0 200 OK\r\n", "SIP/2.0 486 \n"] {
+            let message = format!("{line}Via: SIP/2.0/UDP 192.0.2.1:5060;branch=z9hG4bK1edd770dff133a041;rport\r\n");
+            assert!(usual(message.as_bytes(), line.len() - 1).is_some(), "{line}");
         }
     }
 
@@ -313,18 +415,23 @@ mod tests {
 
         #[test]
         fn the_quick_reading_of_a_start_line_agrees_with_the_whole_one(
-            begin in prop::sample::select(vec!["SIP/2.0 200 ", "SIP/2.0 ", "INVITE ", "SIP ", ""]),
+            begin in prop::sample::select(vec!["SIP/2.0 200 ", "SIP/2.0 ", "INVITE ", "SUBSCRIBE ", "SIP ", ""]),
             words in prop::collection::vec(prop::sample::select(vec![
-                "BYE", " ", "  ", "\t", "\r", "sip:a@b", "<", ">", "SIP/2.0", " SIP/2.0", "sip/2.0", "SIP/1.0", "200",
-                "099", "700", "OK", "\u{e9}", ":", "x",
+                "BYE", " ", "  ", "\t", "\r", "\0", "\x1f", "sip:a@b", "<", ">", "SIP/2.0", " SIP/2.0", "sip/2.0", "SIP/1.0",
+                "200", "099", "700", "OK", "\u{e9}", ":", "x", "\n",
             ]), 0..6),
             end in prop::sample::select(vec![" SIP/2.0", ""]),
+            after in prop::sample::select(vec!["\r\n", "\n", "\r\nVia: SIP/2.0/UDP 192.0.2.1:5060;branch=z9hG4bK1edd770dff133a041;rport\r\n", "\n\0", "\0\n", ""]),
         ) {
-            let line = [begin, &words.concat(), end].concat();
-            if let Some(quick) = usual(line.as_bytes()) {
-                let whole = any_start_line(line.as_bytes(), 0).map(|found| (found.line, found.defects));
-                prop_assert_eq!(whole, Some((quick, Defects::NONE)), "{}", line);
+            let bytes = [begin, &words.concat(), end, after].concat();
+            let bytes = bytes.as_bytes();
+            let told = |found: FoundStart| (found.start.line(bytes), found.start.verb, found.len, found.defects);
+            if let Some(quick) = usual(bytes, memchr(b'\n', bytes).unwrap_or(bytes.len())) {
+                prop_assert_eq!(Some(told(quick)), unusual(bytes).map(told));
             }
+            let plain = first_line(bytes).and_then(|(line, _)| any_start_line(line));
+            let read = start_line(bytes).map(|found| (found.start.line(bytes), found.defects));
+            prop_assert_eq!(read, plain);
         }
     }
 }

@@ -1,16 +1,25 @@
 //! Values as text for people and for keys. Knows no grammar but folds, quotes and escapes.
 
+use std::borrow::Cow;
+
 use memchr::memchr;
 
+use super::super::marks::find_far;
 use super::header::{is_blank, split_around, trim};
 
 /// As text for people and for keys of rows: unfolded (a line end with blanks after it, and all blanks around it, become
 /// one space), lossy UTF-8. Control characters stay.
 #[must_use]
 pub fn text(bytes: &[u8]) -> String {
-    if memchr(b'\n', bytes).is_none() {
+    shown(bytes).into_owned()
+}
+
+/// What [`text`] gives, lent where it stands so in the bytes.
+#[must_use]
+pub fn shown(bytes: &[u8]) -> Cow<'_, str> {
+    if find_far(bytes, 0, bytes.len(), b'\n') == bytes.len() {
         // Asked first since nearly all is ASCII, which that tells many bytes at a time.
-        return std::str::from_utf8(bytes).map_or_else(|_| String::from_utf8_lossy(bytes).into_owned(), str::to_owned);
+        return std::str::from_utf8(bytes).map_or_else(|_| String::from_utf8_lossy(bytes), Cow::Borrowed);
     }
     let mut unfolded = Vec::with_capacity(bytes.len());
     let mut rest = bytes;
@@ -29,19 +38,25 @@ pub fn text(bytes: &[u8]) -> String {
         }
     }
     unfolded.extend_from_slice(rest);
-    String::from_utf8_lossy(&unfolded).into_owned()
+    Cow::Owned(String::from_utf8_lossy(&unfolded).into_owned())
 }
 
 /// A display name or quoted text for people: surrounding quotes off, escapes undone (RFC 3261 25.1, quoted-pair), then
 /// as [`text`] does.
 #[must_use]
 pub fn unquote(bytes: &[u8]) -> String {
+    unquoted(bytes).into_owned()
+}
+
+/// What [`unquote`] gives, lent where it stands so in the bytes.
+#[must_use]
+pub fn unquoted(bytes: &[u8]) -> Cow<'_, str> {
     let inner = match trim(bytes) {
         [b'"', inner @ .., b'"'] => inner,
         other => other,
     };
     if memchr(b'\\', inner).is_none() {
-        return text(inner);
+        return shown(inner);
     }
     let mut plain = Vec::with_capacity(inner.len());
     let mut bytes = inner.iter();
@@ -51,7 +66,7 @@ pub fn unquote(bytes: &[u8]) -> String {
             _ => *byte,
         });
     }
-    text(&plain)
+    Cow::Owned(text(&plain))
 }
 
 #[cfg(test)]

@@ -1,8 +1,12 @@
 //! URIs as SIP carries them (RFC 3261 19.1, RFC 3966): scheme, user, host, and a key that equal addresses share. Knows
 //! no header and resolves nothing.
 
+use std::borrow::Cow;
+use std::net::Ipv4Addr;
+
 use memchr::{memchr, memchr_iter, memchr2, memrchr};
 
+use super::super::marks::{Between, Either, UpTo, find};
 use super::header::{Params, trim};
 use super::text::text;
 
@@ -100,6 +104,35 @@ pub fn uri_host(uri: &[u8]) -> Option<&[u8]> {
     parts(uri).map(|parts| parts.host)
 }
 
+/// The IPv4 address that is the host of a sip URI written as usual, `sip:user@192.0.2.1:5060;transport=udp`. `None`: it
+/// has another host, or [`uri_host`] must say, of which a test shows that it gives no other.
+#[must_use]
+pub fn usual_ipv4_host(uri: &[u8]) -> Option<Ipv4Addr> {
+    let body = uri.strip_prefix(b"sip:")?;
+    let mark = find(body, 0, body.len(), [b'@', b';', b'?']);
+    let mut host = match body.get(mark) {
+        Some(b'@') => body.get(mark + 1..)?,
+        _ if find(body, mark, body.len(), b'@') == body.len() => body,
+        _ => return None,
+    };
+    let mut octets = [0_u8; 4];
+    for (index, octet) in octets.iter_mut().enumerate() {
+        if index > 0 {
+            host = host.strip_prefix(b".")?;
+        }
+        let len = host.iter().take(4).take_while(|byte| byte.is_ascii_digit()).count();
+        let (digits, rest) = host.split_at_checked(len)?;
+        let leads = digits.first() == Some(&b'0') && len > 1;
+        let number = digits.iter().fold(0, |number, digit| number * 10 + u32::from(digit - b'0'));
+        *octet = u8::try_from(number).ok().filter(|_| (1..=3).contains(&len) && !leads)?;
+        host = rest;
+    }
+    if let [b':', port @ ..] = host {
+        host = port.get(port.iter().take_while(|byte| byte.is_ascii_digit()).count()..)?;
+    }
+    matches!(host, [] | [b';' | b'?', ..]).then_some(octets.into())
+}
+
 /// The user of a sip or sips URI without the password; the number of a `tel:` URI. `None` if there is none.
 #[must_use]
 pub fn uri_user(uri: &[u8]) -> Option<&[u8]> {
@@ -140,6 +173,47 @@ pub(super) fn params(uri: &[u8]) -> Params<'_> {
 /// parameters, no headers. A `tel:` number without its visual separators (RFC 3966 5.1.1). Anything else as sent.
 #[must_use]
 pub fn address_key(uri: &[u8]) -> String {
+    address_key_of(uri).into_owned()
+}
+
+/// The same as [`address_key`], borrowed where it is written as it would be: `sip:user@host:port`, perhaps with
+/// parameters behind it, perhaps without the user or the port.
+#[must_use]
+pub fn address_key_of(uri: &[u8]) -> Cow<'_, str> {
+    usual_key(uri).map_or_else(|| Cow::Owned(any_key(uri)), Cow::Borrowed)
+}
+
+/// `None` leaves it to [`any_key`], which reads every URI, and this one no differently: a test holds the two equal.
+fn usual_key(uri: &[u8]) -> Option<&str> {
+    let end = uri.len();
+    let begin = [&b"sip:"[..], b"sips:"].iter().find(|scheme| uri.starts_with(scheme))?.len();
+    let host = match find(uri, begin, end, b'@') {
+        at if at == end => begin,
+        // A second one may end the user, escapes and passwords change it, and nobody is nobody.
+        at => {
+            let is_plain = find(uri, at + 1, end, b'@') == end
+                && find(uri, begin, at, Either(UpTo(b' '), [b'%', b':'])) == at
+                && at > begin;
+            is_plain.then_some(at + 1)?
+        }
+    };
+    let host_end = find(uri, host, end, Either(UpTo(b' '), [b':', b';', b'?', b'/', b'>', b'[']));
+    if host_end == host || find(uri, host, host_end, Between(b'A', b'Z')) < host_end {
+        return None;
+    }
+    let key_end = match uri.get(host_end) {
+        Some(b'[') => return None,
+        Some(b':') => {
+            let port = host_end + 1;
+            let digits = uri.get(port..)?.iter().take_while(|byte| byte.is_ascii_digit()).count();
+            (digits > 0).then_some(port + digits)?
+        }
+        _ => host_end,
+    };
+    std::str::from_utf8(uri.get(..key_end)?).ok()
+}
+
+fn any_key(uri: &[u8]) -> String {
     let mut key = Vec::with_capacity(uri.len());
     if let Some(number) = telephone(uri) {
         key.extend_from_slice(b"tel:");
@@ -187,7 +261,28 @@ pub(super) fn hex(digit: u8) -> Option<u8> {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
+
+    proptest! {
+        #[test]
+        fn an_address_is_the_host_that_the_plain_reading_gives(
+            uri in "sip:(a|a:b|a;x|1\\.2\\.3\\.4|)(@|)(0?[0-9]{1,3}\\.[0-9]{1,3}\\.[0-9]\\.[0-9]{1,4})(:[0-9]{0,3}|)(;x=(a|@)|\\?a=b@c|@|[.]|)",
+        ) {
+            if let Some(address) = usual_ipv4_host(uri.as_bytes()) {
+                let host = uri_host(uri.as_bytes()).map(|host| text(host).parse());
+                prop_assert_eq!(host, Some(Ok(address)), "{}", uri);
+            }
+        }
+    }
+
+    #[test]
+    fn a_usual_host_is_known_for_one() {
+        for uri in ["sip:a@192.0.2.1", "sip:a@192.0.2.1:5060;transport=udp", "sip:192.0.2.1;lr", "sip:a@0.0.0.0?x=y"] {
+            assert!(usual_ipv4_host(uri.as_bytes()).is_some(), "{uri}");
+        }
+    }
 
     #[test]
     fn users_hosts_and_keys() {
@@ -221,6 +316,30 @@ mod tests {
             assert_eq!(uri_user(uri.as_bytes()).map(text).as_deref(), *user, "{uri}");
             assert_eq!(uri_host(uri.as_bytes()).map(text).as_deref(), *host, "{uri}");
             assert_eq!(address_key(uri.as_bytes()), *key, "{uri}");
+        }
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig { cases: 4000, failure_persistence: None, ..ProptestConfig::default() })]
+
+        #[test]
+        fn a_usual_key_is_that_of_the_full_reading(
+            uri in "(sip|sip|sips|SIP|tel|<sip):?([+]?[a-cA0-9.;?%:é]{0,5}@?){0,2}([a-z]{0,3}|A|é|\\[::1\\]|%41)?(:[0-9]{0,4})?( |;x=A|\\?a@b|/|>|@|[\r\n ])?",
+        ) {
+            if let Some(usual) = usual_key(uri.as_bytes()) {
+                prop_assert_eq!(usual, any_key(uri.as_bytes()), "{}", uri);
+            }
+        }
+    }
+
+    #[test]
+    fn usual_keys_are_read_as_such() {
+        for (uri, key) in [
+            ("sip:+442031589515@sip.example.com", "sip:+442031589515@sip.example.com"),
+            ("sips:ada@192.0.2.1:5061;transport=tls", "sips:ada@192.0.2.1:5061"),
+            ("sip:example.org?Route=x", "sip:example.org"),
+        ] {
+            assert_eq!(usual_key(uri.as_bytes()), Some(key));
         }
     }
 

@@ -79,6 +79,8 @@ fn datagram(bytes: &[u8]) {
     assert_eq!(message.from_value(), message.values("from").find(|value| !value.is_empty()));
     assert_eq!(usize::from(message.via_count()), message.vias().count().min(usize::from(u16::MAX)));
     assert_eq!(message.top_via().map(|via| via.raw), message.vias().next().map(|via| via.raw));
+    assert_eq!(message.from_uri(), message.from().map(|from| from.uri));
+    assert_eq!(message.to_uri(), message.to().map(|to| to.uri));
     let addresses = [message.from(), message.to()].into_iter().flatten();
     for addr in addresses.chain(message.contacts().filter_map(|contact| contact.addr().cloned())) {
         parts.extend(addr.display);

@@ -8,7 +8,8 @@ use std::net::SocketAddr;
 
 use sipcodes::event::{Event, Path, Transport, What};
 use sipcodes::packet::Place;
-use sipcodes::report::Report;
+use sipcodes::render::{Format, Layout, renderer};
+use sipcodes::report::{Columns, Kind, Report};
 use sipcodes::time::Timestamp;
 use sipcodes::track::Tracker;
 use sipcodes::track::fact::{Fact, StreamFact};
@@ -161,6 +162,9 @@ pub fn tracker(bytes: &[u8]) {
         }
     };
     let (mut counted, mut opened, mut report) = (0, BTreeSet::new(), Report::new(Vec::new()));
+    let layout = Layout { columns: Columns::all(&Kind::ALL), width: None, color: false, group: false };
+    let mut sink = std::io::sink();
+    let mut lines = renderer(Format::Ndjson, layout, &mut sink);
     for fact in facts {
         match &fact {
             Fact::Call(call) => {
@@ -171,12 +175,12 @@ pub fn tracker(bytes: &[u8]) {
                 assert_eq!(call.category.is_none(), call.code.is_none());
                 assert_eq!(call.partial, call.attempts == 0);
                 assert!(call.hops <= call.messages && call.branches <= call.messages);
-                assert!(!steady || call.timeline.is_sorted_by_key(|step| step.at));
+                assert!(!steady || call.timeline.iter().is_sorted_by_key(|step| step.at));
                 assert!(!steady || call.ended.is_none_or(|ended| (call.start..=end).contains(&ended)));
                 assert!(call.answered.is_none_or(|answered| answered <= call.last));
                 assert!(call.audio.is_none() || call.code.is_some());
                 for stream in call.media.iter().flat_map(|media| &media.streams) {
-                    assert_eq!(stream.call_id.as_ref(), Some(&call.call_id));
+                    assert_eq!(stream.call_id.as_deref(), Some(call.opening.call_id()));
                     listen(stream);
                 }
             }
@@ -192,7 +196,7 @@ pub fn tracker(bytes: &[u8]) {
             }
             _ => {}
         }
-        _ = report.take(fact);
+        lines.row(report.take(fact)).expect("nothing is refused");
     }
     assert!(counted <= messages, "a message of two rows");
     let of_files = tracker.media_of_file(0);

@@ -1,156 +1,87 @@
-//! A message apart from its bytes: where in them everything stands, so that a copy of the bytes need not be read again.
-//! Knows no message but the one that it was taken from.
+//! What was found in a message, apart from its bytes: where in them everything stands, so that a copy of the bytes need
+//! not be read again. Knows no message but the one that it was taken from.
 
-use super::{Cseq, Defects, Message, Method, Names, StartLine};
-use crate::wire::sip::start::METHODS;
+use super::read::Known;
+use super::{Defects, Message, Names};
+use crate::wire::sip::span::Span;
+use crate::wire::sip::start::{Start, Verb};
 
 /// What [`Message::parse`] found, as places in [`Message::raw`]. With a copy of those bytes it is the message again.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Parsed {
-    start: Start,
-    head: Span,
-    fields: Span,
-    body: Span,
-    call_id: Option<Span>,
-    cseq: Option<(u32, Word)>,
-    from: Option<Span>,
-    to: Option<Span>,
-    from_tag: Option<Span>,
-    to_tag: Option<Span>,
-    via: Option<Span>,
-    via_list: bool,
-    via_count: u16,
-    contact: Option<Span>,
-    expires: Option<u32>,
-    content_length: Option<usize>,
-    content_type: Option<Span>,
-    user_agent: Option<Span>,
-    names: Names,
-    defects: Defects,
+    pub(super) start: Start,
+    pub(super) head_len: u32,
+    /// The header lines that are whole, each with its line end; without the blank line.
+    pub(super) fields: Span,
+    /// The values of [`Known`] headers: those of which all are asked without the blanks around them, the others with.
+    pub(super) kept: [Span; 11],
+    pub(super) from_uri: Span,
+    pub(super) from_tag: Span,
+    pub(super) to_uri: Span,
+    pub(super) to_tag: Span,
+    /// The branch of the topmost Via value.
+    pub(super) branch: Span,
+    /// The method of CSeq; missing where there is no CSeq that is well-formed.
+    pub(super) cseq_method: Span,
+    pub(super) cseq_number: u32,
+    pub(super) cseq_verb: Verb,
+    /// There are commas in the topmost Via field.
+    pub(super) via_list: bool,
+    pub(super) more_contacts: bool,
+    pub(super) via_count: u16,
+    /// Where the first line begins whose name looks like one of [`RARE`](super::read::RARE); 0 where none does.
+    pub(super) rare: u16,
+    pub(super) defects: Defects,
+    pub(super) names: Names,
 }
 
-#[derive(Clone, Copy, Debug)]
-enum Start {
-    Request { method: Word, uri: Span },
-    Response { code: u16, phrase: Span },
-}
-
-/// A method.
-#[derive(Clone, Copy, Debug)]
-enum Word {
-    Registered(Method<'static>),
-    Other(Span),
-}
-
-/// From where to where in the raw bytes. What is empty may stand anywhere.
-#[derive(Clone, Copy, Debug)]
-struct Span {
-    at: u32,
-    len: u32,
-}
-
-impl<'a> Message<'a> {
-    /// Where in [`raw`](Self::raw) everything stands.
-    #[must_use]
-    pub fn detach(&self) -> Parsed {
-        let of = Places(self.raw);
-        Parsed {
-            start: match self.start {
-                StartLine::Request { method, uri } => Start::Request { method: of.word(method), uri: of.span(uri) },
-                StartLine::Response { code, phrase } => Start::Response { code, phrase: of.span(phrase) },
-            },
-            head: of.span(self.head),
-            fields: of.span(self.fields),
-            body: of.span(self.body),
-            call_id: of.maybe(self.call_id),
-            cseq: self.cseq.map(|cseq| (cseq.number, of.word(cseq.method))),
-            from: of.maybe(self.from),
-            to: of.maybe(self.to),
-            from_tag: of.maybe(self.from_tag),
-            to_tag: of.maybe(self.to_tag),
-            via: of.maybe(self.via),
-            via_list: self.via_list,
-            via_count: self.via_count,
-            contact: of.maybe(self.contact),
-            expires: self.expires,
-            content_length: self.content_length,
-            content_type: of.maybe(self.content_type),
-            user_agent: of.maybe(self.user_agent),
-            names: self.names,
-            defects: self.defects,
-        }
-    }
-}
+// Copied for every message, and kept for every one that goes from thread to thread.
+const _: () = assert!(size_of::<Message<'_>>() <= 128);
 
 impl Parsed {
+    /// Nothing was found yet.
+    pub(super) const UNREAD: Self = Self {
+        start: Start::NONE,
+        head_len: 0,
+        fields: Span::NONE,
+        kept: [Span::NONE; 11],
+        from_uri: Span::NONE,
+        from_tag: Span::NONE,
+        to_uri: Span::NONE,
+        to_tag: Span::NONE,
+        branch: Span::NONE,
+        cseq_method: Span::NONE,
+        cseq_number: 0,
+        cseq_verb: Verb::OTHER,
+        via_list: false,
+        more_contacts: false,
+        via_count: 0,
+        rare: 0,
+        defects: Defects::NONE,
+        names: Names::EMPTY,
+    };
+
+    /// Where the value of a header stands; missing where nothing is kept.
+    #[inline]
+    pub(super) fn kept(&self, known: Known) -> Span {
+        self.kept.get(known as usize).copied().unwrap_or_default()
+    }
+
     /// The message again, over a copy of the bytes that it was detached from. Of other bytes it makes nonsense, but
     /// nothing worse.
+    #[inline]
     #[must_use]
-    pub fn attach<'a>(&self, raw: &'a [u8]) -> Message<'a> {
-        let of = Places(raw);
-        let maybe = |span: Option<Span>| span.map(|span| of.slice(span));
-        Message {
-            start: match self.start {
-                Start::Request { method, uri } => StartLine::Request { method: of.method(method), uri: of.slice(uri) },
-                Start::Response { code, phrase } => StartLine::Response { code, phrase: of.slice(phrase) },
-            },
-            raw,
-            head: of.slice(self.head),
-            fields: of.slice(self.fields),
-            body: of.slice(self.body),
-            call_id: maybe(self.call_id),
-            cseq: self.cseq.map(|(number, method)| Cseq { number, method: of.method(method) }),
-            from: maybe(self.from),
-            to: maybe(self.to),
-            from_tag: maybe(self.from_tag),
-            to_tag: maybe(self.to_tag),
-            via: maybe(self.via),
-            via_list: self.via_list,
-            via_count: self.via_count,
-            contact: maybe(self.contact),
-            expires: self.expires,
-            content_length: self.content_length,
-            content_type: maybe(self.content_type),
-            user_agent: maybe(self.user_agent),
-            names: self.names,
-            defects: self.defects,
-        }
+    pub const fn attach<'a>(&self, raw: &'a [u8]) -> Message<'a> {
+        Message { raw, parsed: *self }
     }
 }
 
-/// The raw bytes, and what stands where in them.
-#[derive(Clone, Copy)]
-struct Places<'a>(&'a [u8]);
-
-impl<'a> Places<'a> {
-    /// All that a message holds lies in its raw bytes, or is empty. No datagram and no framed message comes near 4 GiB.
-    fn span(self, part: &[u8]) -> Span {
-        let at = part.as_ptr().addr().wrapping_sub(self.0.as_ptr().addr());
-        let inside = at.checked_add(part.len()).is_some_and(|end| end <= self.0.len());
-        match (u32::try_from(at), u32::try_from(part.len())) {
-            (Ok(at), Ok(len)) if inside => Span { at, len },
-            _ => Span { at: 0, len: 0 },
-        }
-    }
-
-    fn maybe(self, part: Option<&[u8]>) -> Option<Span> {
-        part.map(|part| self.span(part))
-    }
-
-    fn word(self, method: Method<'_>) -> Word {
-        let known = METHODS.iter().map(|(_, known)| *known).find(|known| *known == method);
-        known.map_or_else(|| Word::Other(self.span(method.token())), Word::Registered)
-    }
-
-    fn slice(self, Span { at, len }: Span) -> &'a [u8] {
-        self.0.get(at as usize..).and_then(|rest| rest.get(..len as usize)).unwrap_or_default()
-    }
-
-    fn method(self, word: Word) -> Method<'a> {
-        match word {
-            Word::Registered(method) => method,
-            Word::Other(span) => Method::Other(self.slice(span)),
-        }
+impl Message<'_> {
+    /// Where in [`raw`](Self::raw) everything stands.
+    #[inline]
+    #[must_use]
+    pub const fn detach(&self) -> Parsed {
+        self.parsed
     }
 }
 
