@@ -1,12 +1,11 @@
 //! What one thread hands to the next: events apart from the packets that they borrow from, in one piece of memory.
 //! Knows no thread, and of events only what they borrow.
 
-use std::net::{Ipv4Addr, SocketAddr};
-
 use crate::event::{Event, Path, Undelivered, What};
 use crate::packet::Place;
 use crate::report::Source;
 use crate::time::Timestamp;
+use crate::track::fact::Fact;
 use crate::wire::media::Media;
 use crate::wire::rtcp::Rtcp;
 use crate::wire::rtp::Rtp;
@@ -48,9 +47,21 @@ pub(crate) trait Downstream {
     fn settle(&mut self) -> Result<(), Self::Stop>;
 }
 
+/// What came of events, in the order in which it is to be told.
+#[derive(Debug)]
+pub(crate) enum Answer {
+    Fact(Fact),
+    /// No call that is still to come began before.
+    Passed(Timestamp),
+    /// What is known of the captures from here on.
+    Sources(Vec<Source>),
+}
+
 /// A stretch of the river.
 #[derive(Debug, Default)]
 pub(crate) struct Batch {
+    /// What came of what was laid down here before, while it is on its way back.
+    pub(crate) answers: Vec<Answer>,
     /// All that events borrow, one after another.
     bytes: Vec<u8>,
     /// Each with whether it was the last of its packet.
@@ -241,7 +252,7 @@ impl Batch {
 }
 
 /// Says a run of packets of media. What is of no known stream is said as the event that it would have been: see
-/// [`Media::of`].
+/// [`Datagram::media`](crate::wire::media::Datagram::media).
 fn say_media<D: Downstream>(run: &[Plain], mut payloads: &[u8], down: &mut D) -> Result<(), D::Stop> {
     let mut before = None;
     for plain in run {
@@ -250,16 +261,15 @@ fn say_media<D: Downstream>(run: &[Plain], mut payloads: &[u8], down: &mut D) ->
         let (payload, rest) = payloads.split_at_checked(len.into()).unwrap_or_default();
         payloads = rest;
         let rtp = Rtp { marker, payload_type, sequence, timestamp, ssrc, payload };
-        let place = Place { file, frame };
-        if down.media(at, place, &Media { addresses, ports, dscp, rtp }) {
+        let (place, media) = (Place { file, frame }, Media { addresses, ports, dscp, rtp });
+        if down.media(at, place, &media) {
             before = before.max(Some(at));
             continue;
         }
         if let Some(last) = before.take() {
             down.passed(last);
         }
-        let end = |address: u64, port: u32| SocketAddr::new(Ipv4Addr::from_bits(address as u32).into(), port as u16);
-        let (src, dst) = (end(addresses >> 32, ports >> 16), end(addresses, ports));
+        let (src, dst) = media.ends();
         down.event(&Event::of_media(at, place, src, dst, What::Rtp(rtp, dscp)));
         down.settle()?;
     }
@@ -307,6 +317,7 @@ mod tests {
 
     use super::*;
     use crate::event::Transport;
+    use std::net::SocketAddr;
 
     /// Writes down what it is told.
     #[derive(Default)]

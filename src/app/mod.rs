@@ -12,5 +12,6 @@ mod progress;
 mod run;
 mod secrets;
 mod state;
+mod troubles;
 
 pub use run::run;

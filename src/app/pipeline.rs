@@ -1,31 +1,32 @@
 //! The river in one page: packets become events, events facts, facts rows, rows bytes. Everything else is how.
 //! Knows the rooms by their doors only, and no rule of SIP.
 
-use std::collections::BTreeMap;
+use std::convert::Infallible;
 use std::num::NonZero;
 use std::panic::resume_unwind;
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::thread;
 use std::time::Duration;
 
-use super::batch::{Batch, Downstream, Gap};
+use super::batch::{Answer, Batch, Downstream, Gap};
 use super::output::Sink;
 use super::plan::Plan;
 use super::progress::Progress;
 use super::run::{Failure, Messages, Outcome};
 use super::secrets;
 use super::state::{Left, State};
+use super::troubles::Troubles;
 use crate::assemble::{Assembler, Unfinished};
-use crate::capture::{CaptureInfo, Captures, KeyLogs, TroubleKind};
+use crate::capture::{CaptureInfo, Captures, KeyLogs};
 use crate::event::{Event, What};
-use crate::issue::{Cause, Issues, Tally};
-use crate::packet::Place;
-use crate::render::{self, Render, shown};
+use crate::issue::Issues;
+use crate::packet::{Packet, Place};
+use crate::render::{self, Render};
 use crate::report::{CaptureRow, Report, Skipped, Source, Traffic};
 use crate::time::Timestamp;
 use crate::track::Tracker;
 use crate::wire::keylog::Secrets;
-use crate::wire::media::Media;
+use crate::wire::media::{Datagram, Media};
 
 /// Reads the plan's captures to their end and tells what was in them.
 pub(crate) fn analyze(plan: Plan, messages: &Messages) -> Result<Outcome, Failure> {
@@ -100,28 +101,29 @@ fn flow(
         // What is under way is delivered once: here, or by the next run.
         delivers: state.is_none() || plan.flush,
     };
-    let mut telling = Telling { tracker, report, renderer, messages: 0, latest: before.unwrap_or_default() };
+    let mut tracking = Tracking { tracker, messages: 0, latest: before.unwrap_or_default() };
+    let mut telling = Telling { report, renderer };
     let threads = plan.threads.unwrap_or_else(|| thread::available_parallelism().map_or(1, NonZero::get));
     // No batch is waited for where somebody waits for each record.
     if threads > 1 && !plan.live {
-        beside(&mut reading, &mut telling)?;
+        beside(&mut reading, &mut tracking, &mut telling)?;
     } else {
-        reading.run(&mut telling)?;
+        reading.run(&mut Straight { tracking: &mut tracking, telling: &mut telling })?;
     }
     let Reading { mut captures, assembler, mut issues, mut progress, earlier, end, delivers, .. } = reading;
     let mut unfinished = Unfinished::default();
     if delivers {
-        telling.tracker.finish(end);
+        tracking.tracker.finish(end);
     } else {
         unfinished = assembler.unfinished();
     }
-    telling.settle()?;
-    let (mut tracker, mut report, renderer) = telling.apart();
+    tracking.settle(|answer| telling.tell(answer))?;
+    let (Tracking { mut tracker, .. }, Telling { mut report, renderer }) = (tracking, telling);
 
     issues.absorb(tracker.take_issues());
     progress.clear();
     troubles.tell(&mut captures, messages);
-    let outcome = troubles.outcome(&earlier, captures.infos(), &issues, messages)?;
+    let outcome = troubles.outcome(&earlier, captures.infos(), &issues, messages).ok_or(Stop::NothingRead)?;
     let rows = captures.infos().iter().zip(offset..).map(|(info, file)| capture_row(info, file, &issues, &tracker));
     let rows = rows.collect();
     let explanations = tracker.take_explanations();
@@ -195,13 +197,22 @@ impl Reading {
                 down.sources(sources(earlier, captures.infos()));
             }
             down.settle()?;
-            // Most packets are media with nothing unusual about them: those go straight down.
-            let skimmed = captures
-                .skim(|packet| Media::of(packet).is_some_and(|media| down.media(packet.at, packet.place, &media)));
-            if let Some((_, last)) = skimmed.times {
+            // Nearly all packets that follow bring nothing new but themselves: those go straight down.
+            let mut rest = Rest { assembler, issues, down, passed: None, end: &mut self.end, stopped: Ok(()) };
+            let skimmed = captures.skim(|packet| {
+                let datagram = Datagram::of(packet);
+                match datagram.and_then(|datagram| datagram.media()) {
+                    Some(media) if rest.down.media(packet.at, packet.place, &media) => {
+                        rest.passed = rest.passed.max(Some(packet.at));
+                        true
+                    }
+                    _ => rest.packet(packet, datagram.as_ref()),
+                }
+            });
+            rest.pass();
+            rest.stopped?;
+            if skimmed.packets > 0 {
                 place = skimmed.place;
-                down.passed(last);
-                self.end = self.end.max(assembler.clock(last));
             }
             if progress.packets(1 + skimmed.packets) {
                 progress.show(captures.bytes_done(), captures.bytes_total());
@@ -218,11 +229,40 @@ impl Reading {
     }
 }
 
-/// The lower half of the river, from events on.
-struct Telling<'a> {
+/// What becomes of the packets that follow one another in a section of a capture, with nothing between them.
+struct Rest<'r, D: Downstream> {
+    assembler: &'r mut Assembler,
+    issues: &'r mut Issues,
+    down: &'r mut D,
+    /// When the last of the media came that went straight down since the last event.
+    passed: Option<Timestamp>,
+    end: &'r mut Timestamp,
+    stopped: Result<(), D::Stop>,
+}
+
+impl<D: Downstream> Rest<'_, D> {
+    /// Takes a packet that is no media, or none of a known stream; `false` where nothing more is taken, nor was this one.
+    #[inline(never)] // Out of the way of media packets.
+    fn packet(&mut self, packet: &Packet<'_>, datagram: Option<&Datagram<'_>>) -> bool {
+        self.pass();
+        self.assembler.push_read(packet, datagram, self.issues, &mut |event| self.down.event(&event));
+        *self.end = (*self.end).max(self.assembler.clock(packet.at));
+        self.stopped = self.down.settle();
+        self.stopped.is_ok()
+    }
+
+    /// Says how far the media got.
+    fn pass(&mut self) {
+        if let Some(last) = self.passed.take() {
+            self.down.passed(last);
+            *self.end = (*self.end).max(self.assembler.clock(last));
+        }
+    }
+}
+
+/// The middle of the river: events become facts.
+struct Tracking {
     tracker: Tracker,
-    report: Report,
-    renderer: Box<dyn Render + 'a>,
     /// SIP messages since what waits in the renderer was looked through, and when the last of them came. Counted by what
     /// is the same for every number of threads.
     messages: u32,
@@ -232,15 +272,7 @@ struct Telling<'a> {
 /// SIP messages after which what waits in the renderer is looked through.
 const STRIDE: u32 = 1 << 15;
 
-impl<'a> Telling<'a> {
-    fn apart(self) -> (Tracker, Report, Box<dyn Render + 'a>) {
-        (self.tracker, self.report, self.renderer)
-    }
-}
-
-impl Downstream for Telling<'_> {
-    type Stop = Stop;
-
+impl Tracking {
     #[inline]
     fn event(&mut self, event: &Event<'_>) {
         if matches!(event.what, What::Sip(_)) {
@@ -248,15 +280,6 @@ impl Downstream for Telling<'_> {
             self.latest = self.latest.max(event.at);
         }
         self.tracker.feed(event);
-    }
-
-    #[inline]
-    fn media(&mut self, at: Timestamp, place: Place, media: &Media<'_>) -> bool {
-        self.tracker.feed_known(at, place.file, media)
-    }
-
-    fn passed(&mut self, last: Timestamp) {
-        self.tracker.pass(last);
     }
 
     fn gap(&mut self, Gap { from, to, of_runs }: Gap) {
@@ -267,45 +290,123 @@ impl Downstream for Telling<'_> {
         }
     }
 
+    /// Gives `tell` what came of the events so far.
+    #[inline]
+    fn settle<E>(&mut self, mut tell: impl FnMut(Answer) -> Result<(), E>) -> Result<(), E> {
+        while let Some(fact) = self.tracker.poll() {
+            tell(Answer::Fact(fact))?;
+        }
+        if self.messages >= STRIDE {
+            self.messages = 0;
+            tell(Answer::Passed(self.tracker.begun(self.latest)))?;
+        }
+        Ok(())
+    }
+}
+
+/// The lower end of the river: facts become rows, and rows bytes.
+struct Telling<'a> {
+    report: Report,
+    renderer: Box<dyn Render + 'a>,
+}
+
+impl Telling<'_> {
+    fn tell(&mut self, answer: Answer) -> Result<(), Stop> {
+        match answer {
+            Answer::Fact(fact) => self.renderer.row(self.report.take(fact))?,
+            Answer::Passed(until) => self.renderer.passed(until)?,
+            Answer::Sources(sources) => self.report.set_sources(sources),
+        }
+        Ok(())
+    }
+}
+
+/// The rest of the river without a bend: in the thread that reads.
+struct Straight<'t, 'a> {
+    tracking: &'t mut Tracking,
+    telling: &'t mut Telling<'a>,
+}
+
+impl Downstream for Straight<'_, '_> {
+    type Stop = Stop;
+
+    #[inline]
+    fn event(&mut self, event: &Event<'_>) {
+        self.tracking.event(event);
+    }
+
+    #[inline]
+    fn media(&mut self, at: Timestamp, place: Place, media: &Media<'_>) -> bool {
+        self.tracking.tracker.feed_known(at, place.file, media)
+    }
+
+    fn passed(&mut self, last: Timestamp) {
+        self.tracking.tracker.pass(last);
+    }
+
+    fn gap(&mut self, gap: Gap) {
+        self.tracking.gap(gap);
+    }
+
     fn sources(&mut self, sources: Vec<Source>) {
-        self.report.set_sources(sources);
+        self.telling.report.set_sources(sources);
     }
 
     #[inline]
     fn settle(&mut self) -> Result<(), Stop> {
-        while let Some(fact) = self.tracker.poll() {
-            self.renderer.row(self.report.take(fact))?;
-        }
-        if self.messages >= STRIDE {
-            self.messages = 0;
-            self.renderer.passed(self.tracker.begun(self.latest))?;
-        }
-        Ok(())
+        self.tracking.settle(|answer| self.telling.tell(answer))
     }
 }
 
 /// How many batches there are: those that are filled or read, and a few between, since neither side is always slower.
 const BATCHES: usize = 6;
 
-/// Where a thread that reads lays everything down for the one that tells.
-struct Loading {
+/// Where the thread that reads lays everything down for the one that tracks, and tells what comes back.
+struct Loading<'t, 'a> {
     batch: Batch,
+    empty: Vec<Batch>,
     filled: SyncSender<Batch>,
-    emptied: Receiver<Batch>,
+    tracked: Receiver<Batch>,
+    telling: &'t mut Telling<'a>,
 }
 
-/// Nobody takes the batches any more.
-struct Gone;
+/// Why nothing more is read.
+enum Halt {
+    /// Nobody takes the batches any more.
+    Gone,
+    Stop(Stop),
+}
 
-impl Loading {
-    fn hand_on(&mut self) -> Result<(), Gone> {
-        let next = self.emptied.recv().map_err(|_| Gone)?;
-        self.filled.send(std::mem::replace(&mut self.batch, next)).map_err(|_| Gone)
+impl Loading<'_, '_> {
+    fn hand_on(&mut self) -> Result<(), Halt> {
+        let next = match self.empty.pop() {
+            Some(empty) => empty,
+            None => {
+                let tracked = self.tracked.recv().map_err(|_| Halt::Gone)?;
+                self.tell(tracked)?
+            }
+        };
+        self.filled.send(std::mem::replace(&mut self.batch, next)).map_err(|_| Halt::Gone)
+    }
+
+    /// Tells what came of a batch, which then is empty.
+    fn tell(&mut self, mut tracked: Batch) -> Result<Batch, Halt> {
+        tracked.answers.drain(..).try_for_each(|answer| self.telling.tell(answer)).map_err(Halt::Stop)?;
+        Ok(tracked)
+    }
+
+    /// Hands on what is left, and tells all that is still to come.
+    fn finish(mut self) -> Result<(), Halt> {
+        self.hand_on()?;
+        let Self { filled, tracked, telling, .. } = self;
+        drop(filled);
+        let mut rest = tracked.into_iter().flat_map(|batch| batch.answers);
+        rest.try_for_each(|answer| telling.tell(answer)).map_err(Halt::Stop)
     }
 }
 
-impl Downstream for Loading {
-    type Stop = Gone;
+impl Downstream for Loading<'_, '_> {
+    type Stop = Halt;
 
     fn event(&mut self, event: &Event<'_>) {
         self.batch.event(event);
@@ -329,126 +430,105 @@ impl Downstream for Loading {
     }
 
     #[inline]
-    fn settle(&mut self) -> Result<(), Gone> {
+    fn settle(&mut self) -> Result<(), Halt> {
         self.batch.settle();
         if self.batch.is_full() { self.hand_on() } else { Ok(()) }
     }
 }
 
-/// Reads and decodes in a thread of its own, and tells in this one.
+/// Where the thread that tracks hears what is in a batch.
+struct Hearing<'t> {
+    tracking: &'t mut Tracking,
+    answers: Vec<Answer>,
+}
+
+impl Downstream for Hearing<'_> {
+    type Stop = Infallible;
+
+    #[inline]
+    fn event(&mut self, event: &Event<'_>) {
+        self.tracking.event(event);
+    }
+
+    #[inline]
+    fn media(&mut self, at: Timestamp, place: Place, media: &Media<'_>) -> bool {
+        self.tracking.tracker.feed_known(at, place.file, media)
+    }
+
+    fn passed(&mut self, last: Timestamp) {
+        self.tracking.tracker.pass(last);
+    }
+
+    fn gap(&mut self, gap: Gap) {
+        self.tracking.gap(gap);
+    }
+
+    fn sources(&mut self, sources: Vec<Source>) {
+        self.answers.push(Answer::Sources(sources));
+    }
+
+    #[inline]
+    fn settle(&mut self) -> Result<(), Infallible> {
+        let answers = &mut self.answers;
+        self.tracking.settle(|answer| {
+            answers.push(answer);
+            Ok(())
+        })
+    }
+}
+
+/// Tracks in a thread of its own; reads, decodes and tells in this one.
 ///
-/// Batches go round: the reader waits where it is too far ahead, and stops where nobody takes them, since an error or a
-/// panic on either side drops its ends of both channels.
-fn beside(reading: &mut Reading, telling: &mut Telling<'_>) -> Result<(), Stop> {
+/// Batches go round, filled with events one way, and with what came of them the other: the reader waits where it is too
+/// far ahead, and both stop where the other does, since an error or a panic on either side drops its ends of both
+/// channels.
+fn beside(reading: &mut Reading, tracking: &mut Tracking, telling: &mut Telling<'_>) -> Result<(), Stop> {
     thread::scope(|scope| {
-        let (filled, to_tell) = sync_channel(BATCHES);
-        let (again, emptied) = sync_channel(BATCHES);
-        for _ in 1..BATCHES {
-            let _ = again.send(Batch::default());
-        }
-        let (start, started) = sync_channel::<&mut Reading>(1);
-        let reader = thread::Builder::new().name("reader".to_owned()).spawn_scoped(scope, move || {
-            let mut loading = Loading { batch: Batch::default(), filled, emptied };
-            // That nobody takes it is known on the other side, which stopped first.
-            if let Ok(reading) = started.recv() {
-                let _ = reading.run(&mut loading).and_then(|()| loading.hand_on());
+        let (filled, to_track) = sync_channel(BATCHES);
+        let (again, tracked) = sync_channel(BATCHES);
+        let (start, started) = sync_channel::<&mut Tracking>(1);
+        let tracker = thread::Builder::new().name("tracker".to_owned()).spawn_scoped(scope, move || {
+            if let Ok(tracking) = started.recv() {
+                track(tracking, &to_track, &again);
             }
         });
-        let Ok(reader) = reader else {
+        let Ok(tracker) = tracker else {
             // No thread is to be had: one is enough.
-            return reading.run(telling);
+            return reading.run(&mut Straight { tracking, telling });
         };
-        let _ = start.send(reading);
-        for mut batch in to_tell {
-            batch.say(telling)?;
-            batch.clear();
-            // A reader that is done wants none back.
-            let _ = again.send(batch);
+        let _ = start.send(tracking);
+        let empty = (1..BATCHES).map(|_| Batch::default()).collect();
+        let mut loading = Loading { batch: Batch::default(), empty, filled, tracked, telling };
+        let read = reading.run(&mut loading).and_then(|()| loading.finish());
+        match read {
+            Err(Halt::Stop(stop)) => Err(stop),
+            // It went with a panic, and only so.
+            Ok(()) | Err(Halt::Gone) => tracker.join().map_err(|panic| resume_unwind(panic)),
         }
-        reader.join().unwrap_or_else(|panic| resume_unwind(panic));
-        Ok(())
     })
 }
 
-/// What was wrong with the captures as files.
-#[derive(Debug, Default)]
-struct Troubles {
-    /// Indices of captures of which nothing could be read.
-    unread: Vec<u32>,
-    damaged: bool,
-}
-
-impl Troubles {
-    /// Says what came up since the last time, a line each.
-    fn tell(&mut self, captures: &mut Captures, messages: &Messages) {
-        for trouble in captures.take_troubles() {
-            match trouble.kind {
-                TroubleKind::Unreadable => self.unread.push(trouble.file),
-                TroubleKind::Damaged => self.damaged = true,
-                TroubleKind::CutShort => {
-                    messages.warning(&trouble);
-                    continue;
+/// Tracks what is in the batches that come, and sends them back with what came of it: several at once as long as others
+/// wait, since each time that the reader is woken costs as much as some messages do.
+fn track(tracking: &mut Tracking, filled: &Receiver<Batch>, again: &SyncSender<Batch>) {
+    let mut hearing = Hearing { tracking, answers: Vec::new() };
+    let mut done = Vec::new();
+    loop {
+        let batch = match filled.try_recv() {
+            Ok(batch) if done.len() < BATCHES / 2 => Ok(batch),
+            waiting => {
+                if !done.drain(..).all(|batch| again.send(batch).is_ok()) {
+                    return;
                 }
+                waiting.or_else(|_| filled.recv())
             }
-            messages.error(&trouble);
-        }
+        };
+        let Ok(mut batch) = batch else { return };
+        let Ok(()) = batch.say(&mut hearing);
+        batch.clear();
+        std::mem::swap(&mut batch.answers, &mut hearing.answers);
+        done.push(batch);
     }
-
-    /// Says what in the packets was not read, and how all of it ends.
-    fn outcome(
-        mut self,
-        earlier: &[Source],
-        infos: &[CaptureInfo],
-        issues: &Issues,
-        messages: &Messages,
-    ) -> Result<Outcome, Stop> {
-        let names: Vec<&str> =
-            earlier.iter().map(|source| &*source.name).chain(infos.iter().map(|info| &*info.name)).collect();
-        let mut causes: BTreeMap<Cause, Vec<Tally>> = BTreeMap::new();
-        let count = u32::try_from(earlier.len()).unwrap_or(u32::MAX);
-        // What an earlier run left, and what never came.
-        for (cause, tally) in (0..count).flat_map(|file| issues.of_file(file)) {
-            causes.entry(cause).or_default().push(tally);
-        }
-        for (info, file) in infos.iter().zip(count..) {
-            let undecoded = |(cause, tally): (Cause, Tally)| matches!(cause, Cause::LinkType(_)).then_some(tally.count);
-            let nothing_decoded =
-                info.packets > 0 && issues.of_file(file).filter_map(undecoded).sum::<u64>() == info.packets;
-            if nothing_decoded {
-                self.unread.push(file);
-            }
-            for (cause, tally) in issues.of_file(file) {
-                self.damaged |= matches!(cause, Cause::Record(_));
-                match cause {
-                    Cause::LinkType(_) if nothing_decoded => messages.error(line(&names, cause, &[tally])),
-                    _ => causes.entry(cause).or_default().push(tally),
-                }
-            }
-        }
-        for (cause, tallies) in causes {
-            messages.warning(line(&names, cause, &tallies));
-        }
-        self.unread.sort_unstable();
-        self.unread.dedup();
-        match self.unread.len() {
-            unread if unread >= infos.len() => Err(Stop::NothingRead),
-            0 if !self.damaged => Ok(Outcome::Whole),
-            _ => Ok(Outcome::Partly),
-        }
-    }
-}
-
-/// One line on a cause: where it was first, what it is, how often it was, what to do.
-fn line(names: &[&str], cause: Cause, tallies: &[Tally]) -> String {
-    let first = tallies.iter().map(|tally| tally.first).min().unwrap_or_default();
-    let name = names.get(first.file as usize).copied().unwrap_or_default();
-    let count: u64 = tallies.iter().map(|tally| tally.count).sum();
-    let often = match (count, tallies.len()) {
-        (..=1, _) => String::new(),
-        (_, 1) => format!(" ({count} times, here first)"),
-        (_, files) => format!(" ({count} times in {files} captures, here first)"),
-    };
-    format!("{}: packet {}: {}{often}; {}", shown(name), first.frame, cause.text(), cause.remedy())
 }
 
 /// The captures as the rows speak of them, as far as they are known by now.
@@ -482,65 +562,4 @@ fn traffic(tracker: &Tracker) -> Traffic {
     let seen = tracker.traffic();
     let methods = seen.methods().map(|(method, count)| (method.to_owned(), count));
     Traffic { methods: methods.collect(), codes: seen.codes().collect() }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn capture(name: &str, packets: u64) -> CaptureInfo {
-        CaptureInfo { name: name.to_owned(), packets, ..CaptureInfo::default() }
-    }
-
-    fn ends(infos: &[CaptureInfo], troubles: Troubles, found: &[(u32, Cause)]) -> Option<Outcome> {
-        let mut issues = Issues::default();
-        for (file, cause) in found {
-            issues.add(Place { file: *file, frame: 1 }, *cause, 1);
-        }
-        troubles.outcome(&[], infos, &issues, &Messages::plain()).ok()
-    }
-
-    #[test]
-    fn the_end_says_how_much_was_read() {
-        use Outcome::{Partly, Whole};
-        let two = [capture("a", 2), capture("b", 1)];
-        let unread = |files: &[u32]| Troubles { unread: files.to_vec(), damaged: false };
-        let damaged = || Troubles { unread: Vec::new(), damaged: true };
-        let usb = Cause::LinkType(220);
-        let cases: &[(&str, Option<Outcome>, Option<Outcome>)] = &[
-            ("nothing wrong", ends(&two, unread(&[]), &[]), Some(Whole)),
-            ("damage", ends(&two, damaged(), &[]), Some(Partly)),
-            ("a record passed over", ends(&two, unread(&[]), &[(0, Cause::Record("block"))]), Some(Partly)),
-            ("one unread", ends(&two, unread(&[1]), &[]), Some(Partly)),
-            ("all unread", ends(&two, unread(&[0, 1]), &[]), None),
-            ("one told twice", ends(&two, unread(&[1, 1]), &[]), Some(Partly)),
-            ("an interface not decoded", ends(&two, unread(&[]), &[(0, usb)]), Some(Whole)),
-            ("a capture not decoded", ends(&two, unread(&[]), &[(1, usb)]), Some(Partly)),
-            ("one unread, one not decoded", ends(&two, unread(&[0]), &[(1, usb)]), None),
-            ("a tunnel not decoded", ends(&two, unread(&[]), &[(1, Cause::NotDecoded("GRE"))]), Some(Whole)),
-            ("a capture without packets", ends(&[capture("a", 0)], unread(&[]), &[]), Some(Whole)),
-        ];
-        for (name, got, expected) in cases {
-            assert_eq!(got, expected, "{name}");
-        }
-    }
-
-    #[test]
-    fn a_cause_is_one_line_with_place_count_and_remedy() {
-        let names = ["a\x1b.pcap", "b.pcap"];
-        let tally = |file, frame, count| Tally { count, bytes: 0, first: Place { file, frame } };
-        let cause = Cause::NotDecoded("GRE");
-        let end = "; capture inside the tunnel, or strip the encapsulation first";
-        let cases: &[(&[Tally], &str)] = &[
-            (&[tally(1, 7, 1)], "b.pcap: packet 7: GRE is not decoded"),
-            (&[tally(0, 7, 3)], "a\\x1b.pcap: packet 7: GRE is not decoded (3 times, here first)"),
-            (
-                &[tally(0, 7, 3), tally(1, 2, 2)],
-                "a\\x1b.pcap: packet 7: GRE is not decoded (5 times in 2 captures, here first)",
-            ),
-        ];
-        for (tallies, expected) in cases {
-            assert_eq!(line(&names, cause, tallies), format!("{expected}{end}"));
-        }
-    }
 }

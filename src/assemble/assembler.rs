@@ -2,8 +2,9 @@
 
 use std::net::{IpAddr, SocketAddr};
 
-use super::copies::{self, Copies, Kept};
+use super::copies::{self, Copies};
 use super::defrag::{Defrag, Key};
+use super::deliver::{Lacking, copied, lacks};
 use super::duplicate::Duplicates;
 use super::relay;
 use super::sctp::Associations;
@@ -17,9 +18,10 @@ use crate::packet::{Packet, Place};
 use crate::time::Timestamp;
 use crate::wire::hep::Hep;
 use crate::wire::icmp;
-use crate::wire::ip::{self, Carried, Udp};
+use crate::wire::ip::{self, Carried, Tcp, Udp};
 use crate::wire::keylog::Secrets;
 use crate::wire::link::{self, Layer, Link};
+use crate::wire::media::Datagram;
 use crate::wire::rtcp::Rtcp;
 use crate::wire::rtp::Rtp;
 use crate::wire::sctp::Sctp;
@@ -41,6 +43,9 @@ struct Transports {
     associations: Associations,
     duplicates: Duplicates,
     copies: Copies,
+    /// Packets that came before this many completed messages may be copied by one that seems to be the next of its
+    /// connection: some connection began to count anew.
+    renumbered: u64,
     /// How much later than its own time the last datagram with a message in it was captured, in nanoseconds: nothing,
     /// unless HEP relayed it.
     lag: i64,
@@ -74,6 +79,7 @@ impl Assembler {
                 associations: Associations::default(),
                 duplicates: Duplicates::new(),
                 copies: Copies::default(),
+                renumbered: 0,
                 lag: 0,
             },
             key_log: KeyLog::default(),
@@ -83,7 +89,7 @@ impl Assembler {
     /// Opens TLS with these secrets.
     #[must_use]
     pub fn with_secrets(mut self, secrets: Secrets) -> Self {
-        self.transports.connections.secrets = secrets;
+        self.transports.connections.means.secrets = secrets;
         self
     }
 
@@ -105,10 +111,10 @@ impl Assembler {
     #[must_use]
     pub fn resume(mut self, unfinished: Unfinished) -> Self {
         let Unfinished { duplicates, defrag, mut connections, associations, lag, key_log } = unfinished;
-        let secrets = &mut self.transports.connections.secrets;
+        let secrets = &mut self.transports.connections.means.secrets;
         // What was wrong with it has been told.
         secrets.read(key_log.lines());
-        connections.secrets = std::mem::take(secrets);
+        connections.means.secrets = std::mem::take(secrets);
         connections.sealed = std::mem::take(&mut self.transports.connections.sealed);
         self.transports.duplicates.resume(&duplicates);
         self.transports = Transports { connections, associations, lag, ..self.transports };
@@ -124,7 +130,7 @@ impl Assembler {
 
     /// Takes a key log that a capture carries; lines that are none are counted at `place`.
     pub fn learn(&mut self, key_log: &[u8], place: Place, issues: &mut Issues) {
-        let secrets = &mut self.transports.connections.secrets;
+        let secrets = &mut self.transports.connections.means.secrets;
         let known = secrets.len();
         let unusable = secrets.read(key_log);
         if secrets.len() > known {
@@ -141,8 +147,31 @@ impl Assembler {
     /// Takes the next packet, and gives `sink` every message that it completes.
     #[inline]
     pub fn push(&mut self, packet: &Packet<'_>, issues: &mut Issues, sink: &mut impl FnMut(Event<'_>)) {
+        self.push_read(packet, Datagram::of(packet).as_ref(), issues, sink);
+    }
+
+    /// As [`push`](Self::push), where it is known whether the packet is a datagram with nothing unusual about its headers.
+    #[inline]
+    pub fn push_read(
+        &mut self,
+        packet: &Packet<'_>,
+        datagram: Option<&Datagram<'_>>,
+        issues: &mut Issues,
+        sink: &mut impl FnMut(Event<'_>),
+    ) {
+        if let Some(datagram) = datagram
+            && self.transports.usual_sip(packet, datagram, issues, sink)
+        {
+            return;
+        }
         match link::peel(packet.link, packet.data) {
-            Link::Ip(bytes) => self.ip(packet, Within::OUTSIDE, bytes, packet.is_cut(), issues, sink),
+            Link::Ip(bytes) => match ip::usual_segment(bytes) {
+                Some((ip, tcp)) => {
+                    let stamp = Stamp { at: packet.at, place: packet.place };
+                    self.transports.tcp((ip.src(), ip.dst()), ip.id, 0, &tcp, stamp, issues, sink);
+                }
+                None => self.ip(packet, Within::OUTSIDE, bytes, packet.is_cut(), issues, sink),
+            },
             link => self.beneath(packet, Within::OUTSIDE, link, packet.is_cut(), issues, sink),
         }
     }
@@ -187,7 +216,7 @@ impl Assembler {
         };
         // RTP and RTCP (RFC 7983 7): neither SIP nor a tunnel, and nearly all there is.
         if let Carried::Udp(udp @ Udp { to_ip_end: [0x80..=0xbf, ..], .. }) = ip.carried
-            && !tunnel::may_begin_like_media(&udp)
+            && !tunnel::may_begin_like_media(udp.src_port, udp.dst_port)
         {
             return media(packet.at, packet.place, (ip.src(), ip.dst()), ip.dscp, &udp, sink);
         }
@@ -283,17 +312,8 @@ impl Transports {
         match carried {
             Carried::Udp(udp) => return self.udp(packet, around, &udp, issues, sink),
             Carried::Tcp(tcp) => {
-                let ends = Ends {
-                    src: SocketAddr::new(around.src, tcp.src_port),
-                    dst: SocketAddr::new(around.dst, tcp.dst_port),
-                };
-                let Ends { src, dst } = ends;
-                let Around { id, missing, stamp, .. } = *around;
-                let packet = copies::Packet { src, dst, id, number: tcp.seq, payload: tcp.payload };
-                let Self { connections, copies, .. } = self;
-                copied(copies, &packet, stamp, issues, sink, |issues, mut emit| {
-                    connections.push(ends, &tcp, missing, stamp, issues, &mut emit);
-                });
+                let Around { src, dst, id, missing, stamp, .. } = *around;
+                self.tcp((src, dst), id, missing, &tcp, stamp, issues, sink);
             }
             Carried::Sctp(bytes) => match Sctp::parse(bytes, around.missing > 0) {
                 Ok(sctp) => self.sctp(around, &sctp, bytes, issues, sink),
@@ -361,20 +381,102 @@ impl Transports {
         let Some(message) = Message::parse(payload) else {
             return payload.len() < udp.to_ip_end.len() && looks_like_sip(udp.to_ip_end);
         };
-        let Around { stamp, missing, .. } = *around;
+        let Around { stamp, missing, id, .. } = *around;
         if missing > 0 {
             issues.add(stamp.place, Cause::CutShort, missing as u64);
         }
-        lacks(&message, |what| issues.add(stamp.place, Cause::SipIncomplete(what), payload.len() as u64));
         let src = SocketAddr::new(around.src, udp.src_port);
         let dst = SocketAddr::new(around.dst, udp.dst_port);
-        let duplicate = self.duplicates.seen(src, dst, around.id, payload, stamp.at);
         let path = Path { src, dst, transport: Transport::Udp };
-        self.connections.sealed.spoken_at(dst);
-        self.lag = 0;
-        let what = What::Sip(message);
-        sink(Event { at: stamp.at, place: stamp.place, path, duplicate, correlation: None, what });
+        self.message(stamp, path, id, payload, message, issues, sink);
         true
+    }
+
+    /// Whether a datagram is SIP that may be nothing else, which is taken. Any other goes [the way of all](Self::udp), on
+    /// which this one would fare no differently: a test holds them equal.
+    #[inline(never)]
+    fn usual_sip(
+        &mut self,
+        packet: &Packet<'_>,
+        datagram: &Datagram<'_>,
+        issues: &mut Issues,
+        sink: &mut impl FnMut(Event<'_>),
+    ) -> bool {
+        let &Datagram { ports, id, payload, .. } = datagram;
+        // HEP begins like a method, and SCTP has a port of its own.
+        let letter = matches!(payload, [b'A'..=b'Z' | b'a'..=b'z', ..]) && !payload.starts_with(b"HEP3");
+        if !letter || (ports >> 16) as u16 == SCTP_PORT || ports as u16 == SCTP_PORT {
+            return false;
+        }
+        let Some(message) = Message::parse(payload) else { return false };
+        let path = Path { src: datagram.src(), dst: datagram.dst(), transport: Transport::Udp };
+        let stamp = Stamp { at: packet.at, place: packet.place };
+        self.message(stamp, path, id, payload, message, issues, sink);
+        true
+    }
+
+    /// A message that came in a datagram of its own.
+    #[inline(always)] // Twice, and the event is to be made where it is taken.
+    #[expect(clippy::too_many_arguments, reason = "what a message is, and where to go with it")]
+    fn message(
+        &mut self,
+        Stamp { at, place }: Stamp,
+        path: Path,
+        id: Option<u32>,
+        payload: &[u8],
+        message: Message<'_>,
+        issues: &mut Issues,
+        sink: &mut impl FnMut(Event<'_>),
+    ) {
+        lacks(&message, |what| issues.add(place, Cause::SipIncomplete(what), payload.len() as u64));
+        let duplicate = self.duplicates.seen(&path, id, payload, at);
+        self.connections.sealed.spoken_at(path.dst);
+        self.lag = 0;
+        sink(Event { at, place, path, duplicate, correlation: None, what: What::Sip(message) });
+    }
+
+    /// A segment. Most of them are simply the next one of their connection, and none of these is a copy of an earlier
+    /// one.
+    #[expect(clippy::too_many_arguments, reason = "what a segment is, and where to go with what comes of it")]
+    fn tcp(
+        &mut self,
+        (src, dst): (IpAddr, IpAddr),
+        id: Option<u32>,
+        missing: usize,
+        tcp: &Tcp<'_>,
+        stamp: Stamp,
+        issues: &mut Issues,
+        sink: &mut impl FnMut(Event<'_>),
+    ) {
+        let ends = Ends { src: SocketAddr::new(src, tcp.src_port), dst: SocketAddr::new(dst, tcp.dst_port) };
+        let packet = || copies::Packet { src: ends.src, dst: ends.dst, id, number: tcp.seq, payload: tcp.payload };
+        let Self { connections, copies, renumbered, .. } = self;
+        let (now, earliest) = copies.span();
+        if missing == 0 && earliest >= *renumbered {
+            let (mut lacking, mut completed) = (Lacking::default(), false);
+            let taken = {
+                let mut deliver = lacking.deliver(false, sink);
+                connections.follow(ends, tcp, stamp, issues, &mut |path, at, message| {
+                    copies.keep(path, at.at, stamp, &message, tcp.payload);
+                    completed = true;
+                    deliver(path, at, message);
+                })
+            };
+            if completed {
+                copies.remember(&packet(), stamp.at);
+                lacking.account(issues);
+            }
+            if taken {
+                return;
+            }
+        }
+        let before = connections.renumbered;
+        copied(copies, &packet(), stamp, issues, sink, |issues, mut emit| {
+            connections.push(ends, tcp, missing, stamp, issues, &mut emit);
+        });
+        if connections.renumbered != before {
+            *renumbered = (*renumbered).max(now + 1);
+        }
     }
 
     #[cold]
@@ -412,7 +514,7 @@ impl Transports {
             }
             lacks(&message, |what| issues.add(place, Cause::SipIncomplete(what), message.raw().len() as u64));
             // Two collectors, or two agents beside each other: HEP has no identification that would tell.
-            let duplicate = self.duplicates.seen(path.src, path.dst, None, message.raw(), stamp.at);
+            let duplicate = self.duplicates.seen(&path, None, message.raw(), stamp.at);
             self.connections.sealed.spoken_at(path.dst);
             self.lag = around.stamp.at.nanos().saturating_sub(stamp.at.nanos());
             let Said { message, correlation } = message;
@@ -442,74 +544,14 @@ fn media(
     }
 }
 
-/// SCTP in UDP (RFC 6951).
+/// The port of SCTP in UDP (RFC 6951).
+const SCTP_PORT: u16 = 9899;
+
 fn sctp_over_udp<'a>(udp: &Udp<'a>) -> Option<Sctp<'a>> {
-    const PORT: u16 = 9899;
-    if udp.src_port != PORT && udp.dst_port != PORT {
+    if udp.src_port != SCTP_PORT && udp.dst_port != SCTP_PORT {
         return None;
     }
     Sctp::parse(udp.payload, false).ok().filter(Sctp::is_sound)
-}
-
-/// Gives `sink` what a packet of a connection completes, by `push`; or, where it is one that was captured before, what it
-/// completed then.
-fn copied(
-    copies: &mut Copies,
-    packet: &copies::Packet<'_>,
-    stamp: Stamp,
-    issues: &mut Issues,
-    sink: &mut impl FnMut(Event<'_>),
-    push: impl FnOnce(&mut Issues, &mut dyn FnMut(Path, Stamp, Said<'_>)),
-) {
-    let mut lacking = Lacking::default();
-    if let Some(messages) = copies.again(packet, stamp.at) {
-        let mut deliver = lacking.deliver(true, sink);
-        messages.iter().for_each(|kept| kept.deliver(stamp, packet.payload, &mut deliver));
-    } else {
-        let mut completed = Vec::new();
-        let mut deliver = lacking.deliver(false, sink);
-        push(issues, &mut |path, of, message| {
-            // What an earlier packet had brought, and this one only lets go, a copy of this one does not repeat.
-            if of.place == stamp.place {
-                completed.push(Kept::new(path, of.at, stamp, &message, packet.payload));
-            }
-            deliver(path, of, message);
-        });
-        copies.remember(packet, stamp.at, completed);
-    }
-    lacking.account(issues);
-}
-
-/// What messages out of TCP lacked, to be counted once the connections have let go of the account.
-#[derive(Default)]
-struct Lacking(Vec<(Place, &'static str, usize)>);
-
-impl Lacking {
-    /// Makes events of messages.
-    fn deliver(&mut self, duplicate: bool, sink: &mut impl FnMut(Event<'_>)) -> impl FnMut(Path, Stamp, Said<'_>) {
-        move |path, stamp, message| {
-            lacks(&message, |what| self.0.push((stamp.place, what, message.raw().len())));
-            let Said { message, correlation } = message;
-            let what = What::Sip(message);
-            sink(Event { at: stamp.at, place: stamp.place, path, duplicate, correlation, what });
-        }
-    }
-
-    fn account(self, issues: &mut Issues) {
-        for (place, what, len) in self.0 {
-            issues.add(place, Cause::SipIncomplete(what), len as u64);
-        }
-    }
-}
-
-/// Names what a message needs to be matched with others, and has not (RFC 3261 8.1.1).
-fn lacks(message: &Message<'_>, mut say: impl FnMut(&'static str)) {
-    if message.call_id().is_none() {
-        say("Call-ID");
-    }
-    if message.cseq().is_none() {
-        say("CSeq");
-    }
 }
 
 /// An ICMP error whose quote is SIP, or too short to tell what it is.
@@ -622,7 +664,11 @@ mod tests {
     type Counted = Vec<(String, u64)>;
 
     fn run(frames: &[Frame]) -> (Seen, Counted) {
-        let (mut assembler, mut issues, mut out) = (Assembler::new(), Issues::default(), Vec::new());
+        run_by(Assembler::new(), frames)
+    }
+
+    fn run_by(mut assembler: Assembler, frames: &[Frame]) -> (Seen, Counted) {
+        let (mut issues, mut out) = (Issues::default(), Vec::new());
         let mut sink = |event: Event<'_>| {
             if let What::Sip(_) = event.what {
                 out.push((event.place.frame, event.duplicate));
@@ -909,7 +955,93 @@ mod tests {
         }
     }
 
+    /// What comes of datagrams, each between these ports, if their headers are read in one look, and if they are not.
+    fn read_both_ways(datagrams: &[(u16, u16, Vec<u8>)]) -> [String; 2] {
+        [true, false].map(|looked| {
+            let (mut assembler, mut issues, mut out) = (Assembler::new(), Issues::default(), String::new());
+            let mut sink = |event: Event<'_>| out += &format!("{event:?}\n");
+            for (n, (src, dst, payload)) in (1..).zip(datagrams) {
+                let mut frame = on_port(*dst, payload);
+                frame.data[20..22].copy_from_slice(&src.to_be_bytes());
+                let (place, original_len) = (Place { file: 0, frame: n }, frame.data.len() as u32);
+                let at = Timestamp::from_millis(n as i64);
+                let packet = Packet { place, section: 0, at, link: frame.link, original_len, data: &frame.data };
+                let datagram = Datagram::of(&packet);
+                assert!(datagram.is_some());
+                assembler.push_read(&packet, datagram.as_ref().filter(|_| looked), &mut issues, &mut sink);
+            }
+            out += &format!("{:?}", issues.of_file(0).collect::<Vec<_>>());
+            out
+        })
+    }
+
     proptest! {
+        #[test]
+        fn a_segment_that_is_followed_is_no_copy(steps in proptest::collection::vec(
+            (any::<bool>(), 0u8..20, 1usize..200, 0i64..9000), 0..80,
+        )) {
+            let stream = OPTIONS.repeat(40);
+            let (mut frames, mut sent, mut id) = (Vec::<Frame>::new(), 1000_u32, 0);
+            for (n, (again, what, len, micros)) in (0..).zip(steps) {
+                let at = sent.wrapping_sub(1000) as usize % stream.len();
+                let len = if what < 14 { OPTIONS.len() } else { len };
+                let payload = &stream[at..(at + len).min(stream.len())];
+                let mut frame = match frames.len().checked_sub(usize::from(what) / 2 + 1) {
+                    // A copy of one of the last packets, whose order is not kept.
+                    Some(of) if again && what < 16 => frames[of].clone(),
+                    _ => {
+                        let begins = what > 17;
+                        // Another connection between the same ports, or the same one from here on.
+                        sent = if begins { 1000 + (what as u32 - 18) * OPTIONS.len() as u32 } else { sent };
+                        let mut data = Vec::new();
+                        id += u16::from(micros < 8000);
+                        let ip = PacketBuilder::ip(v4(id * u16::from(micros % 5 > 0), IpNumber::TCP));
+                        let tcp = ip.tcp(5060, 5070, if begins { sent - 1 } else { sent }, 9);
+                        let (tcp, payload) = if begins { (tcp.syn(), &[][..]) } else { (tcp, payload) };
+                        tcp.write(&mut data, payload).unwrap();
+                        sent += payload.len() as u32;
+                        raw(data)
+                    }
+                };
+                frame.micros = n * 300 + if what == 17 { -micros } else { 0 };
+                frames.push(frame);
+            }
+            let [one, other] = [0, u64::MAX].map(|renumbered| {
+                let mut assembler = Assembler::new();
+                // Nothing is followed where everything may be a copy.
+                assembler.transports.renumbered = renumbered;
+                run_by(assembler, &frames)
+            });
+            prop_assert_eq!(one, other);
+        }
+
+        #[test]
+        fn datagrams_read_in_one_look_fare_no_differently(datagrams in proptest::collection::vec((
+            prop_oneof![Just(5060_u16), Just(SCTP_PORT), any::<u16>()],
+            prop_oneof![Just(5060_u16), Just(SCTP_PORT), Just(2152), Just(4789), Just(37008)],
+            prop_oneof![
+                Just(OPTIONS.to_vec()),
+                Just(OPTIONS[..60].to_vec()),
+                Just(b"SIP/2.0 200 OK\r\n\r\n".to_vec()),
+                Just(hep(15, OPTIONS)),
+                Just([b"HEP3 sip:a@b SIP/2.0\r\n", &OPTIONS[25..]].concat()),
+                Just(sctp(1)),
+                Just(b"Bonjour".to_vec()),
+                Just([&[0x80, 8, 0, 7, 0, 0, 0, 1, 0, 0, 0, 9][..], &[0x55; 80]].concat()),
+                proptest::collection::vec(any::<u8>(), 0..30),
+            ],
+            proptest::collection::vec((0_usize..40, any::<u8>()), 0..2),
+        ), 0..9)) {
+            let datagrams: Vec<_> = datagrams.into_iter().map(|(src, dst, mut payload, changes)| {
+                for (at, byte) in changes {
+                    payload.splice(at.min(payload.len())..(at + 1).min(payload.len()), [byte]);
+                }
+                (src, dst, payload)
+            }).collect();
+            let [one, other] = read_both_ways(&datagrams);
+            prop_assert_eq!(one, other);
+        }
+
         #[test]
         fn no_packets_surprise_it(frames in proptest::collection::vec(
             (prop_oneof![Just(0u16), Just(1), Just(101), Just(113), Just(276)], proptest::collection::vec(any::<u8>(), 0..90), 0u8..8, any::<i32>()), 0..40)) {

@@ -23,7 +23,7 @@ pub(super) enum Layer {
     #[default]
     Unknown,
     /// One direction began with bytes that may begin a record: two at most.
-    Perhaps([Vec<u8>; 2]),
+    Perhaps(Box<[Vec<u8>; 2]>),
     /// Nothing.
     None,
     /// TLS.
@@ -69,7 +69,7 @@ impl Layer {
             Self::Unknown | Self::Perhaps(_) => {}
         }
         let mut held = match std::mem::take(self) {
-            Self::Perhaps(held) => held,
+            Self::Perhaps(held) => *held,
             _ => Default::default(),
         };
         let first = held.get_mut(side).map(std::mem::take).unwrap_or_default();
@@ -92,7 +92,7 @@ impl Layer {
                 if let Some(slot) = held.get_mut(side) {
                     *slot = bytes.into_owned();
                 }
-                *self = Self::Perhaps(held);
+                *self = Self::Perhaps(Box::new(held));
                 Opened::Plain(Vec::new())
             }
             _ => {

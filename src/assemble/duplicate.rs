@@ -1,12 +1,13 @@
 //! Whether the very same packet was captured before: on a mirror port, in two VLANs, in two files.
 //! Knows datagrams by a hash of all that makes them the same; a retransmission has another identification.
 
-use std::hash::{BuildHasher, Hasher};
-use std::net::SocketAddr;
+use std::hash::{BuildHasher, Hash, Hasher};
+use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
 use foldhash::quality::{FixedState, RandomState};
 
+use crate::event::Path;
 use crate::time::Timestamp;
 
 /// How far apart two copies of a packet may be where its identification tells it from a retransmission.
@@ -21,7 +22,9 @@ const WAYS: usize = 8;
 /// The packets of the last moments. Of fixed size: the oldest of a set makes room, so no packet costs an allocation.
 #[derive(Debug)]
 pub(super) struct Duplicates {
-    sets: Box<[Set]>,
+    sets: Box<[Set; SETS]>,
+    /// Which packet of each set makes room next: they came one after another, so it is the oldest.
+    oldest: [u8; SETS],
     seed: u64,
     hasher: FixedState,
 }
@@ -30,42 +33,16 @@ pub(super) struct Duplicates {
 #[derive(Clone, Debug, Default, serde::Serialize, serde::Deserialize)]
 pub(super) struct Recent {
     seed: u64,
-    packets: Vec<(u64, usize, Timestamp)>,
+    packets: Vec<(u64, Timestamp)>,
 }
 
-/// Packets whose hashes fall together. These hashes lie side by side: nearly always they are all that is looked at.
+/// Packets whose hashes fall together. These hashes are one line of the cache: nearly always they are all that is read.
 #[derive(Clone, Copy, Debug, Default)]
+#[repr(align(64))]
 struct Set {
     /// Zero where there is no packet.
     hashes: [u64; WAYS],
-    seen: [Seen; WAYS],
-    /// Which one makes room next: they came one after another, so it is the oldest.
-    next: usize,
-}
-
-/// What else is known of a packet that was seen.
-#[derive(Clone, Copy, Debug, Default)]
-struct Seen {
-    len: usize,
-    at: Timestamp,
-}
-
-impl Set {
-    fn packets(&self) -> impl Iterator<Item = (u64, Seen)> {
-        self.hashes.into_iter().zip(self.seen).filter(|(hash, _)| *hash != 0)
-    }
-
-    fn find(&mut self, hash: u64) -> Option<&mut Seen> {
-        let way = self.hashes.iter().position(|of| *of == hash)?;
-        self.seen.get_mut(way)
-    }
-
-    fn put(&mut self, hash: u64, seen: Seen) {
-        if let (Some(oldest), Some(of)) = (self.hashes.get_mut(self.next), self.seen.get_mut(self.next)) {
-            (*oldest, *of) = (hash, seen);
-        }
-        self.next = (self.next + 1) % WAYS;
-    }
+    times: [Timestamp; WAYS],
 }
 
 /// How far apart two copies of a packet with this identification may be.
@@ -80,16 +57,15 @@ impl Duplicates {
     }
 
     fn seeded(seed: u64) -> Self {
-        let sets = vec![Set::default(); SETS].into_boxed_slice();
-        Self { sets, seed, hasher: FixedState::with_seed(seed) }
+        Self { sets: Box::new([Set::default(); SETS]), oldest: [0; SETS], seed, hasher: FixedState::with_seed(seed) }
     }
 
     /// Those of the last moments.
     pub(super) fn recent(&self) -> Recent {
-        let seen = || self.sets.iter().flat_map(Set::packets);
-        let last = seen().map(|(_, seen)| seen.at).max().unwrap_or_default();
-        let packets = seen().filter(|(_, seen)| last.since(seen.at) <= WINDOW);
-        Recent { seed: self.seed, packets: packets.map(|(hash, seen)| (hash, seen.len, seen.at)).collect() }
+        let all = self.sets.iter().flat_map(|set| set.hashes.into_iter().zip(set.times));
+        let seen: Vec<_> = all.filter(|(hash, _)| *hash != 0).collect();
+        let last = seen.iter().map(|(_, at)| *at).max().unwrap_or_default();
+        Recent { seed: self.seed, packets: seen.into_iter().filter(|(_, at)| last.since(*at) <= WINDOW).collect() }
     }
 
     /// Goes on where another one was.
@@ -99,56 +75,105 @@ impl Duplicates {
             return;
         }
         *self = Self::seeded(recent.seed);
-        for &(hash, len, at) in &recent.packets {
-            if let Some(set) = self.set(hash) {
-                set.put(hash, Seen { len, at });
-            }
+        for &(hash, at) in &recent.packets {
+            self.put(hash, at);
         }
     }
 
-    fn set(&mut self, hash: u64) -> Option<&mut Set> {
-        self.sets.get_mut(usize::try_from(hash >> 32).unwrap_or(0) % SETS)
+    const fn set(hash: u64) -> usize {
+        (hash >> 32) as usize % SETS
+    }
+
+    /// The oldest of its set makes room.
+    fn put(&mut self, hash: u64, at: Timestamp) {
+        let set = Self::set(hash);
+        let oldest = usize::from(self.oldest[set]) % WAYS;
+        self.sets[set].hashes[oldest] = hash;
+        self.sets[set].times[oldest] = at;
+        self.oldest[set] = (oldest as u8 + 1) % WAYS as u8;
     }
 
     /// Whether this packet was seen a moment ago; from now on it was.
-    pub(super) fn seen(
-        &mut self,
-        src: SocketAddr,
-        dst: SocketAddr,
-        id: Option<u32>,
-        payload: &[u8],
-        at: Timestamp,
-    ) -> bool {
+    pub(super) fn seen(&mut self, path: &Path, id: Option<u32>, payload: &[u8], at: Timestamp) -> bool {
         let mut hasher = self.hasher.build_hasher();
-        for end in [src, dst] {
-            match end.ip() {
-                std::net::IpAddr::V4(ip) => hasher.write_u64(u64::from(ip.to_bits()) << 16 | u64::from(end.port())),
-                std::net::IpAddr::V6(ip) => {
-                    hasher.write_u128(ip.to_bits());
-                    hasher.write_u16(end.port());
-                }
-            }
-        }
-        hasher.write_u32(id.unwrap_or(0));
-        hasher.write(payload);
+        hash_ends(path.src, path.dst, id.unwrap_or(0), &mut hasher);
+        hash_bytes(payload, &mut hasher);
         let hash = hasher.finish().max(1);
-        let window = window(id);
-        let Some(set) = self.set(hash) else { return false };
-        let now = Seen { len: payload.len(), at };
-        if let Some(seen) = set.find(hash).filter(|seen| seen.len == now.len) {
+        let Set { hashes, times } = &mut self.sets[Self::set(hash)];
+        if let Some(way) = hashes.iter().position(|of| *of == hash) {
+            let seen = std::mem::replace(&mut times[way], at);
             // Merged captures step back in time, so the copy may be the earlier one.
-            let apart = at.since(seen.at).max(seen.at.since(at));
-            *seen = now;
-            return apart <= window;
+            return at.since(seen).max(seen.since(at)) <= window(id);
         }
-        set.put(hash, now);
+        self.put(hash, at);
         false
     }
+}
+
+/// Hashes the two ends of a packet, and a number of it.
+pub(super) fn hash_ends(src: SocketAddr, dst: SocketAddr, number: u32, hasher: &mut impl Hasher) {
+    let ports = u32::from(src.port()) << 16 | u32::from(dst.port());
+    hasher.write_u64(u64::from(ports) << 32 | u64::from(number));
+    match (src.ip(), dst.ip()) {
+        (IpAddr::V4(src), IpAddr::V4(dst)) => {
+            hasher.write_u64(u64::from(src.to_bits()) << 32 | u64::from(dst.to_bits()));
+        }
+        (src, dst) => (src, dst).hash(hasher),
+    }
+}
+
+/// Hashes bytes by what they add up to, which takes less than to hash them all.
+pub(super) fn hash_bytes(bytes: &[u8], hasher: &mut impl Hasher) {
+    hasher.write_u64(bytes.len() as u64);
+    let (plain, weighted) = sums(bytes);
+    for (plain, weighted) in plain.into_iter().zip(weighted) {
+        hasher.write_u128(u128::from(plain) << 64 | u128::from(weighted));
+    }
+}
+
+/// Columns in which [`sums`] adds, and bytes that it takes at once: two words for each.
+const COLUMNS: usize = 4;
+const BLOCK: usize = 2 * COLUMNS * 8;
+
+/// Sums of words, a column each: plain ones, and such to which words add the more the further in front they stand.
+type Sums = ([u64; COLUMNS], [u64; COLUMNS]);
+
+/// What bytes add up to.
+///
+/// Runs on every byte of every message. What differs in one place, or in the same way in several, has other plain sums;
+/// what changed places has other weighted ones.
+#[inline]
+fn sums(bytes: &[u8]) -> Sums {
+    let (blocks, rest) = bytes.as_chunks();
+    let mut last = [0; BLOCK];
+    match bytes.last_chunk() {
+        // With some of those before them: these are added twice.
+        Some(end) => last = *end,
+        None => last[..rest.len()].copy_from_slice(rest),
+    }
+    add(blocks.iter().fold(Sums::default(), add), &last)
+}
+
+#[inline(always)] // By value and in one loop: so all of the sums are in registers.
+fn add((mut plain, mut weighted): Sums, block: &[u8; BLOCK]) -> Sums {
+    for row in block.as_chunks::<{ BLOCK / 2 }>().0 {
+        let words = row.as_chunks().0;
+        for column in 0..COLUMNS {
+            plain[column] = plain[column].wrapping_add(u64::from_le_bytes(words[column]));
+            weighted[column] = weighted[column].wrapping_add(plain[column]);
+        }
+    }
+    (plain, weighted)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::event::Transport;
+
+    fn path(src: SocketAddr, dst: SocketAddr) -> Path {
+        Path { src, dst, transport: Transport::Udp }
+    }
 
     #[test]
     fn a_copy_is_told_from_a_retransmission() {
@@ -168,10 +193,44 @@ mod tests {
         for (name, first, second, expected) in cases {
             let mut duplicates = Duplicates::new();
             let mut seen = |(src, dst, id, payload, micros): Packet<'_>| {
-                duplicates.seen(src, dst, id, payload, Timestamp::from_nanos(micros * 1000))
+                duplicates.seen(&path(src, dst), id, payload, Timestamp::from_nanos(micros * 1000))
             };
             assert!(!seen(*first), "{name}");
             assert_eq!(seen(*second), *expected, "{name}");
+        }
+    }
+
+    #[test]
+    fn what_differs_has_other_sums() {
+        let message: Vec<u8> = (0..700_u32).map(|n| b'0' + (n * n % 75) as u8).collect();
+        for len in [0, 1, 7, 8, 63, 64, 65, 128, 700] {
+            let message = &message[..len];
+            let mut all = vec![sums(message)];
+            for at in 0..len {
+                let mut other = message.to_vec();
+                // A counter that went on, here only, and at each place that it stands in.
+                other[at] += 1;
+                all.push(sums(&other));
+                for again in (at + 40..len).step_by(40) {
+                    other[again] += 1;
+                }
+                all.push(sums(&other));
+            }
+            // Two words that changed places.
+            for (from, to) in [(0, 32), (0, 64), (8, 128), (16, 128), (24, 640)] {
+                if let Some(far) = message.get(to..to + 8) {
+                    let mut other = message.to_vec();
+                    other[to..to + 8].copy_from_slice(&message[from..from + 8]);
+                    other[from..from + 8].copy_from_slice(far);
+                    all.push(sums(&other));
+                }
+            }
+            let count = all.len();
+            all.sort_unstable();
+            all.dedup();
+            // Where there is no later place to stand in, the counter went on twice in the same way.
+            let twice = (0..len).filter(|at| at + 40 >= len).count();
+            assert_eq!(all.len(), count - twice, "{len}");
         }
     }
 
@@ -181,8 +240,8 @@ mod tests {
         let mut duplicates = Duplicates::new();
         for id in 1..100_000_u32 {
             let at = Timestamp::from_nanos(i64::from(id) * 10_000);
-            assert!(!duplicates.seen(a, b, Some(id), b"x", at));
-            assert!(id <= 200 || duplicates.seen(a, b, Some(id - 200), b"x", at), "{id}");
+            assert!(!duplicates.seen(&path(a, b), Some(id), b"x", at));
+            assert!(id <= 200 || duplicates.seen(&path(a, b), Some(id - 200), b"x", at), "{id}");
         }
     }
 }

@@ -9,6 +9,7 @@ mod cipher;
 mod copies;
 mod decrypt;
 mod defrag;
+mod deliver;
 mod duplicate;
 mod inflate;
 mod relay;

@@ -15,7 +15,8 @@ use crate::wire::ws::{self, Upgrade};
 pub(super) const MAX_MESSAGE: usize = MAX_HEAD + MAX_BODY + (16 << 10);
 /// How many bytes are searched for a message in a stream that was joined somewhere.
 const MAX_SEARCH: usize = 16 << 10;
-/// Room that an empty buffer keeps for the next message.
+/// Buffers that are kept for the next messages, and the most room that one of them may have.
+const MAX_SPARES: usize = 64;
 const MAX_SPARE: usize = 8 << 10;
 
 /// A compressed message that points back to others which were not captured.
@@ -101,19 +102,37 @@ enum Kind {
     Declined(u64),
 }
 
+/// Buffers that nothing is under way in. Those used last go first: they are in the cache still.
+#[derive(Debug, Default)]
+pub(super) struct Spare(Vec<Vec<u8>>);
+
+impl Spare {
+    fn take(&mut self) -> Vec<u8> {
+        self.0.pop().unwrap_or_default()
+    }
+
+    fn give(&mut self, mut buffer: Vec<u8>) {
+        if self.0.len() < MAX_SPARES && buffer.capacity() <= MAX_SPARE {
+            buffer.clear();
+            self.0.push(buffer);
+        }
+    }
+}
+
 /// One direction of a connection.
 #[derive(Debug, serde::Serialize, serde::Deserialize)]
+#[repr(C)] // What every segment asks for stands in front.
 pub(super) struct Stream {
-    kind: Kind,
     /// Whether a message was ever found.
     spoke: bool,
-    /// Bytes passed over since the last message.
-    passed: usize,
+    kind: Kind,
     /// A message under way. Only what does not lie in one segment is copied here.
     buffer: Vec<u8>,
     /// How far the message under way was looked through.
     #[serde(skip)]
     progress: Progress,
+    /// Bytes passed over since the last message.
+    passed: usize,
     /// The frames, where this is a WebSocket.
     websocket: Option<Box<WebSocket>>,
     /// What of HEP was not read since this was last asked, which is behind each segment: a file need not have it.
@@ -146,6 +165,11 @@ impl Stream {
     /// Whether a message was ever found: only then are missing bytes a loss.
     pub(super) const fn spoke(&self) -> bool {
         self.spoke
+    }
+
+    /// Whether messages follow each other, and did before.
+    pub(super) const fn is_sip(&self) -> bool {
+        matches!(self.kind, Kind::Sip) && self.spoke
     }
 
     /// Whether what was read from a file can be gone on with.
@@ -185,7 +209,13 @@ impl Stream {
     }
 
     /// Takes the next bytes, brought by the packet of `stamp`.
-    pub(super) fn data(&mut self, bytes: &[u8], stamp: Stamp, emit: &mut impl FnMut(Stamp, Inside, Said<'_>)) {
+    pub(super) fn data(
+        &mut self,
+        bytes: &[u8],
+        stamp: Stamp,
+        spare: &mut Spare,
+        emit: &mut impl FnMut(Stamp, Inside, Said<'_>),
+    ) {
         match self.kind {
             Kind::Foreign(_) => return,
             Kind::Upgrading if bytes.is_empty() => return,
@@ -210,16 +240,20 @@ impl Stream {
         self.last = stamp;
         if self.buffer.is_empty() {
             let taken = self.take(bytes, stamp, emit);
-            self.buffer.extend_from_slice(bytes.get(taken..).unwrap_or_default());
+            if let Some(rest) = bytes.get(taken..).filter(|rest| !rest.is_empty()) {
+                self.buffer = spare.take();
+                self.buffer.extend_from_slice(rest);
+            }
         } else {
             let mut buffer = std::mem::take(&mut self.buffer);
             buffer.extend_from_slice(bytes);
             let taken = self.take(&buffer, stamp, emit);
             buffer.drain(..taken);
             if buffer.is_empty() {
-                buffer.shrink_to(MAX_SPARE);
+                spare.give(buffer);
+            } else {
+                self.buffer = buffer;
             }
-            self.buffer = buffer;
         }
         if self.buffer.len() > MAX_MESSAGE {
             self.interrupt(emit);
@@ -303,8 +337,10 @@ impl Stream {
                 }
                 continue;
             }
-            // Nearly all messages come whole, and then their head is read but once.
+            // Nearly all messages come whole, and then their head is read but once. Bytes that end in the middle of a line
+            // are likelier the beginning of one: to find that out takes less.
             if self.progress.is_fresh()
+                && rest.ends_with(b"\n")
                 && let Some(message) = Message::parse_whole(rest).filter(|message| self.believes(message))
             {
                 (self.kind, self.spoke, self.passed) = (Kind::Sip, true, 0);
@@ -495,7 +531,9 @@ mod tests {
     fn feed(mut stream: Stream, pieces: &[&[u8]]) -> (Vec<Vec<u8>>, Stream) {
         let mut out = Vec::new();
         for piece in pieces {
-            stream.data(piece, Stamp::default(), &mut |_, _, message| out.push(message.raw().to_vec()));
+            stream.data(piece, Stamp::default(), &mut Spare::default(), &mut |_, _, message| {
+                out.push(message.raw().to_vec())
+            });
         }
         (out, stream)
     }
@@ -578,10 +616,11 @@ mod tests {
         stream.data(
             &response("401 No", "Content-Length: 18446744073709551615\r\n"),
             Stamp::default(),
+            &mut Spare::default(),
             &mut |_, _, _| {},
         );
         for _ in 0..100 {
-            stream.data(&frame, Stamp::default(), &mut |_, _, _| panic!("no message"));
+            stream.data(&frame, Stamp::default(), &mut Spare::default(), &mut |_, _, _| panic!("no message"));
             assert_eq!(stream.buffered(), 0);
         }
     }
@@ -593,8 +632,10 @@ mod tests {
             assert!(out.is_empty());
             assert_eq!(stream.interrupt(&mut |_, _, message| out.push(message.raw().to_vec())), lost, "{cut}");
             assert_eq!(out.len(), delivered, "{cut}");
-            stream.data(b"dy\r\n", Stamp::default(), &mut |_, _, _| panic!("no message"));
-            stream.data(OPTIONS, Stamp::default(), &mut |_, _, message| out.push(message.raw().to_vec()));
+            stream.data(b"dy\r\n", Stamp::default(), &mut Spare::default(), &mut |_, _, _| panic!("no message"));
+            stream.data(OPTIONS, Stamp::default(), &mut Spare::default(), &mut |_, _, message| {
+                out.push(message.raw().to_vec())
+            });
             assert_eq!(out.len(), delivered + 1, "{cut}");
         }
     }
@@ -606,10 +647,11 @@ mod tests {
         stream.data(
             b"MESSAGE sip:a@b SIP/2.0\r\nCall-ID: 1\r\nContent-Length: 4000000000\r\n\r\n",
             Stamp::default(),
+            &mut Spare::default(),
             &mut |_, _, _| out += 1,
         );
         for _ in 0..1000 {
-            stream.data(&[b'x'; 1400], Stamp::default(), &mut |_, _, _| out += 1);
+            stream.data(&[b'x'; 1400], Stamp::default(), &mut Spare::default(), &mut |_, _, _| out += 1);
             assert!(stream.buffered() <= MAX_MESSAGE);
         }
         assert_eq!(out, 1);

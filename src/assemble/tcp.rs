@@ -2,6 +2,7 @@
 //! Knows no messages: what the bytes mean is asked of [`Stream`], which also says whether they are worth keeping.
 
 mod resume;
+mod side;
 
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
@@ -12,9 +13,10 @@ use foldhash::fast::RandomState;
 use serde::{Deserialize, Serialize};
 
 use self::resume::begins_tls;
-use super::decrypt::{Layer, Offer, Opened};
+use self::side::{Out, Side, len32};
+use super::decrypt::{Layer, Offer};
 use super::sealed::{self, Closed, Sealed, Unopened};
-use super::split::{Inside, Said, Stamp, Stream};
+use super::split::{Inside, Said, Spare, Stamp, Stream};
 use crate::event::{Path, Transport};
 use crate::issue::{Cause, Issues};
 use crate::time::Timestamp;
@@ -23,23 +25,12 @@ use crate::wire::keylog::Secrets;
 
 /// Connections known at once.
 const MAX_OPEN: usize = 32_768;
-/// Bytes held out of order per direction.
-const MAX_HELD: usize = 1 << 20;
-/// Pieces held out of order per direction.
-const MAX_PIECES: usize = 1024;
 /// Bytes kept for all connections: held out of order, or of messages under way.
 const MAX_BYTES: usize = 64 << 20;
 /// A segment further from where the stream is than any receiver's window belongs to another connection.
 const MAX_DISTANCE: u32 = 16 << 20;
 /// How far a SYN may stand behind data that a capture put in front of it.
 const MAX_EARLY: u32 = 64 << 10;
-
-/// Bytes that the receiver acknowledged but the capture has not: they may still be a few packets behind ...
-const LATE_PACKETS: u32 = 16;
-/// ... or that long, in capture time.
-const LATE: Duration = Duration::from_millis(500);
-/// Where no acknowledgement is seen, a sender would long have sent them again.
-const LATE_UNACKNOWLEDGED: Duration = Duration::from_secs(5);
 
 /// After this long without a packet a connection is forgotten; joining it again costs nothing but a search.
 const IDLE: Duration = Duration::from_secs(600);
@@ -67,18 +58,37 @@ pub(super) struct Connections {
     /// Bytes kept for all of them.
     bytes: usize,
     swept: Timestamp,
-    /// What TLS is opened with.
-    pub(super) secrets: Secrets,
+    /// How often the bytes of a connection began to be numbered anew: from then on those may seem to be the next ones
+    /// that came before.
+    pub(super) renumbered: u64,
+    /// What streams are read with.
+    pub(super) means: Means,
     /// What of TLS stays closed.
     pub(super) sealed: Sealed,
 }
 
+/// What streams are read with, whichever they are.
+#[derive(Debug, Default)]
+pub(super) struct Means {
+    /// What TLS is opened with.
+    pub(super) secrets: Secrets,
+    spare: Spare,
+}
+
+/// What nearly every segment asks for stands in front, in few lines of the cache: there are thousands of these.
 #[derive(Debug, Serialize, Deserialize)]
+#[repr(C)]
 struct Connection {
+    last: Stamp,
+    /// It is known that SIP is spoken here.
+    known: bool,
+    closed: bool,
+    /// Nobody listened since: only what TLS is opened with is still known, if this is the same connection.
+    torn: bool,
+    tls: Layer,
+    sides: [Side; 2],
     /// The sender of each side's bytes.
     ends: [SocketAddr; 2],
-    sides: [Side; 2],
-    tls: Layer,
     /// The side that called, where its SYN was captured.
     #[serde(skip)]
     client: Option<usize>,
@@ -86,58 +96,7 @@ struct Connection {
     #[serde(skip)]
     unopened: Unopened,
     #[serde(skip)]
-    former: Option<Closed>,
-    /// It is known that SIP is spoken here.
-    known: bool,
-    last: Stamp,
-    closed: bool,
-    /// Nobody listened since: only what TLS is opened with is still known, if this is the same connection.
-    torn: bool,
-}
-
-/// One direction.
-#[derive(Debug, Serialize, Deserialize)]
-struct Side {
-    /// The sequence number of the next byte in order; `None` before the first one.
-    next: Option<u32>,
-    /// The sequence number of the SYN.
-    isn: Option<u32>,
-    /// The sequence number of the FIN.
-    fin: Option<u32>,
-    /// How far the other side acknowledged.
-    acked: Option<u32>,
-    /// Since when, and for how many packets, more is acknowledged than was seen.
-    overtaken: Option<(Timestamp, u32)>,
-    /// What came out of order: by sequence number, not overlapping.
-    held: Vec<Piece>,
-    #[serde(skip)]
-    held_bytes: usize,
-    stream: Stream,
-}
-
-#[derive(Debug, Serialize, Deserialize)]
-struct Piece {
-    seq: u32,
-    data: Box<[u8]>,
-    stamp: Stamp,
-}
-
-impl Piece {
-    fn end(&self) -> u32 {
-        self.seq.wrapping_add(len32(&self.data))
-    }
-}
-
-/// Where a message of one side goes: with the account of what was missing on the way.
-struct Out<'o, E> {
-    issues: &'o mut Issues,
-    /// Whether this connection speaks SIP, so that what is missing is a loss.
-    spoke: bool,
-    tls: &'o mut Layer,
-    secrets: &'o Secrets,
-    /// The side whose bytes these are.
-    from: usize,
-    emit: E,
+    former: Option<Box<Closed>>,
 }
 
 impl Connections {
@@ -181,8 +140,9 @@ impl Connections {
             }
         };
         let before = connection.weight();
-        connection.push(from, tcp, missing, stamp, &self.secrets, issues, emit);
-        self.sealed.count(connection.former.take(), issues);
+        let renumbered = connection.push(from, tcp, missing, stamp, &mut self.means, issues, emit);
+        self.renumbered += u64::from(renumbered);
+        self.sealed.count(connection.former.take().map(|former| *former), issues);
         if !connection.known && connection.speaks() {
             connection.known = true;
             let sealed::Ends { server, perhaps } = connection.server();
@@ -192,15 +152,40 @@ impl Connections {
         if self.bytes > MAX_BYTES {
             let weight = connection.weight();
             issues.add(stamp.place, Cause::Bound("bytes of TCP connections"), weight as u64);
-            connection.flush(&self.secrets, issues, emit);
+            connection.flush(&mut self.means, issues, emit);
             self.bytes = self.bytes - weight + connection.weight();
         }
+    }
+
+    /// Takes a segment of which nothing is cut, where it is simply the next one of a connection that is known to speak SIP,
+    /// or acknowledges what was seen. `false`: it was not taken, and is to be [pushed](Self::push), which does no different
+    /// with one that is taken here: a test holds the two equal.
+    #[inline]
+    pub(super) fn follow(
+        &mut self,
+        ends: Ends,
+        tcp: &Tcp<'_>,
+        stamp: Stamp,
+        issues: &mut Issues,
+        emit: &mut impl FnMut(Path, Stamp, Said<'_>),
+    ) -> bool {
+        let fits = self.bytes + tcp.payload.len() <= MAX_BYTES;
+        if tcp.syn || tcp.fin || tcp.rst || !fits || stamp.at.since(self.swept) >= SWEEP {
+            return false;
+        }
+        let (key, from) = key(ends);
+        let Some(connection) = self.open.get_mut(&key) else { return false };
+        let change = connection.follow(from, tcp, stamp, &mut self.means.spare, issues, emit);
+        if let Some((before, after)) = change {
+            self.bytes = self.bytes - before + after;
+        }
+        change.is_some()
     }
 
     /// Delivers what is still under way, and accounts for what never came.
     pub(super) fn finish(&mut self, issues: &mut Issues, emit: &mut impl FnMut(Path, Stamp, Said<'_>)) {
         for mut connection in self.remove(|_| true) {
-            connection.flush(&self.secrets, issues, emit);
+            connection.flush(&mut self.means, issues, emit);
             self.sealed.count(connection.closed_to_us(), issues);
         }
         self.sealed.finish(issues);
@@ -210,7 +195,7 @@ impl Connections {
         let idle =
             |connection: &Connection| now.since(connection.last.at) > if connection.closed { LINGER } else { IDLE };
         for mut connection in self.remove(idle) {
-            connection.flush(&self.secrets, issues, emit);
+            connection.flush(&mut self.means, issues, emit);
             self.sealed.count(connection.closed_to_us(), issues);
         }
     }
@@ -225,7 +210,7 @@ impl Connections {
             if weight > 0 {
                 issues.add(connection.last.place, Cause::Bound("TCP connections"), weight as u64);
             }
-            connection.flush(&self.secrets, issues, emit);
+            connection.flush(&mut self.means, issues, emit);
             self.sealed.count(connection.closed_to_us(), issues);
         }
     }
@@ -234,6 +219,8 @@ impl Connections {
     #[expect(clippy::vec_box, reason = "they are boxed in the map already; moving them out of their boxes only costs")]
     fn remove(&mut self, which: impl Fn(&Connection) -> bool) -> Vec<Box<Connection>> {
         let mut gone: Vec<_> = self.open.extract_if(|_, connection| which(connection)).collect();
+        // Whichever of them comes back is joined anew.
+        self.renumbered += u64::from(!gone.is_empty());
         gone.sort_unstable_by_key(|(key, connection)| (connection.last.at, connection.last.place, *key));
         gone.into_iter()
             .map(|(_, connection)| {
@@ -245,6 +232,55 @@ impl Connections {
 }
 
 impl Connection {
+    /// See [`Connections::follow`]. Where the segment was taken: how many bytes were kept before, and are now.
+    #[inline(always)] // Once for each packet.
+    fn follow(
+        &mut self,
+        from: usize,
+        tcp: &Tcp<'_>,
+        stamp: Stamp,
+        spare: &mut Spare,
+        issues: &mut Issues,
+        emit: &mut impl FnMut(Path, Stamp, Said<'_>),
+    ) -> Option<(usize, usize)> {
+        let [first, second] = &mut self.sides;
+        let (side, other) = if from == 0 { (first, second) } else { (second, first) };
+        let acked = match tcp.ack {
+            Some(ack) if other.orderly => Some(other.acknowledged(ack)),
+            Some(_) => return None,
+            None => other.acked,
+        };
+        let seen = |next| !acked.is_some_and(|acked: u32| (1..MAX_DISTANCE).contains(&acked.wrapping_sub(next)));
+        if side.fin.is_some() || !other.next.is_none_or(seen) {
+            return None;
+        }
+        let mut change = (0, 0);
+        if !tcp.payload.is_empty() {
+            let next = tcp.seq.wrapping_add(len32(tcp.payload));
+            let in_order = side.orderly && side.next == Some(tcp.seq) && !side.is_overtaken(next);
+            let plain = self.known && !self.torn && matches!(self.tls, Layer::None);
+            if !(in_order && plain && side.stream.is_sip()) {
+                return None;
+            }
+            side.next = Some(next);
+            let before = side.stream.buffered();
+            side.stream.data(tcp.payload, stamp, spare, &mut |at, inside, message| {
+                let [low, high] = self.ends;
+                let (src, dst) = if from == 0 { (low, high) } else { (high, low) };
+                emit(inside.path(Path { src, dst, transport: Transport::Tcp }), at, message);
+            });
+            // It is another protocol from here on.
+            if !side.stream.is_sip() {
+                side.tell_unread(stamp, issues);
+            }
+            change = (before, side.stream.buffered());
+        }
+        other.acked = acked;
+        self.last = stamp;
+        self.closed = false;
+        Some(change)
+    }
+
     #[expect(clippy::too_many_arguments, reason = "what a segment is, and where to go with what comes of it")]
     fn push(
         &mut self,
@@ -252,15 +288,17 @@ impl Connection {
         tcp: &Tcp<'_>,
         missing: usize,
         stamp: Stamp,
-        secrets: &Secrets,
+        means: &mut Means,
         issues: &mut Issues,
         emit: &mut impl FnMut(Path, Stamp, Said<'_>),
-    ) {
+    ) -> bool {
+        let mut renumbered = false;
         self.last = stamp;
         if tcp.syn {
-            self.open(from, tcp, secrets, issues, emit);
+            renumbered |= self.open(from, tcp, means, issues, emit);
         } else if self.torn && begins_tls(tcp.payload) {
             self.begin_anew();
+            renumbered = true;
         }
         let spoke = self.speaks();
         let [low, high] = self.ends;
@@ -273,17 +311,17 @@ impl Connection {
 
         if let Some(ack) = tcp.ack {
             let emit = |at: Stamp, inside: Inside, message: Said<'_>| emit(inside.path(back), at, message);
-            let mut out = Out { issues: &mut *issues, spoke, tls: &mut *tls, secrets, from: 1 - from, emit };
+            let mut out = Out { issues: &mut *issues, spoke, tls: &mut *tls, means: &mut *means, from: 1 - from, emit };
             other.acknowledge(ack, stamp, &mut out);
         }
         let deliver = |at: Stamp, inside: Inside, message: Said<'_>| emit(inside.path(path), at, message);
-        let mut out = Out { issues: &mut *issues, spoke, tls, secrets, from, emit: deliver };
+        let mut out = Out { issues: &mut *issues, spoke, tls, means: &mut *means, from, emit: deliver };
         let seq = tcp.seq.wrapping_add(u32::from(tcp.syn));
         if !tcp.payload.is_empty() {
+            // Only what spoke has said something that a copy may say again.
+            renumbered |= side.stream.spoke() && side.leaps(seq);
             side.data(seq, tcp.payload, missing, stamp, &mut out);
-            while let Some((name, bytes)) = side.stream.take_unread() {
-                out.issues.add(stamp.place, Cause::NotDecoded(name), bytes);
-            }
+            side.tell_unread(stamp, out.issues);
             if let Some(name) = side.stream.foreign() {
                 if other.stream.foreign().is_none() && !other.stream.spoke() {
                     other.let_go();
@@ -303,20 +341,21 @@ impl Connection {
             side.end(&mut out);
         }
         if tcp.rst {
-            self.flush(secrets, issues, emit);
+            self.flush(means, issues, emit);
         }
         self.closed = tcp.rst || self.sides.iter().all(|side| side.fin.is_some() && side.fin == side.next);
+        renumbered
     }
 
-    /// A SYN: the connection begins, or another one with the same ports.
+    /// A SYN: the connection begins, or another one with the same ports. Returns whether it is another one.
     fn open(
         &mut self,
         from: usize,
         tcp: &Tcp<'_>,
-        secrets: &Secrets,
+        means: &mut Means,
         issues: &mut Issues,
         emit: &mut impl FnMut(Path, Stamp, Said<'_>),
-    ) {
+    ) -> bool {
         let first = tcp.seq.wrapping_add(1);
         let known = !self.torn
             && self.sides.get(from).is_some_and(|side| match (side.isn, side.next) {
@@ -326,8 +365,8 @@ impl Connection {
                 (None, None) => true,
             });
         if !known {
-            self.flush(secrets, issues, emit);
-            self.former = self.closed_to_us();
+            self.flush(means, issues, emit);
+            self.former = self.closed_to_us().map(Box::new);
             self.begin_anew();
             self.client = None;
         }
@@ -342,17 +381,18 @@ impl Connection {
                 }
             }
         }
+        !known
     }
 
     /// Delivers what both directions hold, with the gaps that are in it.
-    fn flush(&mut self, secrets: &Secrets, issues: &mut Issues, emit: &mut impl FnMut(Path, Stamp, Said<'_>)) {
+    fn flush(&mut self, means: &mut Means, issues: &mut Issues, emit: &mut impl FnMut(Path, Stamp, Said<'_>)) {
         let spoke = self.speaks();
         let [low, high] = self.ends;
         let transport = self.transport();
         for (from, (side, (src, dst))) in self.sides.iter_mut().zip([(low, high), (high, low)]).enumerate() {
             let path = Path { src, dst, transport };
             let emit = |at: Stamp, inside: Inside, message: Said<'_>| emit(inside.path(path), at, message);
-            let mut out = Out { issues: &mut *issues, spoke, tls: &mut self.tls, secrets, from, emit };
+            let mut out = Out { issues: &mut *issues, spoke, tls: &mut self.tls, means: &mut *means, from, emit };
             while !side.held.is_empty() {
                 side.give_up_gap(&mut out);
             }
@@ -409,219 +449,6 @@ impl Connection {
     }
 }
 
-impl Side {
-    fn new() -> Self {
-        Self {
-            next: None,
-            isn: None,
-            fin: None,
-            acked: None,
-            overtaken: None,
-            held: Vec::new(),
-            held_bytes: 0,
-            stream: Stream::joined(),
-        }
-    }
-
-    fn data(
-        &mut self,
-        seq: u32,
-        mut payload: &[u8],
-        missing: usize,
-        stamp: Stamp,
-        out: &mut Out<'_, impl FnMut(Stamp, Inside, Said<'_>)>,
-    ) {
-        let mut next = *self.next.get_or_insert(seq);
-        let (ahead, behind) = (seq.wrapping_sub(next), next.wrapping_sub(seq));
-        if ahead.min(behind) > MAX_DISTANCE || (ahead != 0 && ahead <= MAX_DISTANCE && self.stream.is_ignored()) {
-            // Another connection whose SYN was not captured; or one of which nothing is kept, so that order is nothing.
-            if !self.stream.is_ignored() {
-                self.flush_and_restart(out);
-            } else if ahead.min(behind) > MAX_DISTANCE {
-                *out.tls = Layer::default();
-            } else {
-                out.tls.gap(out.from);
-            }
-            next = seq;
-        } else if ahead > behind {
-            // Some of it came before. What comes again was delivered then, whatever it says now.
-            match payload.get(behind as usize..) {
-                Some(new) if !new.is_empty() => payload = new,
-                _ => return,
-            }
-        } else if ahead > 0 {
-            self.hold(seq, payload, stamp);
-            while self.held_bytes > MAX_HELD || self.held.len() > MAX_PIECES {
-                self.give_up_gap(out);
-            }
-            self.watch(stamp, out);
-            return;
-        }
-        self.next = Some(next);
-        loop {
-            let room = self.held.first().map_or(payload.len(), |piece| piece.seq.wrapping_sub(next) as usize);
-            let (now, later) = payload.split_at_checked(room).unwrap_or((payload, &[]));
-            self.read(now, stamp, out);
-            next = next.wrapping_add(len32(now));
-            self.next = Some(next);
-            let drained = self.drain(Some(stamp), out);
-            next = next.wrapping_add(drained);
-            match later.get(drained as usize..) {
-                Some(rest) if !rest.is_empty() => payload = rest,
-                _ => break,
-            }
-        }
-        if self.stream.is_ignored() {
-            self.let_go();
-        }
-        if missing > 0 && self.held.is_empty() {
-            if out.spoke || self.stream.spoke() {
-                out.issues.add(stamp.place, Cause::CutShort, missing as u64);
-            }
-            self.stream.interrupt(&mut out.emit);
-            out.tls.gap(out.from);
-            self.next = Some(next.wrapping_add(u32::try_from(missing).unwrap_or(0)));
-        }
-        self.watch(stamp, out);
-    }
-
-    /// Takes the next bytes in order, out of TLS where there is any.
-    fn read(&mut self, bytes: &[u8], stamp: Stamp, out: &mut Out<'_, impl FnMut(Stamp, Inside, Said<'_>)>) {
-        // Another protocol, in the open or inside TLS: nothing of it will be read.
-        if self.stream.foreign().is_some() {
-            return;
-        }
-        match out.tls.open(out.from, bytes, out.secrets) {
-            Opened::AsIs(bytes) => self.stream.data(&bytes, stamp, &mut out.emit),
-            Opened::Plain(bytes) if bytes.is_empty() => {}
-            Opened::Plain(bytes) => self.stream.data(&bytes, stamp, &mut out.emit),
-            Opened::Sealed(what) => self.stream.turn_foreign(Some(what)),
-            Opened::Lost => {
-                if out.spoke {
-                    out.issues.add(stamp.place, Cause::NotDecoded("TLS record"), bytes.len() as u64);
-                }
-            }
-        }
-    }
-
-    /// The other side has everything up to `ack`.
-    fn acknowledge(&mut self, ack: u32, stamp: Stamp, out: &mut Out<'_, impl FnMut(Stamp, Inside, Said<'_>)>) {
-        if self.acked.is_none_or(|acked| ack.wrapping_sub(acked) < MAX_DISTANCE) {
-            self.acked = Some(ack);
-        }
-        self.watch(stamp, out);
-    }
-
-    /// Gives a gap up once nothing can be expected to fill it.
-    fn watch(&mut self, stamp: Stamp, out: &mut Out<'_, impl FnMut(Stamp, Inside, Said<'_>)>) {
-        let Some(next) = self.next else { return };
-        let overtakes = self.acked.is_some_and(|acked| (1..MAX_DISTANCE).contains(&acked.wrapping_sub(next)));
-        self.overtaken = match self.overtaken {
-            _ if !overtakes => None,
-            Some((since, packets)) => Some((since, packets.saturating_add(1))),
-            None => Some((stamp.at, 0)),
-        };
-        while let (Some(piece), Some(next)) = (self.held.first(), self.next) {
-            let gap_is_acked = self.acked.is_some_and(|acked| {
-                let acked = acked.wrapping_sub(next);
-                acked < MAX_DISTANCE && acked >= piece.seq.wrapping_sub(next)
-            });
-            let late =
-                self.overtaken.is_some_and(|(since, packets)| packets >= LATE_PACKETS || stamp.at.since(since) >= LATE);
-            if (gap_is_acked && late) || stamp.at.since(piece.stamp.at) >= LATE_UNACKNOWLEDGED {
-                self.give_up_gap(out);
-            } else {
-                break;
-            }
-        }
-    }
-
-    /// Keeps what came ahead of its time; bytes that are held already stay as they came first.
-    fn hold(&mut self, seq: u32, payload: &[u8], stamp: Stamp) {
-        let Some(next) = self.next else { return };
-        let ahead = |seq: u32| seq.wrapping_sub(next) as usize;
-        let start = ahead(seq);
-        let stop = start + payload.len();
-        let mut at = start;
-        let mut index = self.held.partition_point(|piece| ahead(piece.end()) <= start);
-        while at < stop {
-            match self.held.get(index) {
-                Some(piece) if ahead(piece.seq) <= at => at = at.max(ahead(piece.end())),
-                piece => {
-                    let until = piece.map_or(stop, |piece| stop.min(ahead(piece.seq)));
-                    let data: Box<[u8]> = payload.get(at - start..until - start).unwrap_or_default().into();
-                    self.held_bytes += data.len();
-                    self.held.insert(index, Piece { seq: seq.wrapping_add((at - start) as u32), data, stamp });
-                    at = until;
-                }
-            }
-            index += 1;
-        }
-    }
-
-    /// Delivers held pieces as long as they are next; `filler` is the packet that made it so, else each piece counts
-    /// as its own. Returns how many bytes these were.
-    fn drain(&mut self, filler: Option<Stamp>, out: &mut Out<'_, impl FnMut(Stamp, Inside, Said<'_>)>) -> u32 {
-        let Some(mut next) = self.next else { return 0 };
-        let start = next;
-        let mut ready = 0;
-        let held = std::mem::take(&mut self.held);
-        for piece in &held {
-            if piece.seq != next {
-                break;
-            }
-            self.read(&piece.data, filler.unwrap_or(piece.stamp), out);
-            self.held_bytes -= piece.data.len();
-            next = piece.end();
-            ready += 1;
-        }
-        self.held = held;
-        self.held.drain(..ready);
-        self.next = Some(next);
-        next.wrapping_sub(start)
-    }
-
-    /// Counts the first gap and goes on behind it.
-    fn give_up_gap(&mut self, out: &mut Out<'_, impl FnMut(Stamp, Inside, Said<'_>)>) {
-        let (Some(next), Some(piece)) = (self.next, self.held.first()) else { return };
-        let (seq, stamp) = (piece.seq, piece.stamp);
-        let lost = self.stream.interrupt(&mut out.emit) + seq.wrapping_sub(next) as usize;
-        out.tls.gap(out.from);
-        out.spoke |= self.stream.spoke();
-        out.gap(stamp, lost);
-        self.next = Some(seq);
-        self.drain(None, out);
-    }
-
-    /// The last byte was delivered, or there will be no other.
-    fn end(&mut self, out: &mut Out<'_, impl FnMut(Stamp, Inside, Said<'_>)>) {
-        self.stream.interrupt(&mut out.emit);
-    }
-
-    fn flush_and_restart(&mut self, out: &mut Out<'_, impl FnMut(Stamp, Inside, Said<'_>)>) {
-        while !self.held.is_empty() {
-            self.give_up_gap(out);
-        }
-        self.end(out);
-        *out.tls = Layer::default();
-        *self = Self::new();
-    }
-
-    /// Drops what is held of a direction that nobody will read.
-    fn let_go(&mut self) {
-        self.held = Vec::new();
-        self.held_bytes = 0;
-    }
-}
-
-impl<E> Out<'_, E> {
-    fn gap(&mut self, stamp: Stamp, bytes: usize) {
-        if self.spoke {
-            self.issues.add(stamp.place, Cause::TcpGap, bytes as u64);
-        }
-    }
-}
-
 /// The connection's key, and which of its two sides the sender is.
 fn key(ends: Ends) -> (Key, usize) {
     let bits = |ip: IpAddr| match ip {
@@ -633,13 +460,9 @@ fn key(ends: Ends) -> (Key, usize) {
     ((low.0, high.0, u32::from(low.1) << 16 | u32::from(high.1)), from)
 }
 
-/// A segment's length: 64 KiB at most, as IP allows.
-fn len32(bytes: &[u8]) -> u32 {
-    u32::try_from(bytes.len()).unwrap_or(u32::MAX)
-}
-
 #[cfg(test)]
 mod tests {
+    use super::side::{MAX_HELD, MAX_PIECES};
     use super::*;
     use crate::packet::Place;
     use proptest::prelude::*;
@@ -680,6 +503,9 @@ mod tests {
         millis: i64,
         /// (completing frame, message)
         out: Vec<(u64, Vec<u8>)>,
+        /// Whether segments are followed where they may be, as the assembler does.
+        follows: bool,
+        followed: usize,
     }
 
     impl Wire {
@@ -693,10 +519,15 @@ mod tests {
             self.millis += 1;
             let stamp = Stamp { at: Timestamp::from_millis(self.millis), place: Place { file: 0, frame: self.frame } };
             let Self { connections, issues, out, .. } = self;
-            connections.push(ends, tcp, missing, stamp, issues, &mut |path, stamp, message| {
+            let mut emit = |path: Path, stamp: Stamp, message: Said<'_>| {
                 out.push((stamp.place.frame, message.raw().to_vec()));
                 assert!([(path.src, path.dst), (path.dst, path.src)].contains(&(ends.src, ends.dst)));
-            });
+            };
+            if self.follows && missing == 0 && connections.follow(ends, tcp, stamp, issues, &mut emit) {
+                self.followed += 1;
+            } else {
+                connections.push(ends, tcp, missing, stamp, issues, &mut emit);
+            }
             assert!(self.connections.bytes <= MAX_BYTES && self.connections.open.len() <= MAX_OPEN);
             if self.connections.open.len() < 9 {
                 let weight: usize = self.connections.open.values().map(|connection| connection.weight()).sum();
@@ -733,6 +564,30 @@ mod tests {
     fn pieces<'a>(stream: &'a [u8], cuts: &[usize]) -> Vec<(u32, &'a [u8])> {
         let edges: Vec<usize> = [0].into_iter().chain(cuts.iter().copied()).chain([stream.len()]).collect();
         edges.windows(2).map(|at| (ISN.wrapping_add(1 + at[0] as u32), &stream[at[0]..at[1]])).collect()
+    }
+
+    #[test]
+    fn what_is_simply_next_is_followed() {
+        let mut wire = Wire { follows: true, ..Wire::default() };
+        wire.there(&syn(ISN));
+        wire.back(&Tcp { ack: Some(ISN.wrapping_add(1)), ..syn(ISN) });
+        let mut sent = ISN.wrapping_add(1);
+        for n in 0..9 {
+            let message = message(n);
+            let (one, other) = message.split_at(message.len() / 2);
+            for piece in [one, other] {
+                wire.there(&Tcp { ack: Some(ISN.wrapping_add(1)), ..segment(sent, piece) });
+                sent = sent.wrapping_add(piece.len() as u32);
+                wire.back(&Tcp { ack: Some(sent), ..segment(ISN.wrapping_add(1), &[]) });
+            }
+        }
+        // All but the two that began it, and those up to the one that showed what it speaks.
+        assert_eq!((wire.out.len(), wire.followed), (9, 34));
+        // What is closed stays closed.
+        wire.there(&fin(sent));
+        wire.back(&fin(ISN.wrapping_add(1)));
+        wire.back(&Tcp { ack: Some(sent), ..segment(ISN.wrapping_add(1), &[]) });
+        assert!(wire.followed == 34 && wire.connections.open.values().all(|connection| connection.closed));
     }
 
     #[test]
@@ -977,7 +832,7 @@ mod tests {
                     _ => order.insert(to, (order[from].0, &order[from].1[..order[from].1.len().min(*reach)])),
                 }
             }
-            let mut wire = Wire::default();
+            let mut wire = Wire { follows: moves.len() % 2 == 0, ..Wire::default() };
             wire.there(&syn(ISN));
             for (n, (seq, payload)) in order.iter().enumerate() {
                 wire.there(&segment(*seq, payload));
@@ -991,6 +846,68 @@ mod tests {
             let out: Vec<Vec<u8>> = wire.out.iter().map(|(_, message)| message.clone()).collect();
             prop_assert_eq!(out, (0..messages).map(message).collect::<Vec<_>>());
             prop_assert_eq!(wire.gaps(), vec![]);
+        }
+
+        #[test]
+        fn segments_that_are_followed_fare_as_all_do(
+            steps in proptest::collection::vec((any::<bool>(), 0u8..24, 0usize..300, 0i64..2000), 0..120),
+            joined: bool,
+            other: u8,
+        ) {
+            // A packet of HEP with a line of a log in it, and a frame of a WebSocket.
+            let packed = b"HEP3\0\x2c\0\0\0\x03\0\x0a\x01\x01\x01\x01\0\0\0\x04\0\x0a\x02\x02\x02\x02\
+                \0\0\0\x0b\0\x07\x64\0\0\0\x0f\0\x0blines".to_vec();
+            let frame = [&[0x82, 126, 0, 77][..], &message(1)[..77]].concat();
+            let whole: Vec<u8> = (0..40).flat_map(|n| match n {
+                3 if other > 200 => packed.clone(),
+                7 if other < 50 => frame.clone(),
+                n => message(n),
+            }).collect();
+            let mut wires = [false, true].map(|follows| Wire { follows, ..Wire::default() });
+            // How far each side sent, and how far it has the other one's bytes.
+            let (mut sent, mut has) = ([ISN + 1; 2], [ISN + 1; 2]);
+            for (back, what, len, millis) in steps {
+                let from = usize::from(back);
+                let at = sent[from].wrapping_sub(ISN + 1) as usize % whole.len();
+                let len = if what < 4 { message(3).len() } else { len };
+                let payload = &whole[at..(at + len).min(whole.len())];
+                let next = Tcp { ack: Some(has[from]), ..segment(sent[from], payload) };
+                let tcp = match what {
+                    0..10 => next,
+                    10..15 => Tcp { payload: &[], ..next },
+                    15 => Tcp { seq: next.seq.wrapping_sub(50), ..next },
+                    16 => Tcp { seq: next.seq.wrapping_add(50), ..next },
+                    17 => Tcp { ack: Some(sent[1 - from].wrapping_add(100)), ..next },
+                    18 => Tcp { ack: Some(has[from].wrapping_sub(100)), ..next },
+                    19 if millis < 500 => Tcp { seq: next.seq.wrapping_add(1 << 30), ..next },
+                    20 if millis < 700 => Tcp { fin: true, ..next },
+                    21 if millis < 300 => Tcp { rst: true, ..next },
+                    22 if millis < 500 => Tcp { syn: true, payload: &[], ..next },
+                    _ => Tcp { ack: None, ..next },
+                };
+                if !matches!(what, 15 | 16) {
+                    sent[from] = tcp.seq.wrapping_add(tcp.payload.len() as u32);
+                }
+                has[from] = sent[1 - from];
+                for wire in &mut wires {
+                    wire.millis += if what == 23 { millis * 10 } else { millis % 50 };
+                    if joined || wire.frame > 1 || what < 10 {
+                        wire.send(Wire::ends(back), &tcp, if what == 23 && millis < 99 { 7 } else { 0 });
+                    } else {
+                        wire.send(Wire::ends(back), &syn(tcp.seq.wrapping_sub(1)), 0);
+                    }
+                }
+                let [pushed, followed] = &wires;
+                prop_assert_eq!(&pushed.out, &followed.out);
+                prop_assert_eq!(pushed.gaps(), followed.gaps());
+                let left = |wire: &Wire| postcard::to_allocvec(&wire.connections).unwrap();
+                prop_assert_eq!(left(pushed), left(followed));
+            }
+            let [pushed, followed] = &mut wires;
+            pushed.finish();
+            followed.finish();
+            prop_assert_eq!(&pushed.out, &followed.out);
+            prop_assert_eq!(pushed.gaps(), followed.gaps());
         }
 
         #[test]

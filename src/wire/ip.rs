@@ -169,6 +169,44 @@ pub(super) fn usual(bytes: &[u8]) -> Option<(Ip<'_>, &[u8; 8])> {
     Some((ip, addresses))
 }
 
+/// The same for TCP: the segment, and the packet that brings it.
+#[inline(always)]
+#[must_use]
+pub fn usual_segment(bytes: &[u8]) -> Option<(Ip<'_>, Tcp<'_>)> {
+    let (words, _) = bytes.first_chunk::<40>()?.as_chunks::<4>();
+    let [[0x45, tos, l0, l1], [i0, i1, flags, 0], [_, 6, _, _], _, _, ports, seq, ack, [offset, control, _, _], _] =
+        words
+    else {
+        return None;
+    };
+    // In words.
+    let behind = usize::from(offset >> 4) * 4;
+    let segment = bytes.get(20..usize::from(u16::from_be_bytes([*l0, *l1])))?;
+    if flags & 0x3f != 0 || behind < 20 {
+        return None;
+    }
+    let (payload, ports) = (segment.get(behind..)?, u32::from_be_bytes(*ports));
+    let id = u16::from_be_bytes([*i0, *i1]);
+    let tcp = Tcp {
+        src_port: (ports >> 16) as u16,
+        dst_port: ports as u16,
+        seq: u32::from_be_bytes(*seq),
+        ack: (control & 0x10 != 0).then_some(u32::from_be_bytes(*ack)),
+        syn: control & 0x02 != 0,
+        fin: control & 0x01 != 0,
+        rst: control & 0x04 != 0,
+        payload,
+    };
+    let ip = Ip {
+        addresses: Addresses::V4(bytes.get(12..)?.first_chunk()?),
+        id: (id != 0).then_some(u32::from(id)),
+        dscp: tos >> 2,
+        missing: 0,
+        carried: Carried::Tcp(tcp),
+    };
+    Some((ip, tcp))
+}
+
 #[inline(never)]
 fn parse_any(bytes: &[u8], truncated: bool) -> Result<Ip<'_>, Cause> {
     match bytes.first().map(|first| first >> 4) {
@@ -492,6 +530,34 @@ mod tests {
             } else {
                 let plain = bytes.len() < 28 || bytes != udp_v4(&vec![7; len]);
                 prop_assert!(plain, "the usual packet is read at once");
+            }
+        }
+
+        #[test]
+        fn the_quick_reading_of_a_segment_agrees_with_the_whole_one(
+            changes in proptest::collection::vec((0_usize..44, any::<u8>()), 0..4),
+            len in 0_usize..40,
+            padding in 0_usize..8,
+            cut in proptest::option::of(0_usize..90),
+            truncated: bool,
+        ) {
+            let mut segment = Vec::new();
+            let tcp = PacketBuilder::ipv4([10, 0, 0, 1], [10, 0, 0, 2], 64).tcp(5060, 5070, 7, 8).ack(9).psh();
+            tcp.write(&mut segment, &vec![7; len]).unwrap();
+            let mut bytes = segment.clone();
+            for (at, byte) in changes {
+                if let Some(old) = bytes.get_mut(at) {
+                    *old = byte;
+                }
+            }
+            bytes.resize(bytes.len() + padding, 0);
+            bytes.truncate(cut.unwrap_or(usize::MAX));
+            if let Some((ip, tcp)) = usual_segment(&bytes) {
+                let whole = parse_any(&bytes, truncated).unwrap();
+                prop_assert_eq!(format!("{ip:?}"), format!("{whole:?}"));
+                prop_assert_eq!(format!("{:?}", ip.carried), format!("{:?}", Carried::Tcp(tcp)));
+            } else {
+                prop_assert!(!bytes.starts_with(&segment), "the usual segment is read at once");
             }
         }
 

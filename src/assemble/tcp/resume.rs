@@ -5,7 +5,8 @@ use std::collections::HashMap;
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 
-use super::{Connection, Connections, Ends, MAX_BYTES, MAX_DISTANCE, MAX_HELD, MAX_OPEN, MAX_PIECES, Side, key};
+use super::side::{MAX_HELD, MAX_PIECES, Side};
+use super::{Connection, Connections, Ends, MAX_BYTES, MAX_DISTANCE, MAX_OPEN, key};
 use crate::assemble::decrypt::Layer;
 use crate::assemble::split::{Said, Stamp};
 use crate::event::Path;
@@ -64,7 +65,7 @@ impl Connections {
     /// what is under way; of TLS its keys stay, since whoever joins late cannot learn them again.
     pub(in crate::assemble) fn on_gap(&mut self, issues: &mut Issues, emit: &mut impl FnMut(Path, Stamp, Said<'_>)) {
         for mut connection in self.remove(|_| true) {
-            connection.flush(&self.secrets, issues, emit);
+            connection.flush(&mut self.means, issues, emit);
             if connection.tls.is_tls() {
                 connection.sides = [Side::new(), Side::new()];
                 connection.torn = true;

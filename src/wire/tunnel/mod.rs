@@ -64,11 +64,11 @@ pub fn of_protocol(protocol: u8, payload: &[u8], truncated: bool) -> Found<'_> {
     }
 }
 
-/// Whether ESP or VXLAN with a group policy go to this port: the only tunnels whose first byte may be that of RTP.
+/// Whether ESP or VXLAN with a group policy go between these ports: the only tunnels whose first byte may be that of RTP.
 #[inline]
 #[must_use]
-pub const fn may_begin_like_media(udp: &Udp<'_>) -> bool {
-    matches!(udp.dst_port, 4500 | 4789 | 8472 | 48879) || udp.src_port == 4500
+pub const fn may_begin_like_media(src_port: u16, dst_port: u16) -> bool {
+    matches!(dst_port, 4500 | 4789 | 8472 | 48879) || src_port == 4500
 }
 
 /// Takes off a tunnel over UDP: known by its port, and by the first bytes of its header, since any of these ports may
