@@ -140,11 +140,12 @@ impl Seconds {
             _ => nanos.saturating_add(unit / 2) / unit * unit,
         };
         let (whole, nanos) = (nanos / 1_000_000_000, (nanos % 1_000_000_000) as u32);
-        let [a, b, c, d, e, f, g, h] = eight_digits(nanos / 10);
-        let fraction = [b'.', a, b, c, d, e, f, g, h, b'0' + (nanos % 10) as u8];
-        // Zeros at the end say nothing, but for the first.
-        let told = fraction.iter().rposition(|digit| *digit != b'0').unwrap_or_default();
-        (whole, fraction, told.max(1) + 1)
+        let ([a, b, c, d, e, f, g, h], last) = (eight_digits(nanos / 10), (nanos % 10) as u8);
+        let fraction = [b'.', a, b, c, d, e, f, g, h, b'0' + last];
+        // Zeros at the end say nothing, but for the first. A zero is 0x30, and the last digit is the highest byte.
+        let zeros = (u64::from_le_bytes([a, b, c, d, e, f, g, h]) & 0x0f0f_0f0f_0f0f_0f0f).leading_zeros() / 8;
+        let told = if last > 0 { 9 } else { 8 - zeros.min(7) as usize };
+        (whole, fraction, 1 + told)
     }
 }
 
@@ -406,6 +407,7 @@ const fn cause_name(cause: RegistrationCause) -> &'static str {
 mod tests {
     use super::*;
     use crate::report::samples::{at, invite, sources};
+    use proptest::prelude::*;
 
     #[test]
     fn seconds_print_without_noise_and_with_the_captures_precision() {
@@ -423,6 +425,21 @@ mod tests {
         ];
         for (nanos, digits, expected) in cases {
             assert_eq!(Seconds::new(Duration::from_nanos(nanos), digits).to_string(), expected, "{nanos} ns");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn any_span_is_printed_as_its_rounded_decimal(nanos in any::<i64>(), whole in 0_u64..100, digits in 0_u8..=9) {
+            for nanos in [nanos.unsigned_abs(), whole * 1_000_000_000, whole * 10_000_000, whole] {
+                let unit = 10_u64.pow(9 - u32::from(digits));
+                let units = u128::from(nanos + unit / 2) / u128::from(unit);
+                let decimal = format!("{units:0>width$}", width = usize::from(digits) + 1);
+                let (seconds, fraction) = decimal.split_at(decimal.len() - usize::from(digits));
+                let fraction = fraction.trim_end_matches('0');
+                let expected = format!("{seconds}.{}", if fraction.is_empty() { "0" } else { fraction });
+                prop_assert_eq!(Seconds::new(Duration::from_nanos(nanos), digits).to_string(), expected);
+            }
         }
     }
 
