@@ -40,7 +40,12 @@ impl Code {
 
     /// What the catalogue knows of this very number.
     pub fn entry(self) -> Option<&'static Entry> {
-        CATALOGUE.binary_search_by_key(&self, |entry| entry.code).ok().and_then(|found| CATALOGUE.get(found))
+        // Asked for every message and every step of a row.
+        let index = match STATUSES.get(usize::from(self.0)) {
+            Some(index) => usize::from(*index),
+            None => CATALOGUE.binary_search_by_key(&self, |entry| entry.code).ok()?,
+        };
+        CATALOGUE.get(index)
     }
 
     /// The catalogue's name, which need not be the phrase on the wire; `None` for a number that it does not hold.
@@ -234,6 +239,20 @@ macro_rules! catalogue {
         )*];
     };
 }
+
+/// Where in the catalogue each status code stands; none of the catalogue where it holds none.
+static STATUSES: [u8; 700] = {
+    assert!(CATALOGUE.len() < u8::MAX as usize);
+    let (mut places, mut index) = ([u8::MAX; 700], 0);
+    while index < CATALOGUE.len() {
+        let number = CATALOGUE[index].code.0 as usize;
+        if number < places.len() {
+            places[number] = index as u8;
+        }
+        index += 1;
+    }
+    places
+};
 
 // The status codes are those of IANA's registry (75, as of January 2026) and three of RFC 2543 that VQManager lists.
 // The Q.850 causes are those of a call from SIP into ISUP. 488 and 606 have none: there the Warning header decides.

@@ -119,12 +119,26 @@ pub(super) struct Arrival<'e, 'a> {
     /// See [`Digest::transaction`].
     pub(super) key: u64,
     pub(super) tags: Tags,
+    /// See [`Message::method`].
+    pub(super) method: Option<Method<'a>>,
+    /// The number of its CSeq; 0 where there is none.
+    pub(super) cseq: u32,
     pub(super) described: Described<'a>,
 }
 
-impl Arrival<'_, '_> {
-    pub(super) fn cseq(&self) -> u32 {
-        self.message.cseq().map_or(0, |cseq| cseq.number)
+impl<'e, 'a> Arrival<'e, 'a> {
+    pub(super) fn of(digest: &Digest, event: &'e Event<'a>, message: &'e Message<'a>, call_id: &[u8]) -> Self {
+        let cseq = message.cseq();
+        Self {
+            event,
+            message,
+            call: digest.of(call_id),
+            key: digest.transaction(message),
+            tags: Tags::of(digest, message),
+            method: if message.is_request() { message.method() } else { cseq.map(|cseq| cseq.method) },
+            cseq: cseq.map_or(0, |cseq| cseq.number),
+            described: Described::default(),
+        }
     }
 
     /// The hop in the direction of the request.
@@ -135,12 +149,12 @@ impl Arrival<'_, '_> {
 
     /// Whether this is an INVITE that opens a dialog rather than one inside it.
     pub(super) fn is_initial_invite(&self) -> bool {
-        self.message.is_request() && self.message.method() == Some(Method::Invite) && !self.tags.has_to
+        self.method == Some(Method::Invite) && self.message.is_request() && !self.tags.has_to
     }
 
     /// Whether a call whose INVITE was not captured can be told from this message.
     pub(super) fn reveals_a_call(&self) -> bool {
-        matches!(self.message.method(), Some(Method::Invite | Method::Ack | Method::Bye | Method::Cancel))
+        matches!(self.method, Some(Method::Invite | Method::Ack | Method::Bye | Method::Cancel))
     }
 }
 
@@ -207,7 +221,7 @@ impl Call {
     /// another hop or branch, or another attempt. Otherwise it opens the next era (SPEC 3).
     pub(super) fn admits(&self, arrival: &Arrival<'_, '_>) -> bool {
         let known = self.transactions.iter().any(|transaction| transaction.key == arrival.key);
-        let cseq = arrival.cseq();
+        let cseq = arrival.cseq;
         match self.attempt {
             // The same INVITE on another hop, where the captures' clocks differ by more than the call took.
             Some(current) if self.state == State::Completed => {
@@ -241,20 +255,24 @@ impl Call {
         if tags.has_to {
             let callee_tag = if tags.from == self.caller_tag { tags.to } else { tags.from };
             remember(&mut self.callee_tags, callee_tag);
-            self.callee_known |= message.is_request() && message.method() != Some(Method::Ack);
+            self.callee_known |= message.is_request() && arrival.method != Some(Method::Ack);
         }
-        match message.start() {
-            StartLine::Request { method: Method::Invite, .. } if !tags.has_to => self.on_invite(arrival),
-            StartLine::Request { method: Method::Invite, .. } => self.on_reinvite(arrival),
-            StartLine::Request { method: Method::Ack, .. } => self.on_ack(arrival),
-            StartLine::Request { method: Method::Bye, .. } => self.on_bye(arrival),
-            StartLine::Request { method: Method::Cancel, .. } => self.on_cancel(arrival),
-            StartLine::Request { .. } => {}
-            StartLine::Response { code, phrase } => match message.method() {
-                Some(Method::Invite) => self.on_invite_response(arrival, Code::new(code), phrase),
-                Some(Method::Bye) => self.on_bye_response(arrival, Code::new(code)),
+        if message.is_request() {
+            match arrival.method {
+                Some(Method::Invite) if !tags.has_to => self.on_invite(arrival),
+                Some(Method::Invite) => self.on_reinvite(arrival),
+                Some(Method::Ack) => self.on_ack(arrival),
+                Some(Method::Bye) => self.on_bye(arrival),
+                Some(Method::Cancel) => self.on_cancel(arrival),
                 _ => {}
-            },
+            }
+        } else if let Some(Method::Invite | Method::Bye) = arrival.method
+            && let StartLine::Response { code, phrase } = message.start()
+        {
+            match arrival.method {
+                Some(Method::Bye) => self.on_bye_response(arrival, Code::new(code)),
+                _ => self.on_invite_response(arrival, Code::new(code), phrase),
+            }
         }
         if !again && !self.is_beyond(event.path) {
             let by = if tags.from == self.caller_tag { Side::Caller } else { Side::Callee };
@@ -336,7 +354,7 @@ impl Call {
 
     fn on_invite(&mut self, arrival: &Arrival<'_, '_>) {
         let Arrival { event, message, key, .. } = *arrival;
-        let (hop, cseq) = (event.path, arrival.cseq());
+        let (hop, cseq) = (event.path, arrival.cseq);
         if self.attempts == 0 && self.messages > 1 {
             // The first initial INVITE tells who calls whom, also where its responses were seen before it.
             self.opening = opening(arrival.message.call_id().unwrap_or_default(), arrival);
@@ -417,7 +435,7 @@ impl Call {
         let proves = self.state.is_attempting()
             && tags.from == self.caller_tag
             && tags.has_to
-            && self.attempt == Some(arrival.cseq())
+            && self.attempt == Some(arrival.cseq)
             && self.transactions.iter().all(|transaction| transaction.key != key)
             && deciding.transactions().all(|transaction| transaction.last_word.is_none())
             && deciding.transactions().any(|transaction| {
@@ -497,9 +515,9 @@ impl Call {
             Some(index) => index,
             // The INVITE was not captured; what is cancelled is the attempt that the CANCEL names.
             None if self.transactions.is_empty() => {
-                self.attempt = Some(arrival.cseq());
+                self.attempt = Some(arrival.cseq);
                 let depth = arrival.message.via_count();
-                self.transactions.push(InviteTransaction::new(key, arrival.cseq(), depth, &hop));
+                self.transactions.push(InviteTransaction::new(key, arrival.cseq, depth, &hop));
                 0
             }
             None => return,
@@ -522,7 +540,7 @@ impl Call {
 
     fn on_invite_response(&mut self, arrival: &Arrival<'_, '_>, code: Code, phrase: &[u8]) {
         let Arrival { event, message, key, tags, .. } = *arrival;
-        let (hop, cseq) = (arrival.hop(), arrival.cseq());
+        let (hop, cseq) = (arrival.hop(), arrival.cseq);
         if self.inner.contains(&key) || tags.from != self.caller_tag {
             // The answer to a re-INVITE, whichever side sent that.
             if code.is_success() {

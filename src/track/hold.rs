@@ -15,7 +15,7 @@ use crate::time::Timestamp;
 #[cfg(test)]
 use crate::wire::sdp::Session;
 use crate::wire::sdp::{self, Outline};
-use crate::wire::sip::{Method, StartLine};
+use crate::wire::sip::Method;
 
 /// What one side's description says: whether it sends, and whether it wants to receive.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
@@ -108,17 +108,17 @@ impl Hold {
     /// `of_invite`: its transaction is that of an INVITE that was seen.
     pub(super) fn feed(&mut self, arrival: &Arrival<'_, '_>, by: Side, of_invite: bool) {
         let message = arrival.message;
-        let Some(method) = message.method() else { return };
-        if !matches!(method, Method::Invite | Method::Ack | Method::Update | Method::Prack) {
+        let Some(method @ (Method::Invite | Method::Ack | Method::Update | Method::Prack)) = arrival.method else {
             return;
-        }
+        };
+        let code = message.code();
         // What comes with a refusal only says what could have been (RFC 3261 21.4.26).
-        let is_refusal = message.code().is_some_and(|code| code >= 300);
+        let is_refusal = code.is_some_and(|code| code >= 300);
         let flow = if is_refusal { None } else { Flow::in_message(arrival) };
         let exchange = Exchange {
             key: arrival.key,
             by,
-            cseq: message.cseq().map_or(0, |cseq| cseq.number),
+            cseq: arrival.cseq,
             invite: method == Method::Invite,
             asked: None,
             replied: None,
@@ -126,11 +126,11 @@ impl Hold {
             overtaken: false,
         };
         let at = arrival.event.at;
-        match message.start() {
-            StartLine::Request { method: Method::Ack, .. } => self.on_ack(&exchange, !of_invite, flow, at),
-            StartLine::Request { method: Method::Prack, .. } if self.answers_provisional(by, flow) => {}
-            StartLine::Request { .. } => self.open(Exchange { asked: flow, ..exchange }),
-            StartLine::Response { code: 100..=199, .. } => {
+        match (method, code) {
+            (Method::Ack, None) if message.is_request() => self.on_ack(&exchange, !of_invite, flow, at),
+            (Method::Prack, None) if message.is_request() && self.answers_provisional(by, flow) => {}
+            (_, None) if message.is_request() => self.open(Exchange { asked: flow, ..exchange }),
+            (_, Some(100..=199)) => {
                 let new = flow.is_some() && !self.is_settled(&exchange);
                 match self.exchanges.iter_mut().find(|of| of.key == exchange.key) {
                     Some(known) => known.replied = flow.or(known.replied),
@@ -138,8 +138,8 @@ impl Hold {
                     None => {}
                 }
             }
-            StartLine::Response { code: 200..=299, .. } => self.on_success(exchange, flow, at),
-            StartLine::Response { .. } => self.exchanges.retain(|of| of.key != exchange.key),
+            (_, Some(200..=299)) => self.on_success(exchange, flow, at),
+            _ => self.exchanges.retain(|of| of.key != exchange.key),
         }
     }
 

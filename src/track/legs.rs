@@ -19,8 +19,8 @@ use crate::issue::{Cause, Issues};
 use crate::time::Timestamp;
 use crate::wire::sdp::{Identity, Outline};
 use crate::wire::sip::{
-    Message, Method, NameAddr, Names, ReferTo, Replaces, StartLine, address_key, call_ids, long_name, session_ids,
-    subscriber, subscriber_of,
+    Message, Method, NameAddr, Names, ReferTo, Replaces, address_key, call_ids, long_name, session_ids, subscriber,
+    subscriber_of,
 };
 
 /// Headers in which B2BUAs write the Call-ID of the other leg, and tools look for it.
@@ -179,14 +179,13 @@ impl Legs {
         if arrival.event.duplicate {
             return;
         }
-        match arrival.message.start() {
-            StartLine::Request { method: Method::Invite, .. } if !arrival.tags.has_to => {
+        let is_request = arrival.message.is_request();
+        match (arrival.method, arrival.message.code()) {
+            (Some(Method::Invite), None) if is_request && !arrival.tags.has_to => {
                 self.on_invite(slot, first, arrival, digest, calls);
             }
-            StartLine::Request { method: Method::Refer, .. } => self.on_refer(slot, arrival),
-            StartLine::Response { code, .. } if arrival.message.method() == Some(Method::Refer) => {
-                self.on_refer_response(slot, arrival, code, digest, calls);
-            }
+            (Some(Method::Refer), None) if is_request => self.on_refer(slot, arrival),
+            (Some(Method::Refer), Some(code)) => self.on_refer_response(slot, arrival, code, digest, calls),
             _ => {}
         }
     }
@@ -202,7 +201,7 @@ impl Legs {
     ) -> Vec<usize> {
         let message = arrival.message;
         let mut wanted = Vec::new();
-        match message.method() {
+        match arrival.method {
             Some(Method::Invite) if message.is_request() && !arrival.tags.has_to => {
                 let named = Named::by(message, &self.headers);
                 wanted.extend(named.sessions.iter().flat_map(|uuid| self.carried(digest.of(("session", uuid)))));
@@ -345,7 +344,7 @@ impl Legs {
     fn on_refer(&mut self, slot: usize, arrival: &Arrival<'_, '_>) {
         let (message, at) = (arrival.message, arrival.event.at);
         self.expire(at);
-        let (cseq, from_tag) = (message.cseq().map_or(0, |cseq| cseq.number), arrival.tags.from);
+        let (cseq, from_tag) = (arrival.cseq, arrival.tags.from);
         let known = |of: &&mut Referral| (of.slot, of.cseq, of.from_tag) == (slot, cseq, from_tag);
         if let Some(referral) = self.referrals.iter_mut().find(known) {
             if referral.hops.len() < MOST_HOPS && !referral.hops.contains(&arrival.event.path) {
@@ -381,7 +380,7 @@ impl Legs {
         digest: &Digest,
         calls: &impl Calls,
     ) {
-        let (cseq, from_tag) = (arrival.message.cseq().map_or(0, |cseq| cseq.number), arrival.tags.from);
+        let (cseq, from_tag) = (arrival.cseq, arrival.tags.from);
         let Some(index) =
             self.referrals.iter().position(|of| (of.slot, of.cseq, of.from_tag) == (slot, cseq, from_tag))
         else {

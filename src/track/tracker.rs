@@ -2,8 +2,8 @@
 //! Routes and owns; the rules live in its neighbours.
 
 use std::cmp::Reverse;
-use std::collections::hash_map::Entry;
 use std::collections::VecDeque;
+use std::collections::hash_map::Entry;
 use std::time::Duration;
 
 use super::alarms::Alarms;
@@ -11,7 +11,6 @@ use super::asleep::{Asleep, DROWSY};
 use super::bounds::Hand;
 use super::call::{Arrival, Call, Tags};
 use super::closed::Closed;
-use super::described::Described;
 use super::exchange::{Exchanges, stands_alone};
 use super::explain::{self, Explanation, Note, Recorder};
 use super::fact::{CallFact, Fact};
@@ -257,10 +256,8 @@ impl Tracker {
         let Some(method) = message.method() else { return };
         let Some(call_id) = message.call_id() else { return };
         let digest = if method == Method::Register { self.registrar.digest() } else { &self.digest };
-        let (call, key) = (digest.of(call_id), digest.transaction(message));
-        let (tags, described) = (Tags::of(digest, message), Described::default());
-        let arrival = Arrival { event, message, call, key, tags, described };
-        self.wake_under(call);
+        let arrival = Arrival::of(digest, event, message, call_id);
+        self.wake_under(arrival.call);
         let before = self.recorder.wants(call_id).then(|| self.before(call_id, &arrival));
         if method == Method::Register {
             self.feed_registration(call_id, &arrival);
@@ -284,7 +281,7 @@ impl Tracker {
 
     /// The code of the registration that a message belongs to.
     fn registered(&self, call_id: &[u8], arrival: &Arrival<'_, '_>) -> Option<Code> {
-        let is_one = arrival.message.method() == Some(Method::Register);
+        let is_one = arrival.method == Some(Method::Register);
         if is_one { self.registrar.code(call_id, arrival) } else { None }
     }
 
@@ -293,7 +290,7 @@ impl Tracker {
         let again = self.recorder.again(&self.digest, call_id, arrival);
         let slot = before.slot.or_else(|| self.slot_of(arrival));
         let call = slot.and_then(|slot| Some(&self.calls.get(slot)?.as_ref()?.call));
-        let (was, is, rule) = if arrival.message.method() == Some(Method::Register) {
+        let (was, is, rule) = if arrival.method == Some(Method::Register) {
             let (was, is) = (before.registered, self.registered(call_id, arrival));
             (was, is, explain::rule_of_registration(was, is, arrival, again))
         } else if let Some(call) = call.filter(|_| !self.exchanges.knows(&self.digest, call_id, arrival)) {
@@ -673,9 +670,9 @@ impl Tracker {
         let (message, at) = (arrival.message, arrival.event.at);
         if let Some(said) = open.call.description(arrival) {
             media.on_description(slot, &said, at, &|slot| is_over(calls, asleep, slot));
-        } else if message.is_request() && message.method() == Some(Method::Info) {
+        } else if arrival.method == Some(Method::Info) && message.is_request() {
             let signals = dtmf::signals(message.content_type(), message.body()).map(|signal| signal.digit);
-            media.on_digits(slot, open.call.sender(arrival.tags), arrival.cseq(), signals, at);
+            media.on_digits(slot, open.call.sender(arrival.tags), arrival.cseq, signals, at);
         }
     }
 
@@ -709,9 +706,7 @@ impl Tracker {
             return None;
         }
         if message.from_value().is_some() && message.top_via().is_some() && message.cseq().is_some() {
-            let (call, key) = (self.digest.of(call_id), self.digest.transaction(message));
-            let (tags, described) = (Tags::of(&self.digest, message), Described::default());
-            return self.slot_of(&Arrival { event, message, call, key, tags, described });
+            return self.slot_of(&Arrival::of(&self.digest, event, message, call_id));
         }
         // Cut before what tells the calls of one Call-ID apart; a registration under it might be meant as well.
         let group = self.groups.get(&self.digest.of(call_id))?;

@@ -15,9 +15,7 @@ use crate::codes::Code;
 use crate::event::{Event, Path};
 use crate::packet::Place;
 use crate::time::Timestamp;
-use crate::wire::sip::{
-    ContactValue, Message, Method, Names, ReasonValue, StartLine, text, unquoted, uri_host, usual_ipv4_host,
-};
+use crate::wire::sip::{ContactValue, Message, Method, Names, ReasonValue, text, unquoted, uri_host, usual_ipv4_host};
 
 /// Timer B: how long an INVITE waits for any response (RFC 3261 17.1.1.2).
 pub(super) const TIMER_B: Duration = Duration::from_secs(32);
@@ -65,7 +63,7 @@ impl Digest {
         let number = message.cseq().map(|cseq| cseq.number);
         let is_unique = |branch: &&[u8]| branch.get(..7).is_some_and(|head| head.eq_ignore_ascii_case(b"z9hG4bK"));
         if let Some(branch) = message.top_branch().filter(is_unique) {
-            return self.of((branch, number));
+            return mixed(self.of(branch), number.map_or(u64::MAX, u64::from));
         }
         match message.top_via() {
             Some(via) => self.of((via.branch, via.sent_by, message.from_tag(), number)),
@@ -84,12 +82,9 @@ impl Digest {
             Method::Register => 5,
             other => self.of(other.token()),
         };
-        let (code, method) = match message.start() {
-            StartLine::Request { method, .. } => (0, Some(method)),
-            StartLine::Response { code, .. } => (code, message.cseq().map(|cseq| cseq.method)),
-        };
+        let code = if message.is_request() { 0 } else { message.code().unwrap_or(1) };
         let kind = (message.body().len() as u64) << 16 | u64::from(code);
-        let said = mixed(mixed(mixed(key, tags.to), kind), method.map_or(0, of_method));
+        let said = mixed(mixed(mixed(key, tags.to), kind), arrival.method.map_or(0, of_method));
         on_way(said, event.path)
     }
 }

@@ -74,7 +74,7 @@ impl Call {
             true => Rule::ProvingAck,
             false if self.inner.contains(&arrival.key) => Rule::AckToReinvite,
             false if self.transactions.iter().any(|of| of.key == arrival.key) => Rule::AckToFailure,
-            false if self.attempt.is_some_and(|attempt| attempt != arrival.cseq()) => Rule::AckToReinvite,
+            false if self.attempt.is_some_and(|attempt| attempt != arrival.cseq) => Rule::AckToReinvite,
             false => Rule::Ack,
         }
     }
