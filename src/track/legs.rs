@@ -3,11 +3,15 @@
 //!
 //! Precision first: what could be chance, or could mean more than one call, links nothing.
 
+mod offers;
+
 use std::collections::VecDeque;
 use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
 use smallvec::SmallVec;
+
+use offers::{Offer, Offers};
 
 use super::call::{Arrival, Call};
 use super::fact::{Evidence, Link};
@@ -83,15 +87,11 @@ pub(super) struct Legs {
     open: Vec<Option<Box<Leg>>>,
     /// Which open calls carry a piece of evidence, by its digest.
     carriers: Table<Slots>,
-    /// Offers that may be handed on, oldest first: until when, whose, and which.
-    offers: VecDeque<(Timestamp, usize, u64)>,
+    offers: Offers,
     referrals: VecDeque<Referral>,
     /// What bounds on memory gave up.
     #[serde(skip)]
     pub(super) issues: Issues,
-    /// Offers counted, to tell those of a slot's former call.
-    #[serde(deserialize_with = "super::resume::count")]
-    count: u64,
 }
 
 /// What is remembered of an open call.
@@ -101,17 +101,6 @@ struct Leg {
     links: Vec<(u64, Box<str>, Evidence)>,
     /// Its entries among the carriers.
     keys: SmallVec<[u64; 2]>,
-    offer: Option<Offer>,
-}
-
-/// An INVITE that may be handed on under another Call-ID.
-#[derive(Clone, Copy, Debug, serde::Serialize, serde::Deserialize)]
-struct Offer {
-    at: Timestamp,
-    number: u64,
-    /// Digests of who calls whom, the callee as To and as the Request-URI say.
-    numbers: [Option<u64>; 2],
-    sdp: Sdp,
 }
 
 /// Digests of a session description's identity.
@@ -230,6 +219,7 @@ impl Legs {
         if !self.referrals.is_empty() {
             self.referrals.retain(|referral| referral.slot != slot);
         }
+        self.offers.close(slot);
         let Some(leg) = self.open.get_mut(slot).and_then(Option::take) else { return Vec::new() };
         for key in leg.keys {
             self.drop_carrier(key, slot);
@@ -280,7 +270,7 @@ impl Legs {
             self.link(slot, other, evidence, calls);
         }
 
-        let offer = self.offer(arrival, digest);
+        let offer = offer_of(arrival, digest);
         if first
             && let Some(offer) = offer
             && let Some(other) = self.handing_on(slot, arrival.event.path, offer, calls)
@@ -288,36 +278,15 @@ impl Legs {
             self.link(slot, other, Evidence::NumbersTimeSdp, calls);
         }
         if let Some(offer) = offer {
-            self.leg_mut(slot).offer = Some(offer);
-            self.offers.push_back((at.after(HANDED_ON), slot, offer.number));
-            for key in offer.numbers.into_iter().flatten() {
-                self.carry(key, slot);
-            }
+            self.offers.add(slot, offer);
         }
-    }
-
-    /// Who calls whom with which media; nothing where one of them is not said.
-    fn offer(&mut self, arrival: &Arrival<'_, '_>, digest: &Digest) -> Option<Offer> {
-        let (at, message) = (arrival.event.at, arrival.message);
-        let caller = subscriber_of(message.from_uri()?)?;
-        let callee = message.to_uri().and_then(subscriber_of);
-        // Mostly the same: then it counts once.
-        let target = message.request_uri().and_then(subscriber_of).filter(|target| callee.as_ref() != Some(target));
-        if callee.is_none() && target.is_none() {
-            return None;
-        }
-        let sdp = Sdp::of(digest, arrival)?;
-        self.count += 1;
-        let numbers = [callee, target].map(|callee| Some(digest.of(("numbers", &caller, callee?))));
-        Some(Offer { at, number: self.count, numbers, sdp })
     }
 
     /// The call that the host which sends this first INVITE hands on, where there is exactly one.
     fn handing_on(&self, slot: usize, path: Path, offer: Offer, calls: &impl Calls) -> Option<usize> {
         let this = calls.call(slot)?;
         let handed_on = |other: &usize| {
-            let held = self.leg(*other).and_then(|leg| leg.offer);
-            let (Some(held), Some(call)) = (held, calls.call(*other)) else { return false };
+            let (Some((_, held)), Some(call)) = (self.offers.of(*other), calls.call(*other)) else { return false };
             *other != slot
                 && call.key() != this.key()
                 && call.is_attempting()
@@ -328,10 +297,10 @@ impl Legs {
                 && call.invite_hops().any(|hop| went_to(hop, path.src))
         };
         let mut candidates: Vec<(Timestamp, u64, usize)> = Vec::new();
-        for other in offer.numbers.into_iter().flatten().flat_map(|key| self.carried(key)).filter(handed_on) {
-            let held = self.leg(other).and_then(|leg| leg.offer)?;
+        for other in offer.keys().flat_map(|numbers| self.offers.between(numbers)).filter(handed_on) {
+            let (number, held) = self.offers.of(other)?;
             if candidates.iter().all(|(.., known)| *known != other) {
-                candidates.push((held.at, held.number, other));
+                candidates.push((held.at, number, other));
             }
         }
         let (.., newest) = *candidates.iter().max()?;
@@ -436,7 +405,7 @@ impl Legs {
 
     #[cfg(test)]
     pub(super) fn footprint(&self) -> usize {
-        self.open.iter().flatten().count() + self.carriers.len() + self.referrals.len()
+        self.open.iter().flatten().count() + self.carriers.len() + self.referrals.len() + self.offers.footprint()
     }
 
     /// Writes the link down on both sides; of two pieces of evidence the surer one stays.
@@ -503,22 +472,7 @@ impl Legs {
 
     /// Forgets what held for seconds only.
     fn expire(&mut self, now: Timestamp) {
-        while let Some(&(until, slot, number)) = self.offers.front()
-            && (until < now || self.offers.len() > MOST_OFFERS)
-        {
-            self.offers.pop_front();
-            let Some(place) = self.open.get_mut(slot) else { continue };
-            let Some(leg) = place else { continue };
-            if let Some(offer) = leg.offer.take_if(|offer| offer.number == number) {
-                leg.keys.retain(|key| !offer.numbers.contains(&Some(*key)));
-                if leg.keys.is_empty() && leg.links.is_empty() {
-                    *place = None;
-                }
-                for key in offer.numbers.into_iter().flatten() {
-                    self.drop_carrier(key, slot);
-                }
-            }
-        }
+        self.offers.expire(now);
         while self.referrals.front().is_some_and(|referral| referral.at.after(REFERRED) < now) {
             self.referrals.pop_front();
         }
@@ -536,6 +490,21 @@ impl Leg {
             None => self.links.push((other.key(), other.call_id().into(), evidence)),
         }
     }
+}
+
+/// Who calls whom with which media; nothing where one of them is not said.
+fn offer_of(arrival: &Arrival<'_, '_>, digest: &Digest) -> Option<Offer> {
+    let (at, message) = (arrival.event.at, arrival.message);
+    let caller = subscriber_of(message.from_uri()?)?;
+    let callee = message.to_uri().and_then(subscriber_of);
+    // Mostly the same: then it counts once.
+    let target = message.request_uri().and_then(subscriber_of).filter(|target| callee.as_ref() != Some(target));
+    if callee.is_none() && target.is_none() {
+        return None;
+    }
+    let sdp = Sdp::of(digest, arrival)?;
+    let numbers = [callee, target].map(|callee| Some(digest.of((&caller, callee?))));
+    Some(Offer { at, numbers, sdp })
 }
 
 /// Digest of the evidence that a header names the Call-ID of this digest.

@@ -389,6 +389,9 @@ impl Tracker {
 
     /// Tells a call of its media, whose packets are not brought before it one by one.
     fn hear(&mut self, slot: usize) {
+        if !self.media.is_awake() {
+            return;
+        }
         if let Some(Some(open)) = self.calls.get_mut(slot)
             && let Some(at) = self.media.last_of(slot)
         {
