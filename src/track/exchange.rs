@@ -44,10 +44,11 @@ type Table<K, V> = HashMap<K, V, foldhash::quality::RandomState>;
 /// All transactions outside calls and registrations: those that may still change, and the counts of the others.
 #[derive(Debug, Default, serde::Serialize, serde::Deserialize)]
 pub(super) struct Exchanges {
-    /// By digest of Call-ID, From tag, CSeq and method: what stays the same from hop to hop (RFC 3261 16.6).
-    pending: Table<u64, Exchange>,
+    /// By digest of Call-ID, From tag, CSeq and method, which is seeded already: what stays the same from hop to hop
+    /// (RFC 3261 16.6).
+    pending: HashMap<Identity, Exchange, foldhash::fast::FixedState>,
     /// When each is settled, earliest first; an entry whose serial is not that of its exchange means nothing.
-    order: VecDeque<(Timestamp, u64, u64)>,
+    order: VecDeque<(Timestamp, Identity, u64)>,
     #[serde(deserialize_with = "super::resume::count")]
     serial: u64,
     origins: Vec<Origin>,
@@ -61,6 +62,9 @@ pub(super) struct Exchanges {
     #[serde(skip)]
     pub(super) issues: Issues,
 }
+
+/// What a transaction keeps from hop to hop.
+pub(super) type Identity = u64;
 
 /// One transaction, on all of its hops.
 #[derive(Debug, serde::Serialize, serde::Deserialize)]
@@ -77,7 +81,7 @@ struct Exchange {
     /// It repeats a request that was challenged.
     challenged: bool,
     /// It was challenged itself, and this transaction repeats it: a step of that one, no row of its own.
-    heir: Option<u64>,
+    heir: Option<Identity>,
 }
 
 /// One hop of a transaction: a transaction in the sense of RFC 3261 17.
@@ -130,22 +134,34 @@ struct Tally {
 }
 
 impl Exchanges {
-    /// Whether a message belongs to a transaction that was counted here before.
-    pub(super) fn knows(&self, digest: &Digest, call_id: &[u8], arrival: &Arrival<'_, '_>) -> bool {
-        self.pending.contains_key(&identity(digest, call_id, arrival.message, 0))
+    /// The transaction that a message belongs to, whether it is known here or not.
+    pub(super) fn identity(digest: &Digest, call_id: &[u8], arrival: &Arrival<'_, '_>) -> Identity {
+        identity(digest, call_id, arrival.message, 0)
     }
 
-    /// Takes in a message that no call claims. `now` never steps back.
-    pub(super) fn feed(&mut self, digest: &Digest, call_id: &[u8], arrival: &Arrival<'_, '_>, now: Timestamp) {
-        let Arrival { event, message, .. } = *arrival;
-        let id = identity(digest, call_id, message, 0);
-        if let Some(heir) = self.pending.get(&id).and_then(|exchange| exchange.heir) {
-            if let Some(heir) = self.pending.get_mut(&heir) {
-                heir.messages += 1;
-            }
-            return;
-        }
+    /// Whether a transaction was counted here before.
+    pub(super) fn knows(&self, id: Identity) -> bool {
+        self.pending.contains_key(&id)
+    }
+
+    /// Takes in a message of this transaction that no call claims. `now` never steps back.
+    pub(super) fn feed(
+        &mut self,
+        id: Identity,
+        digest: &Digest,
+        call_id: &[u8],
+        arrival: &Arrival<'_, '_>,
+        now: Timestamp,
+    ) {
+        let event = arrival.event;
         match self.pending.get_mut(&id) {
+            Some(Exchange { heir: Some(heir), .. }) => {
+                let heir = *heir;
+                if let Some(heir) = self.pending.get_mut(&heir) {
+                    heir.messages += 1;
+                }
+                return;
+            }
             Some(exchange) if !event.duplicate && exchange.is_reused_by(arrival) => self.settle(id, now),
             Some(exchange) => {
                 exchange.messages += 1;
@@ -164,7 +180,7 @@ impl Exchanges {
         self.open(digest, call_id, arrival, id, now);
     }
 
-    fn open(&mut self, digest: &Digest, call_id: &[u8], arrival: &Arrival<'_, '_>, id: u64, now: Timestamp) {
+    fn open(&mut self, digest: &Digest, call_id: &[u8], arrival: &Arrival<'_, '_>, id: Identity, now: Timestamp) {
         let Arrival { event, message, .. } = *arrival;
         self.serial += 1;
         let mut exchange = Exchange {
@@ -237,7 +253,7 @@ impl Exchanges {
     }
 
     /// Counts a transaction as it stands.
-    fn settle(&mut self, id: u64, now: Timestamp) {
+    fn settle(&mut self, id: Identity, now: Timestamp) {
         let Some(mut exchange) = self.pending.remove(&id) else { return };
         if exchange.heir.is_some() {
             return;
@@ -282,20 +298,22 @@ impl Exchanges {
     fn origin(&mut self, digest: &Digest, arrival: &Arrival<'_, '_>) -> usize {
         let message = arrival.message;
         let (path, method) = (arrival.hop(), message.method().unwrap_or(Method::Other(b"other")));
-        let from = message.from().map(|from| from.uri).unwrap_or_default();
-        let to = message.to().map(|to| to.uri).unwrap_or_default();
+        let from = || message.from().map(|from| from.uri).unwrap_or_default();
+        let to = || message.to().map(|to| to.uri).unwrap_or_default();
         let event = event_package(message);
         // Who keeps a way open, or scans, puts any name into From and To: of OPTIONS the hosts are what counts.
         let by_hosts = method == Method::Options;
-        let parties = (!by_hosts).then(|| (address_key(from), address_key(to)));
+        let parties = (!by_hosts).then(|| (address_key(from()), address_key(to())));
         // A client over TCP, or behind a NAT, comes from another port each time.
         let key = digest.of((method.token(), path.src.ip(), path.dst, path.transport, event, parties));
         if let Some(index) = self.known.get(&key).copied() {
             if by_hosts && let Some(origin) = self.origins.get_mut(index) {
-                for (known, own) in [(&mut origin.from, from), (&mut origin.to, to)] {
-                    if known.as_deref().is_some_and(|known| known != text(own)) {
-                        *known = None;
-                    }
+                // Once somebody put another name there, none is told.
+                if origin.from.as_deref().is_some_and(|known| !says(from(), known)) {
+                    origin.from = None;
+                }
+                if origin.to.as_deref().is_some_and(|known| !says(to(), known)) {
+                    origin.to = None;
                 }
             }
             return index;
@@ -306,8 +324,8 @@ impl Exchanges {
         }
         let origin = Origin {
             method: kept(method.token()).unwrap_or_else(|| "other".into()),
-            from: kept(from),
-            to: kept(to),
+            from: kept(from()),
+            to: kept(to()),
             path: Some(path),
             user_agent: message.user_agent().filter(|_| message.is_request()).and_then(kept),
             event: event.and_then(kept),
@@ -401,7 +419,7 @@ impl Exchange {
 }
 
 /// What a transaction keeps from hop to hop, its CSeq counted back by `back`.
-fn identity(digest: &Digest, call_id: &[u8], message: &Message<'_>, back: u32) -> u64 {
+fn identity(digest: &Digest, call_id: &[u8], message: &Message<'_>, back: u32) -> Identity {
     let number = message.cseq().map_or(0, |cseq| cseq.number);
     let method = message.method().map(|method| method.token());
     digest.of((call_id, message.from_tag(), number.wrapping_sub(back), method))
@@ -412,6 +430,11 @@ fn event_package<'a>(message: &Message<'a>) -> Option<&'a [u8]> {
     let about_events = matches!(message.method(), Some(Method::Subscribe | Method::Notify | Method::Publish));
     let value = message.values("event").next().filter(|_| about_events && message.is_request())?;
     value.split(|byte| *byte == b';').next().map(<[u8]>::trim_ascii)
+}
+
+/// Whether this is the [`text`] of what was written.
+fn says(bytes: &[u8], as_text: &str) -> bool {
+    bytes == as_text.as_bytes() && !bytes.contains(&b'\n') || text(bytes) == as_text
 }
 
 /// As text for a row; nothing where nothing was written, or a book.

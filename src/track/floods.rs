@@ -75,6 +75,9 @@ fn a_flood_of_registrations_stays_within_the_bound() {
     rows.extend(told(&mut tracker));
     assert_eq!(rows.len() as u64, FLOOD, "each is told once");
     assert!(rows.iter().all(|(_, code)| *code == Some(Code::REGISTERED)));
+    let last: Vec<_> = rows.iter().rev().take(MOST).rev().map(|(call_id, _)| &**call_id).collect();
+    let expected: Vec<_> = (FLOOD + 1 - MOST as u64..=FLOOD).map(|frame| format!("flood-{frame}")).collect();
+    assert_eq!(last, expected, "in order of their beginning, whichever slots they took");
 }
 
 /// Registrations that are asleep are woken by what comes for them: as many as there are, each goes on.

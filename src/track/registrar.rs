@@ -95,8 +95,13 @@ impl Registrar {
         let Some(registration) = self.shelf.wake(slot, known) else { return outcome };
         registration.feed(known, arrival, &mut self.changes);
         outcome.beyond = std::mem::take(&mut registration.beyond);
+        let is_settled = arrival.message.code().is_some_and(|code| code >= 200) && registration.is_settled();
         if !(self.changes.let_go.is_empty() && self.changes.bound.is_empty()) {
             self.note(slot, arrival.event.at);
+        }
+        if is_settled {
+            let known = &mut Known { digest: &self.digest, shared: &mut self.shared };
+            self.shelf.rest(slot, known);
         }
         outcome
     }
@@ -204,58 +209,47 @@ pub(super) struct Ending {
     registrar: Registrar,
     /// Slots by when they began, the last one first; `None`: that is the order in which they stand.
     order: Option<Vec<u32>>,
-    next: u32,
+    /// The slot after the last one that was taken.
+    after: u32,
+    /// The next one, once somebody asked for it.
+    next: Option<(Began, u32)>,
     now: Timestamp,
 }
+
+/// When one began, and with which packet.
+type Began = (Timestamp, Place);
 
 impl Ending {
     /// All of these are told as they stand at `now`.
     pub(super) fn of(mut registrar: Registrar, now: Timestamp) -> Self {
         (registrar.by_call, registrar.by_holder) = (Index::default(), Index::default());
-        let slots =
-            || (0..registrar.shelf.slots() as u32).filter_map(|slot| Some((began(&registrar.shelf, slot)?, slot)));
-        // Slots are taken one after the other. Only where some were free again, or captures step back, is there
-        // anything to sort.
-        let order = (!slots().is_sorted()).then(|| {
-            let mut order: Vec<_> = slots().collect();
-            order.sort_unstable();
-            order.into_iter().rev().map(|(_, slot)| slot).collect()
-        });
-        Self { registrar, order, next: 0, now }
+        let order = registrar.shelf.order().map(|order| order.into_iter().rev().collect());
+        Self { registrar, order, after: 0, next: None, now }
     }
 
-    fn next_slot(&mut self) -> Option<u32> {
-        match &mut self.order {
-            Some(order) => order.last().copied(),
-            None => {
-                let slots = self.registrar.shelf.slots() as u32;
-                while self.next < slots && self.registrar.shelf.began(self.next).is_none() {
-                    self.next += 1;
-                }
-                (self.next < slots).then_some(self.next)
-            }
+    fn next(&mut self) -> Option<(Began, u32)> {
+        if self.next.is_none() {
+            let shelf = &self.registrar.shelf;
+            self.next = match &mut self.order {
+                Some(order) => order.pop().and_then(|slot| Some((shelf.began(slot)?, slot))),
+                None => (self.after..shelf.slots() as u32).find_map(|slot| Some((shelf.began(slot)?, slot))),
+            };
         }
+        self.next
     }
 
     /// When the next one began, and with which packet.
-    pub(super) fn next_began(&mut self) -> Option<(Timestamp, Place)> {
-        let slot = self.next_slot()?;
-        began(&self.registrar.shelf, slot)
+    pub(super) fn next_began(&mut self) -> Option<Began> {
+        self.next().map(|(began, _)| began)
     }
 
     /// The next one.
     pub(super) fn pop(&mut self) -> Option<RegistrationFact> {
-        let slot = self.next_slot()?;
-        if let Some(order) = &mut self.order {
-            order.pop();
-        }
+        let (_, slot) = self.next()?;
+        (self.next, self.after) = (None, slot + 1);
         let Registrar { digest, shared, shelf, .. } = &mut self.registrar;
         Some(shelf.take_last(slot, digest, shared)?.tell(shared, self.now))
     }
-}
-
-fn began(shelf: &Shelf, slot: u32) -> Option<(Timestamp, Place)> {
-    shelf.began(slot).map(|start| (start.at, start.place))
 }
 
 // A file has them in full, whether they are asleep or not; what finds them is made anew.

@@ -260,6 +260,12 @@ impl Registration {
         self.last.after(TIMER_B)
     }
 
+    /// Whether the last word of the attempt in force was said: nothing is under way.
+    pub(super) fn is_settled(&self) -> bool {
+        let answer = self.deciding().and_then(|deciding| deciding.answer.as_ref());
+        answer.is_some_and(|(code, _)| code.is_final() && !code.is_challenge())
+    }
+
     fn is_of_attempt(&self, transaction: &Transaction) -> bool {
         Some(transaction.cseq) == self.attempt
     }

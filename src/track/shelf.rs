@@ -9,12 +9,16 @@ use super::cells::{Cell, Cells};
 use super::registration::asleep::{self, Purpose};
 use super::registration::{Known, Registration, Saved, Shared};
 use super::transaction::{Digest, Moment, TIMER_B};
+use crate::packet::Place;
 use crate::time::Timestamp;
 
 /// Registrations that are kept ready for their next message; of the others only what is written of them is kept. As many
 /// as have something under way at one time, and as fit into a core's cache: with more of them, more is out of it when it
 /// is written down.
 const MOST_AWAKE: usize = 512;
+
+/// So many that settled stay awake a little longer, where that matters: what comes twice comes soon.
+const MOST_RESTING: usize = 32;
 
 /// So many slots in a row share what their times and frames are counted from.
 const NEIGHBOURS: usize = 64;
@@ -65,6 +69,8 @@ struct Awake {
     slot: Option<u32>,
     /// It was asked for since it was woken, or since it last stayed awake.
     wanted: bool,
+    /// It is one of those that settled.
+    rests: bool,
     registration: Registration,
 }
 
@@ -80,13 +86,18 @@ pub(super) struct Shelf {
     bases: Vec<Moment>,
     /// Those that had another message since they were opened, or since the hand came by; a bit for each slot.
     heard: Vec<u64>,
+    /// When the latest one began, and whether the slots are in another order than that in which theirs began.
+    latest: Option<(Timestamp, Place)>,
+    is_mixed: bool,
     awake: Vec<Awake>,
     vacant: Vec<u32>,
+    /// Those that settled, the first one first.
+    resting: VecDeque<u32>,
     /// Whose turn it is to be asked whether it may sleep.
     next: usize,
     cells: Cells,
     /// Of slots that fell asleep while something may still have been sent again: what matters until then.
-    passing: HashMap<u32, (Timestamp, Cell), foldhash::quality::RandomState>,
+    passing: HashMap<u32, (Timestamp, Cell), foldhash::fast::FixedState>,
     /// In the order in which that passes.
     passes: VecDeque<(Timestamp, u32)>,
     /// What is written, until it is in its cell.
@@ -137,7 +148,12 @@ impl Shelf {
         self.bases.get(slot as usize / NEIGHBOURS).copied().unwrap_or_default()
     }
 
+    /// Takes note of when the one began that comes into a slot.
     fn begins_at(&mut self, slot: usize, start: Moment) {
+        let began = Some((start.at, start.place));
+        // Where some were free again, or captures step back.
+        self.is_mixed |= slot + 1 < self.slots.len() || began < self.latest;
+        self.latest = began;
         if slot / NEIGHBOURS >= self.bases.len() {
             self.bases.resize(slot / NEIGHBOURS + 1, start);
         }
@@ -156,11 +172,11 @@ impl Shelf {
         let place = self.make_room(known);
         *self.slots.get_mut(slot as usize)? = Slot::awake(place);
         self.take_heard(slot);
-        Some((slot, self.settle(slot, place)?))
+        Some((slot, self.seat(slot, place)?))
     }
 
     /// Gives a place to a slot.
-    fn settle(&mut self, slot: u32, place: usize) -> Option<&mut Registration> {
+    fn seat(&mut self, slot: u32, place: usize) -> Option<&mut Registration> {
         let awake = self.awake.get_mut(place)?;
         (awake.slot, awake.wanted) = (Some(slot), true);
         Some(&mut awake.registration)
@@ -203,7 +219,33 @@ impl Shelf {
             self.passes.push_back((until, slot));
         }
         *self.slots.get_mut(slot as usize)? = Slot::asleep(cell);
-        self.awake.get_mut(place)?.slot = None;
+        let awake = self.awake.get_mut(place)?;
+        (awake.slot, awake.rests) = (None, false);
+        Some(())
+    }
+
+    /// Nothing is under way for the one in a slot. Where places are few it goes to sleep soon, while all of it is still in
+    /// the cache: of whoever was not asked for lately nothing is.
+    pub(super) fn rest(&mut self, slot: u32, known: &mut Known<'_>) {
+        let Form::Awake(place) = self.form(slot) else { return };
+        let places_are_few = self.awake.len() >= MOST_AWAKE;
+        let Some(awake) = self.awake.get_mut(place).filter(|awake| places_are_few && !awake.rests) else { return };
+        awake.rests = true;
+        self.resting.push_back(slot);
+        if self.resting.len() > MOST_RESTING {
+            self.put_to_rest(known);
+        }
+    }
+
+    /// The one that settled first goes to sleep, unless something is under way again.
+    fn put_to_rest(&mut self, known: &mut Known<'_>) -> Option<()> {
+        let slot = self.resting.pop_front()?;
+        let Form::Awake(place) = self.form(slot) else { return None };
+        let awake = self.awake.get_mut(place)?;
+        if std::mem::take(&mut awake.rests) && awake.registration.is_settled() {
+            self.put_to_sleep(place, known)?;
+            self.vacant.push(place as u32);
+        }
         Some(())
     }
 
@@ -226,7 +268,7 @@ impl Shelf {
                 place
             }
         };
-        self.settle(slot, place)
+        self.seat(slot, place)
     }
 
     /// One as it is, without waking it.
@@ -245,13 +287,24 @@ impl Shelf {
         }
     }
 
-    /// When the one in a slot began.
-    pub(super) fn began(&self, slot: u32) -> Option<Moment> {
-        match self.form(slot) {
-            Form::Empty => None,
-            Form::Awake(place) => self.awake.get(place).map(|awake| awake.registration.start()),
-            Form::Asleep(cell) => asleep::start(self.cells.get(cell)?, self.base(slot)),
-        }
+    /// When the one in a slot began, and with which packet.
+    pub(super) fn began(&self, slot: u32) -> Option<(Timestamp, Place)> {
+        let start = match self.form(slot) {
+            Form::Empty => return None,
+            Form::Awake(place) => self.awake.get(place)?.registration.start(),
+            Form::Asleep(cell) => asleep::start(self.cells.get(cell)?, self.base(slot))?,
+        };
+        Some((start.at, start.place))
+    }
+
+    /// The slots in the order in which theirs began; `None`: that is the order in which they stand.
+    pub(super) fn order(&self) -> Option<Vec<u32>> {
+        let began = |slot: u32| Some((self.began(slot)?, slot));
+        self.is_mixed.then(|| {
+            let mut order: Vec<_> = (0..self.slots.len() as u32).filter_map(began).collect();
+            order.sort_unstable();
+            order.into_iter().map(|(_, slot)| slot).collect()
+        })
     }
 
     /// Empties a slot, whose registration is there to be told until the next one is taken; the slot is free for another.
@@ -269,7 +322,7 @@ impl Shelf {
             Form::Empty => return None,
             Form::Awake(place) => {
                 let awake = self.awake.get_mut(place)?;
-                awake.slot = None;
+                (awake.slot, awake.rests) = (None, false);
                 std::mem::swap(&mut awake.registration, &mut self.taken);
                 self.vacant.push(place as u32);
             }
@@ -299,7 +352,7 @@ impl Shelf {
         if heard {
             self.hear(slot);
         }
-        let registration = self.settle(slot, place)?;
+        let registration = self.seat(slot, place)?;
         saved.resume(known, registration);
         Some(Some((slot, registration)))
     }

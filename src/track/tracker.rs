@@ -293,7 +293,9 @@ impl Tracker {
         let (was, is, rule) = if arrival.method == Some(Method::Register) {
             let (was, is) = (before.registered, self.registered(call_id, arrival));
             (was, is, explain::rule_of_registration(was, is, arrival, again))
-        } else if let Some(call) = call.filter(|_| !self.exchanges.knows(&self.digest, call_id, arrival)) {
+        } else if let Some(call) =
+            call.filter(|_| !self.exchanges.knows(Exchanges::identity(&self.digest, call_id, arrival)))
+        {
             let was = before.call.as_ref().and_then(Call::code);
             (was, call.code(), call.rule(before.call.as_ref(), arrival, again))
         } else {
@@ -718,7 +720,8 @@ impl Tracker {
 
     /// A message of a method that calls use and others too: the call's where one claims it, even one closed lately.
     fn feed_alone(&mut self, call_id: &[u8], arrival: &Arrival<'_, '_>, may_be_of_a_call: bool) {
-        if !self.exchanges.knows(&self.digest, call_id, arrival) && may_be_of_a_call {
+        let id = Exchanges::identity(&self.digest, call_id, arrival);
+        if !self.exchanges.knows(id) && may_be_of_a_call {
             let slot = self.slot_of(arrival);
             let call = slot.and_then(|slot| self.calls.get(slot)?.as_ref()).map(|open| &open.call);
             // A request inside a dialog names both sides (RFC 3261 12.2.1.1).
@@ -731,7 +734,7 @@ impl Tracker {
             }
         }
         let now = self.now.unwrap_or(arrival.event.at);
-        self.exchanges.feed(&self.digest, call_id, arrival, now);
+        self.exchanges.feed(id, &self.digest, call_id, arrival, now);
         if let Some(due) = self.exchanges.due() {
             self.falls_due(due);
         }
