@@ -7,7 +7,9 @@ use crate::event::{Path, Transport};
 use crate::packet::Place;
 use crate::time::Timestamp;
 use crate::wire::hep::Hep;
-use crate::wire::sip::{Frame, MAX_BODY, MAX_HEAD, Message, Progress, frame_on, looks_like_sip, speaks_http};
+use crate::wire::sip::{
+    Begin, Frame, MAX_BODY, MAX_HEAD, Message, Parsed, Progress, frame_on, looks_like_sip, speaks_http,
+};
 use crate::wire::tls;
 use crate::wire::ws::{self, Upgrade};
 
@@ -15,6 +17,9 @@ use crate::wire::ws::{self, Upgrade};
 pub(super) const MAX_MESSAGE: usize = MAX_HEAD + MAX_BODY + (16 << 10);
 /// How many bytes are searched for a message in a stream that was joined somewhere.
 const MAX_SEARCH: usize = 16 << 10;
+/// How often a message under way is read from its beginning, as more of it comes. After that it is only looked for its
+/// end: a message in tiny pieces costs no more than one in large ones.
+const MAX_TRIES: u8 = 3;
 /// Buffers that are kept for the next messages, and the most room that one of them may have.
 const MAX_SPARES: usize = 64;
 const MAX_SPARE: usize = 8 << 10;
@@ -131,6 +136,12 @@ pub(super) struct Stream {
     /// How far the message under way was looked through.
     #[serde(skip)]
     progress: Progress,
+    /// What its head says, if that is whole already.
+    #[serde(skip)]
+    parsed: Option<Box<Parsed>>,
+    /// How often it was read from its beginning.
+    #[serde(skip)]
+    tries: u8,
     /// Bytes passed over since the last message.
     passed: usize,
     /// The frames, where this is a WebSocket.
@@ -151,6 +162,8 @@ impl Stream {
             passed: 0,
             buffer: Vec::new(),
             progress: Progress::default(),
+            parsed: None,
+            tries: 0,
             websocket: None,
             unread: Vec::new(),
             last: Stamp::default(),
@@ -225,7 +238,8 @@ impl Stream {
             Kind::Fresh | Kind::Searching | Kind::Ignored | Kind::Sip
                 if (!self.spoke || self.buffer.is_empty()) && websocket::begins_with_sip(bytes) =>
             {
-                (self.buffer, self.progress) = (Vec::new(), Progress::default());
+                self.buffer = Vec::new();
+                self.forget();
                 return self.frames(bytes, stamp, emit);
             }
             // Joined inside a record, a connection shows what it is with the next one.
@@ -264,7 +278,7 @@ impl Stream {
     /// follows begins anywhere. The bytes of a head that is not whole are given up: returns how many.
     pub(super) fn interrupt(&mut self, emit: &mut impl FnMut(Stamp, Inside, Said<'_>)) -> usize {
         let buffer = std::mem::take(&mut self.buffer);
-        self.progress = Progress::default();
+        self.forget();
         if let Some(websocket) = &mut self.websocket {
             let spoke = &mut self.spoke;
             return websocket.interrupt(&mut |stamp, message| {
@@ -337,16 +351,26 @@ impl Stream {
                 }
                 continue;
             }
-            // Nearly all messages come whole, and then their head is read but once. Bytes that end in the middle of a line
-            // are likelier the beginning of one: to find that out takes less.
-            if self.progress.is_fresh()
-                && rest.ends_with(b"\n")
-                && let Some(message) = Message::parse_whole(rest).filter(|message| self.believes(message))
-            {
-                (self.kind, self.spoke, self.passed) = (Kind::Sip, true, 0);
-                taken += message.raw().len();
-                emit(stamp, Inside::Stream, message.into());
-                continue;
+            // Nearly all messages come whole or in two parts, and then their head is read but once.
+            if !self.progress.knows_end() && self.tries < MAX_TRIES {
+                self.tries += 1;
+                match Message::begin(rest) {
+                    Begin::Whole(message) if self.believes(&message) => {
+                        taken += message.raw().len();
+                        self.found(stamp, message, emit);
+                        continue;
+                    }
+                    Begin::Head(parsed, len) => {
+                        self.progress = Progress::behind_head(len);
+                        self.parsed = Some(Box::new(parsed));
+                        break;
+                    }
+                    Begin::Part => {
+                        self.progress = Progress::within_head(rest.len());
+                        break;
+                    }
+                    Begin::Whole(_) | Begin::Unclear => {}
+                }
             }
             taken += match frame_on(rest, &mut self.progress) {
                 Frame::NeedMore => break,
@@ -369,17 +393,34 @@ impl Stream {
                         passed
                     }
                 },
-                Frame::Message(len) => match rest.get(..len).and_then(Message::parse) {
-                    Some(message) if self.believes(&message) => {
-                        (self.kind, self.spoke, self.passed) = (Kind::Sip, true, 0);
-                        emit(stamp, Inside::Stream, message.into());
-                        len.max(1)
+                Frame::Message(len) => {
+                    let read = self.parsed.take();
+                    let attach = |raw| read.map_or_else(|| Message::parse(raw), |parsed| Some(parsed.attach(raw)));
+                    match rest.get(..len).and_then(attach) {
+                        Some(message) if self.believes(&message) => {
+                            self.found(stamp, message, emit);
+                            len.max(1)
+                        }
+                        _ => self.pass(line_len(rest)),
                     }
-                    _ => self.pass(line_len(rest)),
-                },
+                }
             };
+            self.forget();
         }
         taken.min(bytes.len())
+    }
+
+    /// A message, and all of it.
+    #[inline(always)] // Twice, and the event is to be made where it is taken.
+    fn found(&mut self, stamp: Stamp, message: Message<'_>, emit: &mut impl FnMut(Stamp, Inside, Said<'_>)) {
+        (self.kind, self.spoke, self.passed) = (Kind::Sip, true, 0);
+        self.forget();
+        emit(stamp, Inside::Stream, message.into());
+    }
+
+    /// What was found out of a message under way is of no use any more.
+    fn forget(&mut self) {
+        (self.progress, self.parsed, self.tries) = (Progress::default(), None, 0);
     }
 
     /// A start line in the middle of nowhere may be a body's (message/sipfrag): what follows it must show that it is a

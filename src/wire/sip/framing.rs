@@ -13,7 +13,7 @@ pub const MAX_HEAD: usize = 64 * 1024;
 pub const MAX_BODY: usize = 1024 * 1024;
 
 /// Bytes of a line that may be kept in the hope that it becomes a start line.
-const MAX_LINE: usize = 8 * 1024;
+pub(super) const MAX_LINE: usize = 8 * 1024;
 
 /// What stands at the head of a stream.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -38,10 +38,23 @@ pub struct Progress {
 }
 
 impl Progress {
-    /// Whether nothing of the message was looked at before.
+    /// Nothing but a part of a head was found in so many bytes.
     #[must_use]
-    pub fn is_fresh(&self) -> bool {
-        *self == Self::default()
+    pub const fn within_head(bytes: usize) -> Self {
+        // The blank line may begin in the last three bytes.
+        Self { scanned: bytes.saturating_sub(3), whole: None }
+    }
+
+    /// The head is whole; the message has so many bytes.
+    #[must_use]
+    pub const fn behind_head(whole: usize) -> Self {
+        Self { scanned: 0, whole: Some(whole) }
+    }
+
+    /// Whether it is known where the message ends.
+    #[must_use]
+    pub const fn knows_end(&self) -> bool {
+        self.whole.is_some()
     }
 }
 
@@ -83,8 +96,7 @@ fn look(bytes: &[u8], progress: &mut Progress) -> Frame {
         if message.len() > MAX_HEAD {
             return too_large();
         }
-        // The blank line may begin in the last three bytes.
-        progress.scanned = message.len().saturating_sub(3);
+        *progress = Progress::within_head(message.len());
         return Frame::NeedMore;
     };
     if head_len > MAX_HEAD {

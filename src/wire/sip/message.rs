@@ -5,7 +5,7 @@ mod parsed;
 mod read;
 
 use super::defects::Defects;
-use super::framing::{MAX_BODY, MAX_HEAD, has_binary};
+use super::framing::{MAX_BODY, MAX_HEAD, MAX_LINE, has_binary};
 use super::header::{
     ContactValue, Cseq, Headers, Lines, NameAddr, ReasonValue, Via, comma_list, is_field, long_name, number,
     split_field, split_name, trim,
@@ -21,6 +21,20 @@ pub use parsed::Parsed;
 pub struct Message<'a> {
     raw: &'a [u8],
     parsed: Parsed,
+}
+
+/// What stands at the very beginning of a stream.
+#[derive(Clone, Debug)]
+pub enum Begin<'a> {
+    /// A message, and all of it: its length is that of [`Message::raw`].
+    Whole(Message<'a>),
+    /// The head of a message that has so many bytes in all, of which some are missing. When they are there, what was found
+    /// is to be [attached](Parsed::attach) to all of them.
+    Head(Parsed, usize),
+    /// A part of a head, to which these bytes belong to the last.
+    Part,
+    /// Something else, or a message that is not quite as usual: the question is left to [`frame_on`](super::frame_on).
+    Unclear,
 }
 
 impl<'a> Message<'a> {
@@ -46,21 +60,27 @@ impl<'a> Message<'a> {
         Some(Self { raw, parsed })
     }
 
-    /// Reads the message at the very beginning of a stream in one go, where all of it is there and nothing in doubt:
-    /// its length is then that of [`raw`](Self::raw). `None` leaves the question to [`frame`](super::frame). Where this
-    /// gives a message, `frame` gives its length and [`parse`](Self::parse) reads the same: a test holds them equal.
+    /// Reads what stands at the very beginning of a stream in one go, as far as nothing is in doubt. What this finds,
+    /// [`frame_on`](super::frame_on) and [`parse`](Self::parse) find too, one after the other: a test holds them equal.
     #[must_use]
-    pub fn parse_whole(bytes: &'a [u8]) -> Option<Self> {
+    pub fn begin(bytes: &'a [u8]) -> Begin<'a> {
         let mut parsed = Parsed::UNREAD;
-        let Head { raw, len, declared } = Self::read_head(bytes, &mut parsed)?;
-        let (len, declared) = (len?, declared.unwrap_or(0));
-        if len > MAX_HEAD || raw.len() < bytes.len() {
-            return None;
+        let Some(Head { raw, len, declared }) = Self::read_head(bytes, &mut parsed) else { return Begin::Unclear };
+        let line = bytes.get(..parsed.fields.start()).unwrap_or_default();
+        if raw.len() < bytes.len() || len.unwrap_or(raw.len()) > MAX_HEAD || has_binary(line) {
+            return Begin::Unclear;
         }
-        if declared > MAX_BODY || has_binary(bytes.get(..parsed.fields.start())?) {
-            return None;
+        let is_whole_line = line.len() <= MAX_LINE && line.ends_with(b"\n");
+        match len.map(|len| (len, declared.unwrap_or(0))) {
+            Some((_, declared)) if declared > MAX_BODY => Begin::Unclear,
+            Some((len, declared)) => match raw.get(..len + declared) {
+                Some(raw) => Begin::Whole(Self { raw, parsed }),
+                None if is_whole_line => Begin::Head(parsed, len + declared),
+                None => Begin::Unclear,
+            },
+            None if is_whole_line => Begin::Part,
+            None => Begin::Unclear,
         }
-        Some(Self { raw: raw.get(..len + declared)?, parsed })
     }
 
     /// The first line.

@@ -17,7 +17,7 @@ pub use defects::Defects;
 pub use framing::{Frame, MAX_BODY, MAX_HEAD, Progress, frame, frame_on, speaks_http};
 pub use header::{ContactValue, Cseq, Headers, NameAddr, Params, ReasonValue, Via, comma_list, long_name};
 pub use leg::{ReferTo, Replaces, call_ids, session_ids, subscriber, subscriber_of};
-pub use message::{Message, Parsed};
+pub use message::{Begin, Message, Parsed};
 pub use names::Names;
 pub(super) use quick::digits;
 pub use start::{Method, StartLine, looks_like_sip};

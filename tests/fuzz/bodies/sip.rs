@@ -4,8 +4,8 @@
 #![allow(unreachable_pub)]
 
 use sipcodes::wire::sip::{
-    Frame, MAX_BODY, MAX_HEAD, Message, Progress, StartLine, address_key, challenge, comma_list, frame, frame_on,
-    long_name, looks_like_sip, scheme, text, unquote, uri_host, uri_user,
+    Begin, Frame, MAX_BODY, MAX_HEAD, Message, Progress, StartLine, address_key, challenge, comma_list, frame,
+    frame_on, long_name, looks_like_sip, scheme, text, unquote, uri_host, uri_user,
 };
 
 /// Reads the bytes as a datagram and as a stream, and looks at everything that can be looked at.
@@ -32,10 +32,28 @@ fn within(part: &[u8], whole: &[u8]) {
 
 /// What is read in one go is what framing and reading find one after the other.
 fn whole(bytes: &[u8]) {
-    let Some(message) = Message::parse_whole(bytes) else { return };
-    assert_eq!(frame(bytes), Frame::Message(message.raw().len()));
-    let plainly = bytes.get(..message.raw().len()).and_then(Message::parse);
-    assert_eq!(Some(format!("{message:?}")), plainly.map(|message| format!("{message:?}")));
+    let mut progress = Progress::default();
+    let framed = frame_on(bytes, &mut progress);
+    match Message::begin(bytes) {
+        Begin::Whole(message) => {
+            assert_eq!(framed, Frame::Message(message.raw().len()));
+            let plainly = bytes.get(..message.raw().len()).and_then(Message::parse);
+            assert_eq!(Some(format!("{message:?}")), plainly.map(|message| format!("{message:?}")));
+        }
+        Begin::Head(parsed, len) => {
+            assert_eq!((framed, progress), (Frame::NeedMore, Progress::behind_head(len)));
+            let mut bytes = bytes.to_vec();
+            assert!(bytes.len() < len);
+            bytes.resize(len, b'x');
+            assert_eq!(frame_on(&bytes, &mut progress), Frame::Message(len));
+            let plainly = Message::parse(&bytes).map(|message| format!("{message:?}"));
+            assert_eq!(Some(format!("{:?}", parsed.attach(&bytes))), plainly);
+        }
+        Begin::Part => {
+            assert_eq!((framed, progress), (Frame::NeedMore, Progress::within_head(bytes.len())));
+        }
+        Begin::Unclear => {}
+    }
 }
 
 fn datagram(bytes: &[u8]) {
