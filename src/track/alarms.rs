@@ -149,7 +149,7 @@ mod tests {
                     }
                     2 => prop_assert_eq!(alarms.pop(), plain.pop().map(|Reverse(next)| next)),
                     _ => {
-                        let holds = |at: Timestamp, slot: usize| (at.nanos() as usize ^ slot) % 3 > 0;
+                        let holds = |at: Timestamp, slot: usize| !(at.nanos() as usize ^ slot).is_multiple_of(3);
                         alarms.retain(holds);
                         plain.retain(|Reverse((at, slot))| holds(*at, *slot));
                     }
