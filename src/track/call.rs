@@ -132,7 +132,7 @@ impl<'e, 'a> Arrival<'e, 'a> {
         Self {
             event,
             message,
-            call: digest.of(call_id),
+            call: digest.call(call_id),
             key: digest.transaction(message),
             tags: Tags::of(digest, message),
             method: if message.is_request() { message.method() } else { cseq.map(|cseq| cseq.method) },

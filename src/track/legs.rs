@@ -252,10 +252,10 @@ impl Legs {
             self.carry(key, slot);
         }
         // Most agents name the call itself: that says nothing.
-        let told = arrival.event.correlation.and_then(other_leg).filter(|told| digest.of(told) != this.key());
+        let told = arrival.event.correlation.and_then(other_leg).filter(|told| digest.call(told) != this.key());
         for call_id in named.call_ids.iter().copied().chain(told) {
             // The other leg may be captured after this one.
-            self.carry(named_by(digest, digest.of(call_id)), slot);
+            self.carry(named_by(digest, digest.call(call_id)), slot);
             found.extend(calls.under(call_id).last().map(|other| (*other, Evidence::XCallId)));
         }
         if let Some(replaces) = named.replaces {
@@ -498,7 +498,8 @@ fn offer_of(arrival: &Arrival<'_, '_>, digest: &Digest) -> Option<Offer> {
     let caller = subscriber_of(message.from_uri()?)?;
     let callee = message.to_uri().and_then(subscriber_of);
     // Mostly the same: then it counts once.
-    let target = message.request_uri().and_then(subscriber_of).filter(|target| callee.as_ref() != Some(target));
+    let target = message.request_uri().filter(|uri| Some(*uri) != message.to_uri());
+    let target = target.and_then(subscriber_of).filter(|target| callee.as_ref() != Some(target));
     if callee.is_none() && target.is_none() {
         return None;
     }

@@ -1,8 +1,6 @@
 //! Whose answer counts: of all INVITE transactions of an attempt that a capture shows, on several hops and forks, the
 //! ones that decide what the caller was told. Pure; knows no dialogs and no messages.
 
-use std::net::IpAddr;
-
 use super::transaction::{InviteTransaction, Response};
 use crate::codes::Code;
 use crate::time::Timestamp;
@@ -33,8 +31,8 @@ impl<'a> Standing<'a> {
 pub(super) struct Deciding<'a> {
     transactions: &'a [InviteTransaction],
     cseq: u32,
-    depth: u16,
-    client: Option<IpAddr>,
+    /// The first of those nearest to the caller, which says how near that is and who sent it.
+    nearest: Option<&'a InviteTransaction>,
 }
 
 /// Picks the deciding transactions among those of one CSeq.
@@ -46,13 +44,10 @@ pub(super) fn deciding(transactions: &[InviteTransaction], cseq: u32) -> Decidin
     // Nearly always there is but one of it, and then there is nothing to pick from.
     let mut of_it = transactions.iter().filter(|transaction| transaction.cseq == cseq);
     if let (Some(only), None) = (of_it.next(), of_it.next()) {
-        let transactions = std::slice::from_ref(only);
-        return Deciding { transactions, cseq, depth: only.depth, client: Some(only.hop.sender()) };
+        return Deciding { transactions: std::slice::from_ref(only), cseq, nearest: Some(only) };
     }
     let nearest = transactions.iter().filter(|transaction| transaction.cseq == cseq).min_by_key(|of| of.depth);
-    let depth = nearest.map_or(0, |nearest| nearest.depth);
-    let client = nearest.map(|nearest| nearest.hop.sender());
-    let all = Deciding { transactions, cseq, depth, client };
+    let all = Deciding { transactions, cseq, nearest };
     // On several hops, mostly one of them is nearest to the caller.
     let mut competing = all.transactions();
     if let (Some(only), None) = (competing.next(), competing.next()) {
@@ -75,8 +70,9 @@ pub(super) fn deciding(transactions: &[InviteTransaction], cseq: u32) -> Decidin
 impl<'a> Deciding<'a> {
     fn competes(&self, transaction: &InviteTransaction) -> bool {
         transaction.cseq == self.cseq
-            && transaction.depth == self.depth
-            && Some(transaction.hop.sender()) == self.client
+            && self.nearest.is_some_and(|nearest| {
+                transaction.depth == nearest.depth && transaction.hop.sender() == nearest.hop.sender()
+            })
     }
 
     pub(super) fn transactions(&self) -> impl Iterator<Item = &'a InviteTransaction> + Clone + use<'a> {

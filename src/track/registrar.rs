@@ -59,7 +59,7 @@ impl Registrar {
     /// Whether there are any of this Call-ID.
     pub(super) fn has(&self, call_id: &[u8]) -> bool {
         let Self { digest, shared, shelf, by_call, .. } = self;
-        let mut of = by_call.of(digest.of(call_id)).filter_map(|slot| shelf.view(slot, digest, shared));
+        let mut of = by_call.of(digest.call(call_id)).filter_map(|slot| shelf.view(slot, digest, shared));
         of.any(|of| of.call_id() == call_id)
     }
 
@@ -144,7 +144,7 @@ impl Registrar {
         for holder in registration.holders() {
             self.by_holder.remove(holder_key(holder), slot);
         }
-        self.by_call.remove(known.digest.of(registration.call_id()), slot);
+        self.by_call.remove(known.digest.call(registration.call_id()), slot);
         Some(registration.tell(known.shared, now))
     }
 
@@ -165,7 +165,7 @@ impl Registrar {
     fn restore(&mut self, left: Option<(Saved, bool)>) -> Option<()> {
         let known = &mut Known { digest: &self.digest, shared: &mut self.shared };
         let Some((slot, registration)) = self.shelf.restore(left, known)? else { return Some(()) };
-        self.by_call.insert(known.digest.of(registration.call_id()), slot);
+        self.by_call.insert(known.digest.call(registration.call_id()), slot);
         for holder in registration.holders() {
             self.by_holder.insert(holder_key(holder), slot);
         }

@@ -35,6 +35,9 @@ use crate::wire::sip::{Message, Method};
 /// How far packets may step back in time behind the latest.
 const STEPS_BACK: Duration = Duration::from_secs(60);
 
+/// Places of closed calls that are kept for the next ones.
+const MOST_SPARE: usize = 64;
+
 /// What calls are open under one Call-ID.
 #[derive(Debug, Default, serde::Serialize, serde::Deserialize)]
 struct Group {
@@ -73,6 +76,10 @@ pub struct Tracker {
     groups: Groups,
     calls: Vec<Option<Box<Open>>>,
     free: Vec<usize>,
+    /// Where calls were that closed lately, the last one last: the next ones open there, in memory that is at hand.
+    #[serde(skip)]
+    #[expect(clippy::vec_box, reason = "a call goes from slot to slot as it is, and is not copied")]
+    spare: Vec<Box<Open>>,
     /// The calls of slots that seem empty, and are not free.
     asleep: Asleep,
     /// The slot that was looked at last, whether its call may sleep.
@@ -96,6 +103,9 @@ pub struct Tracker {
     last_facts: VecDeque<Fact>,
     #[serde(skip)]
     ending: Ending,
+    /// Some of it may be left to tell.
+    #[serde(skip)]
+    at_the_end: bool,
     #[serde(skip)]
     traffic: Traffic,
     media: Media,
@@ -132,7 +142,7 @@ impl Calls for Known<'_> {
     }
 
     fn under(&self, call_id: &[u8]) -> &[usize] {
-        self.of_key(self.digest.of(call_id))
+        self.of_key(self.digest.call(call_id))
     }
 
     fn of_key(&self, key: u64) -> &[usize] {
@@ -257,7 +267,9 @@ impl Tracker {
         let Some(call_id) = message.call_id() else { return };
         let digest = if method == Method::Register { self.registrar.digest() } else { &self.digest };
         let arrival = Arrival::of(digest, event, message, call_id);
-        self.wake_under(arrival.call);
+        if method != Method::Register {
+            self.wake_under(arrival.call);
+        }
         let before = self.recorder.wants(call_id).then(|| self.before(call_id, &arrival));
         if method == Method::Register {
             self.feed_registration(call_id, &arrival);
@@ -377,8 +389,8 @@ impl Tracker {
     #[cfg(test)]
     pub(super) fn on_media(&mut self, call_id: &[u8], at: Timestamp) {
         self.advance(at);
-        self.wake_under(self.digest.of(call_id));
-        let Some(group) = self.groups.get(&self.digest.of(call_id)) else { return };
+        self.wake_under(self.digest.call(call_id));
+        let Some(group) = self.groups.get(&self.digest.call(call_id)) else { return };
         for slot in group.calls.as_slice().iter().rev() {
             if let Some(Some(open)) = self.calls.get_mut(*slot)
                 && open.call.is_active()
@@ -429,15 +441,23 @@ impl Tracker {
 
     /// The next thing that is settled.
     pub fn poll(&mut self) -> Option<Fact> {
-        if let Some(fact) = self.facts.pop_front() {
-            return Some(fact);
+        let fact = self.facts.pop_front();
+        if fact.is_some() || !self.at_the_end {
+            return fact;
         }
+        let first = self.poll_at_the_end();
+        self.at_the_end = first.is_some();
+        first
+    }
+
+    /// The next of what is told where the captures end: in the order in which it began.
+    fn poll_at_the_end(&mut self) -> Option<Fact> {
         let call = self.last_calls.last().map(|(began, _)| (*began, 0));
         let registration = self.ending.next_began().map(|began| (began, 1));
         let other = self.last_facts.front().map(order);
         let first = [call, registration, other].into_iter().flatten().min();
         if first.is_some() && first == call {
-            return self.last_calls.pop().and_then(|(_, slot)| self.at_the_end(slot));
+            return self.last_calls.pop().and_then(|(_, slot)| self.last_of(slot));
         }
         if first.is_some() && first == registration {
             return self.ending.pop().map(|fact| Fact::Registration(Box::new(fact)));
@@ -446,7 +466,7 @@ impl Tracker {
     }
 
     /// A call as it stands when the captures end.
-    fn at_the_end(&mut self, slot: usize) -> Option<Fact> {
+    fn last_of(&mut self, slot: usize) -> Option<Fact> {
         let now = self.now.unwrap_or_default();
         self.wake(slot);
         self.hear(slot);
@@ -495,6 +515,7 @@ impl Tracker {
         facts.sort_by_key(order);
         self.last_facts = facts.into();
         self.ending = Ending::of(std::mem::take(&mut self.registrar), now);
+        self.at_the_end = true;
         self.free.clear();
         self.senders.clear();
         self.alarms.clear();
@@ -591,9 +612,8 @@ impl Tracker {
         let mut fact = Box::new(settled(call, slot, &mut self.media, &self.settings, at));
         fact.linked = self.legs.close(slot);
         self.facts.push_back(Fact::Call(fact));
-        if let Some(place) = self.calls.get_mut(slot) {
-            *place = None;
-        }
+        let left = self.calls.get_mut(slot).and_then(Option::take);
+        self.spare.extend(left.filter(|_| self.spare.len() < MOST_SPARE));
     }
 
     /// Counts the calls in progress anew: the limit may be another one than before.
@@ -686,7 +706,7 @@ impl Tracker {
         let quoted = undelivered.message.as_ref();
         let slot = match quoted.and_then(|message| Some((message, message.call_id()?))) {
             Some((message, call_id)) => {
-                self.wake_under(self.digest.of(call_id));
+                self.wake_under(self.digest.call(call_id));
                 self.slot_of_quote(call_id, event, message)
             }
             // Cut before the Call-ID: an error follows its packet closely, so it is that of the call that sent an
@@ -714,7 +734,7 @@ impl Tracker {
             return self.slot_of(&Arrival::of(&self.digest, event, message, call_id));
         }
         // Cut before what tells the calls of one Call-ID apart; a registration under it might be meant as well.
-        let group = self.groups.get(&self.digest.of(call_id))?;
+        let group = self.groups.get(&self.digest.call(call_id))?;
         group.calls.as_slice().last().copied().filter(|_| method.is_some() || !self.registrar.has(call_id))
     }
 
@@ -858,12 +878,18 @@ impl Tracker {
             self.calls.len() - 1
         });
         self.groups.entry(arrival.call).or_default().calls.push(slot);
-        let mut call = Call::open(call_id, arrival);
+        let mut open = Open { alarm: None, heard: false, in_progress: false, call: Call::open(call_id, arrival) };
         if self.settings.license_limit.is_some_and(|limit| self.in_progress >= limit) && arrival.is_initial_invite() {
-            call.mark(Code::UNMONITORED_LICENSING, arrival.event.at);
+            open.call.mark(Code::UNMONITORED_LICENSING, arrival.event.at);
         }
         if let Some(place) = self.calls.get_mut(slot) {
-            *place = Some(Box::new(Open { call, alarm: None, heard: false, in_progress: false }));
+            *place = Some(match self.spare.pop() {
+                Some(mut spare) => {
+                    *spare = open;
+                    spare
+                }
+                None => Box::new(open),
+            });
         }
         slot
     }

@@ -2,7 +2,7 @@
 //! again. Knows single transactions; what they mean for a call is decided in `call`.
 
 use std::borrow::Cow;
-use std::hash::BuildHasher;
+use std::hash::{BuildHasher, Hasher};
 use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
@@ -46,9 +46,24 @@ impl Digest {
         self.state.hash_one(what)
     }
 
+    /// Of bytes as such: another one than [`of`](Self::of) has, and sooner at hand.
+    #[inline]
+    pub(super) fn bytes(&self, bytes: &[u8]) -> u64 {
+        let mut hasher = self.state.build_hasher();
+        hasher.write(bytes);
+        hasher.finish()
+    }
+
+    /// A Call-ID.
+    #[inline]
+    pub(super) fn call(&self, call_id: &[u8]) -> u64 {
+        self.bytes(call_id)
+    }
+
     /// A From or To tag; a missing one (RFC 2543) equals an empty one.
+    #[inline]
     pub(super) fn tag(&self, tag: Option<&[u8]>) -> u64 {
-        self.of(tag.unwrap_or_default())
+        self.bytes(tag.unwrap_or_default())
     }
 
     /// A way.
@@ -63,7 +78,7 @@ impl Digest {
         let number = message.cseq().map(|cseq| cseq.number);
         let is_unique = |branch: &&[u8]| branch.get(..7).is_some_and(|head| head.eq_ignore_ascii_case(b"z9hG4bK"));
         if let Some(branch) = message.top_branch().filter(is_unique) {
-            return mixed(self.of(branch), number.map_or(u64::MAX, u64::from));
+            return mixed(self.bytes(branch), number.map_or(u64::MAX, u64::from));
         }
         match message.top_via() {
             Some(via) => self.of((via.branch, via.sent_by, message.from_tag(), number)),

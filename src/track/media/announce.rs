@@ -232,7 +232,7 @@ impl Media {
         at: Timestamp,
         is_over: IsOver<'_>,
     ) {
-        let digest = self.digest.of(said.text);
+        let digest = self.digest.bytes(said.text);
         let call = self.of_call_mut(slot);
         // The same again: on another hop, in the answer after the 183, or retransmitted.
         if let Some(known) = call.descriptions.iter_mut().find(|of| (of.digest, of.side) == (digest, said.side)) {
