@@ -84,7 +84,7 @@ enum Body {
 }
 
 /// One media description.
-#[derive(Debug, serde::Serialize, serde::Deserialize)]
+#[derive(Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub(super) struct Section {
     pub(super) kind: Kind,
     /// It carries RTP, and has a port.
@@ -243,10 +243,9 @@ impl Media {
         let text = said.text.get(..LONGEST).map_or(said.text, |cut| {
             cut.get(..memchr::memrchr(b'\n', cut).map_or(0, |end| end + 1)).unwrap_or_default()
         });
-        if call.unread.is_empty() {
-            // An answer is about as long as its offer.
-            call.unread.reserve_exact(2 * text.len());
-        }
+        let text = but_for_names(text);
+        // Many a call fails, and its offer stays alone for minutes.
+        call.unread.reserve_exact(text.len());
         let body = Body::Text(append(&mut call.unread, text));
         let (side, leg, near, late) = (said.side, Some(said.leg), said.near, said.late);
         let index = call.push(Description { side, leg, near, late, at, digest, body });
@@ -386,6 +385,18 @@ impl Media {
     }
 }
 
+/// A description without the lines at its beginning that say whose it is and what it is about: by the order that RFC 8866 5
+/// prescribes they all come before the first one that says where media are wanted, and which.
+fn but_for_names(text: &[u8]) -> &[u8] {
+    let mut rest = text;
+    while let [b'v' | b'o' | b's' | b'i' | b'u' | b'e' | b'p' | b't', b'=', ..] = rest {
+        let Some(end) = memchr::memchr2(b'\r', b'\n', rest) else { break };
+        rest = rest.get(end + 1..).unwrap_or_default();
+        rest = rest.strip_prefix(b"\n").unwrap_or(rest);
+    }
+    rest
+}
+
 /// An address in a description: the media description that it stands in, and whether it is for RTCP.
 type Place = (u8, SocketAddr, bool);
 
@@ -424,4 +435,44 @@ fn read(text: &[u8]) -> (Vec<Section>, Vec<Place>) {
         places.extend(of_candidates);
     }
     (sections, places)
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    #[test]
+    fn what_says_whose_it_is_is_not_kept() {
+        let cases: &[(&[u8], &[u8])] = &[
+            (
+                b"v=0\r\no=- 1 1 IN IP4 10.0.0.1\r\ns=-\r\nc=IN IP4 10.0.0.1\r\nt=0 0\r\nm=",
+                b"c=IN IP4 10.0.0.1\r\nt=0 0\r\nm=",
+            ),
+            (b"v=0\no=-\n\nm=", b"m="),
+            (b"v=0\rm=", b"m="),
+            (b"v=0", b"v=0"),
+            (b"m=audio 1 RTP/AVP 0\r\ns=-\r\n", b"m=audio 1 RTP/AVP 0\r\ns=-\r\n"),
+        ];
+        for (text, kept) in cases {
+            assert_eq!(but_for_names(text), *kept, "{}", text.escape_ascii());
+        }
+    }
+
+    proptest! {
+        /// However the lines lie, and whatever they lack.
+        #[test]
+        fn what_is_kept_says_the_same_of_media(
+            lines in proptest::collection::vec(prop_oneof![
+                Just("v=0"), Just("o=- 1 1 IN IP4 10.0.0.1"), Just("s=m=audio 9 RTP/AVP 0"), Just("t=0 0"), Just("i=x"), Just(""),
+                Just("c=IN IP4 10.0.0.2"), Just("a=sendonly"), Just("m=audio 4000 RTP/AVP 0 96"), Just("m=video 0 RTP/AVP 97"),
+                Just("a=rtpmap:96 opus/48000/2"), Just("a=rtcp:4005"), Just("vv"), Just("v"),
+            ], 0..9),
+            end in prop_oneof![Just("\r\n"), Just("\n"), Just("\r"), Just("\n\r")],
+        ) {
+            let text = lines.join(end);
+            prop_assert_eq!(read(but_for_names(text.as_bytes())), read(text.as_bytes()), "{:?}", text);
+        }
+    }
 }
