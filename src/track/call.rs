@@ -274,7 +274,7 @@ impl Call {
                 _ => self.on_invite_response(arrival, Code::new(code), phrase),
             }
         }
-        if !again && !self.is_beyond(event.path) {
+        if !again && Hold::concerns(arrival) && !self.is_beyond(event.path) {
             let by = if tags.from == self.caller_tag { Side::Caller } else { Side::Callee };
             let of_invite = self.inner.contains(&key) || self.transactions.iter().any(|of| of.key == key);
             self.hold.feed(arrival, by, of_invite);
@@ -293,11 +293,11 @@ impl Call {
     /// will be said there.
     fn is_beyond(&self, path: Path) -> bool {
         // Nearly always there is but one, and that is the nearest.
-        if let [_] = self.transactions[..] {
+        if self.transactions.len() == 1 {
             return false;
         }
-        let nearest = self.initial().map(|of| of.depth).min();
-        self.initial().any(|of| Some(of.depth) > nearest && of.hop.joins(&path))
+        let nearest = self.initial().map(|of| of.depth).min().unwrap_or_default();
+        self.initial().any(|of| of.depth > nearest && of.hop.joins(&path))
     }
 
     /// A packet of this call was reported lost. Evidence, no message and no sign of life.

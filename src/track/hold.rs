@@ -104,13 +104,19 @@ impl Hold {
     /// More than are ever open at once; of a flood the oldest is forgotten.
     const MOST: usize = 8;
 
+    /// Whether a message is of a method that offers and answers come with (RFC 3261 13.2.1, RFC 3262 5, RFC 3311).
+    #[inline]
+    pub(super) const fn concerns(arrival: &Arrival<'_, '_>) -> bool {
+        matches!(arrival.method, Some(Method::Invite | Method::Ack | Method::Update | Method::Prack))
+    }
+
     /// Takes in a message of the call, not one that was sent again. `by` sent the request that it is or answers;
     /// `of_invite`: its transaction is that of an INVITE that was seen.
     pub(super) fn feed(&mut self, arrival: &Arrival<'_, '_>, by: Side, of_invite: bool) {
-        let message = arrival.message;
-        let Some(method @ (Method::Invite | Method::Ack | Method::Update | Method::Prack)) = arrival.method else {
+        if !Self::concerns(arrival) {
             return;
-        };
+        }
+        let (message, method) = (arrival.message, arrival.method);
         let code = message.code();
         // What comes with a refusal only says what could have been (RFC 3261 21.4.26).
         let is_refusal = code.is_some_and(|code| code >= 300);
@@ -119,7 +125,7 @@ impl Hold {
             key: arrival.key,
             by,
             cseq: arrival.cseq,
-            invite: method == Method::Invite,
+            invite: method == Some(Method::Invite),
             asked: None,
             replied: None,
             awaits_ack: false,
@@ -127,8 +133,8 @@ impl Hold {
         };
         let at = arrival.event.at;
         match (method, code) {
-            (Method::Ack, None) if message.is_request() => self.on_ack(&exchange, !of_invite, flow, at),
-            (Method::Prack, None) if message.is_request() && self.answers_provisional(by, flow) => {}
+            (Some(Method::Ack), None) if message.is_request() => self.on_ack(&exchange, !of_invite, flow, at),
+            (Some(Method::Prack), None) if message.is_request() && self.answers_provisional(by, flow) => {}
             (_, None) if message.is_request() => self.open(Exchange { asked: flow, ..exchange }),
             (_, Some(100..=199)) => {
                 let new = flow.is_some() && !self.is_settled(&exchange);

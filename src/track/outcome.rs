@@ -40,8 +40,19 @@ pub(super) struct Deciding<'a> {
 /// The nearest to the caller has the fewest Via values; among equals the first seen names the sender, and only
 /// branches of that sender compete with it. Branches that overlap in time are a fork. One that begins when all before
 /// it have failed is failover: it starts afresh, and what was before no longer counts.
+#[inline]
 pub(super) fn deciding(transactions: &[InviteTransaction], cseq: u32) -> Deciding<'_> {
-    // Nearly always there is but one of it, and then there is nothing to pick from.
+    // Nearly always there is but one, and then there is nothing to pick from.
+    if let [only] = transactions
+        && only.cseq == cseq
+    {
+        return Deciding { transactions, cseq, nearest: Some(only) };
+    }
+    deciding_of_many(transactions, cseq)
+}
+
+fn deciding_of_many(transactions: &[InviteTransaction], cseq: u32) -> Deciding<'_> {
+    // Of several attempts each has mostly one.
     let mut of_it = transactions.iter().filter(|transaction| transaction.cseq == cseq);
     if let (Some(only), None) = (of_it.next(), of_it.next()) {
         return Deciding { transactions: std::slice::from_ref(only), cseq, nearest: Some(only) };

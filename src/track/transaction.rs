@@ -76,7 +76,10 @@ impl Digest {
     /// alone (RFC 2543): there the sent-by and the tags' dialog take part.
     pub(super) fn transaction(&self, message: &Message<'_>) -> u64 {
         let number = message.cseq().map(|cseq| cseq.number);
-        let is_unique = |branch: &&[u8]| branch.get(..7).is_some_and(|head| head.eq_ignore_ascii_case(b"z9hG4bK"));
+        let is_unique = |branch: &&[u8]| {
+            let in_any_case = |head: &[u8]| head.eq_ignore_ascii_case(b"z9hG4bK");
+            branch.starts_with(b"z9hG4bK") || branch.get(..7).is_some_and(in_any_case)
+        };
         if let Some(branch) = message.top_branch().filter(is_unique) {
             return mixed(self.bytes(branch), number.map_or(u64::MAX, u64::from));
         }
@@ -99,7 +102,7 @@ impl Digest {
         };
         let code = if message.is_request() { 0 } else { message.code().unwrap_or(1) };
         let kind = (message.body().len() as u64) << 16 | u64::from(code);
-        let said = mixed(mixed(mixed(key, tags.to), kind), arrival.method.map_or(0, of_method));
+        let said = mixed(mixed(key, tags.to), kind.rotate_left(16) ^ arrival.method.map_or(0, of_method));
         on_way(said, event.path)
     }
 }
