@@ -2,7 +2,6 @@
 //! the streams that come of them.
 
 use std::net::SocketAddr;
-use std::ops::Range;
 use std::sync::Arc;
 
 use smallvec::SmallVec;
@@ -48,8 +47,6 @@ pub(in crate::track) struct Said<'a> {
 pub(in crate::track) struct OfCall {
     /// Mostly an offer and an answer.
     pub(super) descriptions: SmallVec<[Description; 2]>,
-    /// What those say that are not read yet, one behind the other.
-    unread: Vec<u8>,
     /// Of the descriptions, how many there were before the ones that are kept.
     overwritten: usize,
     /// Indices of its streams, as far as they are not gone.
@@ -78,8 +75,7 @@ pub(super) struct Description {
 /// Read only when there is media: before, it is not worth the time.
 #[derive(Debug, serde::Serialize, serde::Deserialize)]
 enum Body {
-    /// Where among the unread.
-    Text(Range<u32>),
+    Text(Box<[u8]>),
     Read(Vec<Section>),
 }
 
@@ -193,27 +189,8 @@ impl OfCall {
         if let Some(oldest) = self.descriptions.get_mut(index) {
             *oldest = description;
         }
-        // What the oldest said is nobody's now.
-        let before = std::mem::take(&mut self.unread);
-        for of in &mut self.descriptions {
-            if let Body::Text(range) = &of.body {
-                of.body = Body::Text(append(&mut self.unread, text_at(&before, range)));
-            }
-        }
         index
     }
-}
-
-/// Lays a text behind others.
-fn append(texts: &mut Vec<u8>, text: &[u8]) -> Range<u32> {
-    let end = |texts: &[u8]| u32::try_from(texts.len()).unwrap_or(u32::MAX);
-    let start = end(texts);
-    texts.extend_from_slice(text);
-    start..end(texts)
-}
-
-fn text_at<'a>(texts: &'a [u8], range: &Range<u32>) -> &'a [u8] {
-    texts.get(range.start as usize..range.end as usize).unwrap_or_default()
 }
 
 impl Media {
@@ -244,9 +221,7 @@ impl Media {
             cut.get(..memchr::memrchr(b'\n', cut).map_or(0, |end| end + 1)).unwrap_or_default()
         });
         let text = but_for_names(text);
-        // Many a call fails, and its offer stays alone for minutes.
-        call.unread.reserve_exact(text.len());
-        let body = Body::Text(append(&mut call.unread, text));
+        let body = Body::Text(text.into());
         let (side, leg, near, late) = (said.side, Some(said.leg), said.near, said.late);
         let index = call.push(Description { side, leg, near, late, at, digest, body });
         if let Ok(slot) = u32::try_from(slot)
@@ -307,13 +282,10 @@ impl Media {
     fn announce(&mut self, slot: u32, index: usize) -> Vec<Place> {
         let Some(Some(call)) = self.calls.get_mut(slot as usize) else { return Vec::new() };
         let Some(description) = call.descriptions.get_mut(index) else { return Vec::new() };
-        let Body::Text(range) = &description.body else { return Vec::new() };
-        let (sections, places) = read(text_at(&call.unread, range));
+        let Body::Text(text) = &description.body else { return Vec::new() };
+        let (sections, places) = read(text);
         description.body = Body::Read(sections);
         let (side, late, first) = (description.side, description.late, description.at);
-        if call.descriptions.iter().all(|of| matches!(of.body, Body::Read(_))) {
-            call.unread = Vec::new();
-        }
         let description = u16::try_from(index).unwrap_or(u16::MAX);
         for &(section, place, rtcp) in &places {
             let announcement = Announcement { call: slot, side, description, section, rtcp, late, first };
