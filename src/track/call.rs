@@ -71,7 +71,7 @@ pub(super) struct Call {
     /// The last RTP or RTCP packet of the call, where there was one.
     media: Option<Timestamp>,
     /// The code that stands over what the wire says, whatever follows.
-    marked: Option<Override>,
+    marked: Option<Box<Override>>,
     /// A restart that this call was active across; the next message of the call shows that it resumed.
     interrupted: Option<Box<Override>>,
     opening: Opening,
@@ -627,7 +627,7 @@ impl Call {
     pub(super) fn mark(&mut self, code: Code, at: Timestamp) {
         if self.marked.is_none() {
             let place = self.last.place;
-            self.marked = Some(Override { code, at, place });
+            self.marked = Some(Box::new(Override { code, at, place }));
             self.step(Step { at, code, place });
         }
     }
@@ -647,7 +647,7 @@ impl Call {
 
     /// Whether it takes up a licence at `now`: ringing or active, no timer run out, not itself beyond the limit.
     pub(super) fn is_in_progress(&self, now: Timestamp) -> bool {
-        let beyond_the_limit = self.marked.is_some_and(|marked| marked.code == Code::UNMONITORED_LICENSING);
+        let beyond_the_limit = self.marked.as_ref().is_some_and(|marked| marked.code == Code::UNMONITORED_LICENSING);
         let waits = self.state.is_attempting() && self.deciding().deadline().is_some_and(|deadline| deadline > now);
         (waits || self.is_active()) && !beyond_the_limit
     }
@@ -806,7 +806,7 @@ impl Call {
             State::Completed => bye.map(|bye| bye.seen.at),
             State::Failed(_) => last_word.map(|word| word.seen.at),
             // The last packet before the silence.
-            State::Active => self.marked.filter(|marked| is_silence(marked.code)).map(|_| self.last_sign_of_life()),
+            State::Active => self.marked.as_ref().filter(|marked| is_silence(marked.code)).map(|_| self.last_sign_of_life()),
             _ => deadline.filter(|_| timed_out),
         };
         let cancel_reasons =
@@ -823,8 +823,8 @@ impl Call {
         CallFact {
             opening,
             on_the_wire: self.state.code(),
-            code: self.marked.map_or_else(|| self.state.code(), |marked| Some(marked.code)),
-            category: match self.marked {
+            code: self.code(),
+            category: match &self.marked {
                 Some(marked) => Some(marked.code.category()),
                 None => category(self.state, timed_out),
             },

@@ -321,7 +321,7 @@ pub(super) struct InviteTransaction {
     pub(super) progress: Option<Timestamp>,
     /// The final response: the first one, but a 2xx stands above any other.
     pub(super) last_word: Option<Response>,
-    pub(super) cancel: Option<Cancel>,
+    pub(super) cancel: Option<Box<Cancel>>,
     /// Number of Via values: the distance from the caller.
     pub(super) depth: u16,
     /// The INVITE carried an Authorization or Proxy-Authorization.
@@ -372,7 +372,7 @@ impl InviteTransaction {
 
     /// Its CANCEL was seen, for the first time or again.
     pub(super) fn on_cancel(&mut self, event: &Event<'_>, message: &Message<'_>) {
-        let cancel = self.cancel.get_or_insert(Cancel { at: event.at, reasons: Vec::new() });
+        let cancel = self.cancel.get_or_insert_with(|| Box::new(Cancel { at: event.at, reasons: Vec::new() }));
         cancel.reasons = reasons(message);
     }
 

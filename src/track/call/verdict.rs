@@ -9,7 +9,7 @@ use crate::wire::sip::{Method, StartLine};
 impl Call {
     /// The code as a row would tell it now.
     pub(in crate::track) fn code(&self) -> Option<Code> {
-        self.marked.map_or_else(|| self.state.code(), |marked| Some(marked.code))
+        self.marked.as_ref().map_or_else(|| self.state.code(), |marked| Some(marked.code))
     }
 
     /// The rule that `arrival` fell under, which brought the call from `before` to here; `again`: it was sent before.
