@@ -27,6 +27,7 @@ use crate::time::Timestamp;
 use crate::track::Tracker;
 use crate::wire::keylog::Secrets;
 use crate::wire::media::{Datagram, Media};
+use crate::wire::segment::Segment;
 
 /// Reads the plan's captures to their end and tells what was in them.
 pub(crate) fn analyze(plan: Plan, messages: &Messages) -> Result<Outcome, Failure> {
@@ -244,19 +245,36 @@ impl<D: Downstream> Rest<'_, D> {
     /// Takes a packet that is no media, or none of a known stream; `false` where nothing more is taken, nor was this one.
     #[inline(never)] // Out of the way of media packets.
     fn packet(&mut self, packet: &Packet<'_>, datagram: Option<&Datagram<'_>>) -> bool {
-        self.pass();
-        self.assembler.push_read(packet, datagram, self.issues, &mut |event| self.down.event(&event));
+        let segment = if datagram.is_none() { Segment::of(packet) } else { None };
+        if let Some(segment) = &segment
+            && self.assembler.acknowledge(packet, segment)
+        {
+            *self.end = (*self.end).max(self.assembler.clock(packet.at));
+            return true;
+        }
+        // Only what was said can come to anything.
+        let mut said = self.pass();
+        let mut say = |event: Event<'_>| {
+            said = true;
+            self.down.event(&event);
+        };
+        match &segment {
+            Some(segment) => self.assembler.push_segment(packet, segment, self.issues, &mut say),
+            None => self.assembler.push_read(packet, datagram, self.issues, &mut say),
+        }
         *self.end = (*self.end).max(self.assembler.clock(packet.at));
-        self.stopped = self.down.settle();
+        if said {
+            self.stopped = self.down.settle();
+        }
         self.stopped.is_ok()
     }
 
-    /// Says how far the media got.
-    fn pass(&mut self) {
-        if let Some(last) = self.passed.take() {
-            self.down.passed(last);
-            *self.end = (*self.end).max(self.assembler.clock(last));
-        }
+    /// Says how far the media got, if any came.
+    fn pass(&mut self) -> bool {
+        let Some(last) = self.passed.take() else { return false };
+        self.down.passed(last);
+        *self.end = (*self.end).max(self.assembler.clock(last));
+        true
     }
 }
 

@@ -25,6 +25,7 @@ use crate::wire::media::Datagram;
 use crate::wire::rtcp::Rtcp;
 use crate::wire::rtp::Rtp;
 use crate::wire::sctp::Sctp;
+use crate::wire::segment::Segment;
 use crate::wire::sip::{Frame, Message, frame, looks_like_sip};
 use crate::wire::tunnel::{self, Content, Inside};
 
@@ -147,7 +148,11 @@ impl Assembler {
     /// Takes the next packet, and gives `sink` every message that it completes.
     #[inline]
     pub fn push(&mut self, packet: &Packet<'_>, issues: &mut Issues, sink: &mut impl FnMut(Event<'_>)) {
-        self.push_read(packet, Datagram::of(packet).as_ref(), issues, sink);
+        match Segment::of(packet) {
+            Some(segment) if self.acknowledge(packet, &segment) => {}
+            Some(segment) => self.push_segment(packet, &segment, issues, sink),
+            None => self.push_read(packet, Datagram::of(packet).as_ref(), issues, sink),
+        }
     }
 
     /// As [`push`](Self::push), where it is known whether the packet is a datagram with nothing unusual about its headers.
@@ -165,15 +170,29 @@ impl Assembler {
             return;
         }
         match link::peel(packet.link, packet.data) {
-            Link::Ip(bytes) => match ip::usual_segment(bytes) {
-                Some((ip, tcp)) => {
-                    let stamp = Stamp { at: packet.at, place: packet.place };
-                    self.transports.tcp((ip.src(), ip.dst()), ip.id, 0, &tcp, stamp, issues, sink);
-                }
-                None => self.ip(packet, Within::OUTSIDE, bytes, packet.is_cut(), issues, sink),
-            },
+            Link::Ip(bytes) => self.ip(packet, Within::OUTSIDE, bytes, packet.is_cut(), issues, sink),
             link => self.beneath(packet, Within::OUTSIDE, link, packet.is_cut(), issues, sink),
         }
+    }
+
+    /// As [`push`](Self::push), where it is known that the packet is a segment with nothing unusual about its headers.
+    #[inline]
+    pub fn push_segment(
+        &mut self,
+        Packet { at, place, .. }: &Packet<'_>,
+        segment: &Segment<'_>,
+        issues: &mut Issues,
+        sink: &mut impl FnMut(Event<'_>),
+    ) {
+        let (ends, stamp) = (Ends { src: segment.src(), dst: segment.dst() }, Stamp { at: *at, place: *place });
+        self.transports.tcp(ends, segment.id, 0, &segment.tcp, stamp, issues, sink);
+    }
+
+    /// Takes a segment that is known to complete nothing: it does no more than acknowledge what was seen. `false`: it was
+    /// not taken, and is to be [pushed](Self::push_segment).
+    #[inline]
+    pub fn acknowledge(&mut self, packet: &Packet<'_>, segment: &Segment<'_>) -> bool {
+        self.transports.connections.acknowledge(segment, Stamp { at: packet.at, place: packet.place })
     }
 
     /// What the link layer turned out to be, outside or in a tunnel.
@@ -313,7 +332,8 @@ impl Transports {
             Carried::Udp(udp) => return self.udp(packet, around, &udp, issues, sink),
             Carried::Tcp(tcp) => {
                 let Around { src, dst, id, missing, stamp, .. } = *around;
-                self.tcp((src, dst), id, missing, &tcp, stamp, issues, sink);
+                let ends = Ends { src: SocketAddr::new(src, tcp.src_port), dst: SocketAddr::new(dst, tcp.dst_port) };
+                self.tcp(ends, id, missing, &tcp, stamp, issues, sink);
             }
             Carried::Sctp(bytes) => match Sctp::parse(bytes, around.missing > 0) {
                 Ok(sctp) => self.sctp(around, &sctp, bytes, issues, sink),
@@ -440,7 +460,7 @@ impl Transports {
     #[expect(clippy::too_many_arguments, reason = "what a segment is, and where to go with what comes of it")]
     fn tcp(
         &mut self,
-        (src, dst): (IpAddr, IpAddr),
+        ends: Ends,
         id: Option<u32>,
         missing: usize,
         tcp: &Tcp<'_>,
@@ -448,7 +468,6 @@ impl Transports {
         issues: &mut Issues,
         sink: &mut impl FnMut(Event<'_>),
     ) {
-        let ends = Ends { src: SocketAddr::new(src, tcp.src_port), dst: SocketAddr::new(dst, tcp.dst_port) };
         let packet = || copies::Packet { src: ends.src, dst: ends.dst, id, number: tcp.seq, payload: tcp.payload };
         let Self { connections, copies, renumbered, .. } = self;
         let (now, earliest) = copies.span();

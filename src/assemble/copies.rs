@@ -165,8 +165,8 @@ impl Copies {
             self.keys.pop_front();
             self.recent.pop_front();
             let count = (end - self.gone.kept) as usize;
-            for kept in self.kept.drain(..count) {
-                if let Raw::Own(_, len) = kept.raw {
+            for _ in 0..count {
+                if let Some(Kept { raw: Raw::Own(_, len), .. }) = self.kept.pop_front() {
                     self.bytes.drain(..len);
                     self.gone.bytes += len as u64;
                 }

@@ -20,6 +20,8 @@ const MAX_SEARCH: usize = 16 << 10;
 /// How often a message under way is read from its beginning, as more of it comes. After that it is only looked for its
 /// end: a message in tiny pieces costs no more than one in large ones.
 const MAX_TRIES: u8 = 3;
+/// How far back the beginning of the last line is looked for.
+const MAX_FIELD: usize = 256;
 /// Buffers that are kept for the next messages, and the most room that one of them may have.
 const MAX_SPARES: usize = 64;
 const MAX_SPARE: usize = 8 << 10;
@@ -183,6 +185,11 @@ impl Stream {
     /// Whether messages follow each other, and did before.
     pub(super) const fn is_sip(&self) -> bool {
         matches!(self.kind, Kind::Sip) && self.spoke
+    }
+
+    /// Whether messages follow each other, or may yet.
+    pub(super) const fn may_be_sip(&self) -> bool {
+        matches!(self.kind, Kind::Fresh | Kind::Searching | Kind::Sip)
     }
 
     /// Whether what was read from a file can be gone on with.
@@ -352,7 +359,7 @@ impl Stream {
                 continue;
             }
             // Nearly all messages come whole or in two parts, and then their head is read but once.
-            if !self.progress.knows_end() && self.tries < MAX_TRIES {
+            if !self.progress.knows_end() && self.tries < MAX_TRIES && !ends_within_field(rest) {
                 self.tries += 1;
                 match Message::begin(rest) {
                     Begin::Whole(message) if self.believes(&message) => {
@@ -490,6 +497,14 @@ mod foreign {
         // What another version called differently is still TLS: nothing else is named.
         Ok(name.map(|name| ["TLS cipher suite", "TLS compression"].into_iter().find(|it| *it == name).unwrap_or("TLS")))
     }
+}
+
+/// Whether these bytes end in the middle of a line, and not one of a session description: then they hardly are a whole
+/// message, and to look for its end takes less than to read it. Whoever is wrong here looks twice, and sees the same.
+fn ends_within_field(bytes: &[u8]) -> bool {
+    let end = bytes.get(bytes.len().saturating_sub(MAX_FIELD)..).unwrap_or_default();
+    let line = memchr::memrchr(b'\n', end).and_then(|before| end.get(before + 1..)).unwrap_or(end);
+    !matches!(line, [] | [_, b'=', ..])
 }
 
 /// Up to and including the first line end.

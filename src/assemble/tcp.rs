@@ -1,17 +1,16 @@
 //! TCP segments to the ordered bytes of each direction (RFC 9293 3.4), with gaps named and memory bounded.
 //! Knows no messages: what the bytes mean is asked of [`Stream`], which also says whether they are worth keeping.
 
+mod open;
 mod resume;
 mod side;
 
-use std::collections::HashMap;
-use std::collections::hash_map::Entry;
-use std::net::{IpAddr, SocketAddr};
+use std::net::SocketAddr;
 use std::time::Duration;
 
-use foldhash::fast::RandomState;
 use serde::{Deserialize, Serialize};
 
+use self::open::{Key, Open};
 use self::resume::begins_tls;
 use self::side::{Out, Side, len32};
 use super::decrypt::{Layer, Offer};
@@ -22,6 +21,7 @@ use crate::issue::{Cause, Issues};
 use crate::time::Timestamp;
 use crate::wire::ip::Tcp;
 use crate::wire::keylog::Secrets;
+use crate::wire::segment::Segment;
 
 /// Connections known at once.
 const MAX_OPEN: usize = 32_768;
@@ -48,13 +48,10 @@ pub(super) struct Ends {
     pub(super) dst: SocketAddr,
 }
 
-/// Both ends, the lower one first: the same for both directions.
-type Key = (u128, u128, u32);
-
 /// Puts the segments of all connections in order.
 #[derive(Debug, Default)]
 pub(super) struct Connections {
-    open: HashMap<Key, Box<Connection>, RandomState>,
+    open: Open,
     /// Bytes kept for all of them.
     bytes: usize,
     swept: Timestamp,
@@ -114,40 +111,19 @@ impl Connections {
             self.swept = stamp.at;
             self.forget_idle(stamp.at, issues, emit);
         }
-        let (key, from) = key(ends);
+        let (key, from) = Key::of(ends);
         let begins = !tcp.payload.is_empty() || tcp.syn;
-        if self.open.len() >= MAX_OPEN && begins && !self.open.contains_key(&key) {
+        if self.open.len() >= MAX_OPEN && begins && !self.open.contains(key) {
             self.forget_oldest(issues, emit);
         }
-        let connection = match self.open.entry(key) {
-            Entry::Occupied(known) => known.into_mut(),
-            Entry::Vacant(_) if !begins => return,
-            Entry::Vacant(free) => {
-                let ends = if from == 0 { [ends.src, ends.dst] } else { [ends.dst, ends.src] };
-                let sides = [Side::new(), Side::new()];
-                free.insert(Box::new(Connection {
-                    ends,
-                    sides,
-                    tls: Layer::default(),
-                    client: None,
-                    unopened: Unopened::default(),
-                    former: None,
-                    known: false,
-                    last: stamp,
-                    closed: false,
-                    torn: false,
-                }))
-            }
-        };
+        let ends = if from == 0 { [ends.src, ends.dst] } else { [ends.dst, ends.src] };
+        let make = || begins.then(|| Box::new(Connection::new(ends, stamp)));
+        let Some(connection) = self.open.get_or_make(key, make) else { return };
         let before = connection.weight();
         let renumbered = connection.push(from, tcp, missing, stamp, &mut self.means, issues, emit);
         self.renumbered += u64::from(renumbered);
         self.sealed.count(connection.former.take().map(|former| *former), issues);
-        if !connection.known && connection.speaks() {
-            connection.known = true;
-            let sealed::Ends { server, perhaps } = connection.server();
-            [Some(server), perhaps].into_iter().flatten().for_each(|end| self.sealed.spoken_at(end));
-        }
+        connection.make_known(&mut self.sealed);
         self.bytes = self.bytes - before + connection.weight();
         if self.bytes > MAX_BYTES {
             let weight = connection.weight();
@@ -157,8 +133,8 @@ impl Connections {
         }
     }
 
-    /// Takes a segment of which nothing is cut, where it is simply the next one of a connection that is known to speak SIP,
-    /// or acknowledges what was seen. `false`: it was not taken, and is to be [pushed](Self::push), which does no different
+    /// Takes a segment of which nothing is cut, where it is simply the next one of a connection that may speak SIP, or
+    /// acknowledges what was seen. `false`: it was not taken, and is to be [pushed](Self::push), which does no different
     /// with one that is taken here: a test holds the two equal.
     #[inline]
     pub(super) fn follow(
@@ -173,13 +149,27 @@ impl Connections {
         if tcp.syn || tcp.fin || tcp.rst || !fits || stamp.at.since(self.swept) >= SWEEP {
             return false;
         }
-        let (key, from) = key(ends);
-        let Some(connection) = self.open.get_mut(&key) else { return false };
+        let (key, from) = Key::of(ends);
+        let Some(connection) = self.open.get_mut(key) else { return false };
         let change = connection.follow(from, tcp, stamp, &mut self.means.spare, issues, emit);
-        if let Some((before, after)) = change {
-            self.bytes = self.bytes - before + after;
+        let Some((before, after)) = change else { return false };
+        connection.make_known(&mut self.sealed);
+        self.bytes = self.bytes - before + after;
+        true
+    }
+
+    /// The same for a segment that does no more than acknowledge what was seen, as every other one does.
+    #[inline]
+    pub(super) fn acknowledge(&mut self, segment: &Segment<'_>, stamp: Stamp) -> bool {
+        if !segment.is_plain_ack() || stamp.at.since(self.swept) >= SWEEP {
+            return false;
         }
-        change.is_some()
+        let (key, from) = Key::short(segment.addresses, segment.ports());
+        // Of a connection that is not known nothing is acknowledged.
+        let Some(connection) = self.open.get_short(key) else { return true };
+        let Some(acked) = connection.acknowledged(from, segment.tcp.ack) else { return false };
+        connection.goes_on(from, acked, stamp);
+        true
     }
 
     /// Delivers what is still under way, and accounts for what never came.
@@ -202,7 +192,7 @@ impl Connections {
 
     /// Makes room by an eighth at once, so that finding the oldest costs each new connection little.
     fn forget_oldest(&mut self, issues: &mut Issues, emit: &mut impl FnMut(Path, Stamp, Said<'_>)) {
-        let mut ages: Vec<Timestamp> = self.open.values().map(|connection| connection.last.at).collect();
+        let mut ages: Vec<Timestamp> = self.open.iter().map(|connection| connection.last.at).collect();
         let eighth = ages.len() / 8;
         let limit = *ages.select_nth_unstable(eighth).1;
         for mut connection in self.remove(|connection| connection.last.at <= limit) {
@@ -215,23 +205,59 @@ impl Connections {
         }
     }
 
-    /// Takes connections out, those longest without a packet first: a hash map has no order of its own, output must.
+    /// Takes connections out, those longest without a packet first.
     #[expect(clippy::vec_box, reason = "they are boxed in the map already; moving them out of their boxes only costs")]
     fn remove(&mut self, which: impl Fn(&Connection) -> bool) -> Vec<Box<Connection>> {
-        let mut gone: Vec<_> = self.open.extract_if(|_, connection| which(connection)).collect();
+        let gone = self.open.remove(which);
         // Whichever of them comes back is joined anew.
         self.renumbered += u64::from(!gone.is_empty());
-        gone.sort_unstable_by_key(|(key, connection)| (connection.last.at, connection.last.place, *key));
-        gone.into_iter()
-            .map(|(_, connection)| {
-                self.bytes -= connection.weight();
-                connection
-            })
-            .collect()
+        self.bytes -= gone.iter().map(|connection| connection.weight()).sum::<usize>();
+        gone
     }
 }
 
 impl Connection {
+    /// Nothing is known of it but its ends.
+    fn new(ends: [SocketAddr; 2], first: Stamp) -> Self {
+        Self {
+            ends,
+            sides: [Side::new(), Side::new()],
+            tls: Layer::default(),
+            client: None,
+            unopened: Unopened::default(),
+            former: None,
+            known: false,
+            last: first,
+            closed: false,
+            torn: false,
+        }
+    }
+
+    /// How far the bytes of the other side are acknowledged with this of one side, if there is nothing else about it: all
+    /// of them were seen, and this side has more to say.
+    #[inline(always)] // As `follow`.
+    fn acknowledged(&self, from: usize, ack: Option<u32>) -> Option<Option<u32>> {
+        let [first, second] = &self.sides;
+        let (side, other) = if from == 0 { (first, second) } else { (second, first) };
+        let acked = match ack {
+            Some(ack) if other.orderly => Some(other.acknowledged(ack)),
+            Some(_) => return None,
+            None => other.acked,
+        };
+        let seen = |next| !acked.is_some_and(|acked: u32| (1..MAX_DISTANCE).contains(&acked.wrapping_sub(next)));
+        (side.fin.is_none() && other.next.is_none_or(seen)).then_some(acked)
+    }
+
+    /// A segment of one side was taken that is [nothing else](Self::acknowledged).
+    #[inline(always)] // As `follow`.
+    fn goes_on(&mut self, from: usize, acked: Option<u32>, stamp: Stamp) {
+        let [first, second] = &mut self.sides;
+        let other = if from == 0 { second } else { first };
+        other.acked = acked;
+        self.last = stamp;
+        self.closed = false;
+    }
+
     /// See [`Connections::follow`]. Where the segment was taken: how many bytes were kept before, and are now.
     #[inline(always)] // Once for each packet.
     fn follow(
@@ -243,24 +269,24 @@ impl Connection {
         issues: &mut Issues,
         emit: &mut impl FnMut(Path, Stamp, Said<'_>),
     ) -> Option<(usize, usize)> {
+        let acked = self.acknowledged(from, tcp.ack)?;
         let [first, second] = &mut self.sides;
         let (side, other) = if from == 0 { (first, second) } else { (second, first) };
-        let acked = match tcp.ack {
-            Some(ack) if other.orderly => Some(other.acknowledged(ack)),
-            Some(_) => return None,
-            None => other.acked,
-        };
-        let seen = |next| !acked.is_some_and(|acked: u32| (1..MAX_DISTANCE).contains(&acked.wrapping_sub(next)));
-        if side.fin.is_some() || !other.next.is_none_or(seen) {
-            return None;
-        }
         let mut change = (0, 0);
         if !tcp.payload.is_empty() {
             let next = tcp.seq.wrapping_add(len32(tcp.payload));
             let in_order = side.orderly && side.next == Some(tcp.seq) && !side.is_overtaken(next);
-            let plain = self.known && !self.torn && matches!(self.tls, Layer::None);
-            if !(in_order && plain && side.stream.is_sip()) {
+            // What begins with a letter is no TLS.
+            let plain = match self.tls {
+                Layer::None => true,
+                Layer::Unknown => tcp.payload.first().is_some_and(u8::is_ascii_alphabetic),
+                _ => false,
+            };
+            if !(in_order && plain && !self.torn && side.stream.may_be_sip()) {
                 return None;
+            }
+            if !matches!(self.tls, Layer::None) {
+                self.tls = Layer::None;
             }
             side.next = Some(next);
             let before = side.stream.buffered();
@@ -269,15 +295,16 @@ impl Connection {
                 let (src, dst) = if from == 0 { (low, high) } else { (high, low) };
                 emit(inside.path(Path { src, dst, transport: Transport::Tcp }), at, message);
             });
-            // It is another protocol from here on.
-            if !side.stream.is_sip() {
-                side.tell_unread(stamp, issues);
-            }
             change = (before, side.stream.buffered());
+            // It is another protocol from here on, or not known yet.
+            if !side.stream.is_sip() {
+                let before = other.weight();
+                side.tell_unread(stamp, issues);
+                side.tell_foreign(other, tcp.payload.len(), stamp, &mut self.unopened, issues);
+                change = (change.0 + before, change.1 + other.weight());
+            }
         }
-        other.acked = acked;
-        self.last = stamp;
-        self.closed = false;
+        self.goes_on(from, acked, stamp);
         Some(change)
     }
 
@@ -322,17 +349,7 @@ impl Connection {
             renumbered |= side.stream.spoke() && side.leaps(seq);
             side.data(seq, tcp.payload, missing, stamp, &mut out);
             side.tell_unread(stamp, out.issues);
-            if let Some(name) = side.stream.foreign() {
-                if other.stream.foreign().is_none() && !other.stream.spoke() {
-                    other.let_go();
-                    other.stream.turn_foreign(name);
-                }
-                match name {
-                    Some("TLS") => self.unopened.add(stamp.place, tcp.payload.len()),
-                    Some(name) => out.issues.add(stamp.place, Cause::NotDecoded(name), tcp.payload.len() as u64),
-                    None => {}
-                }
-            }
+            side.tell_foreign(other, tcp.payload.len(), stamp, &mut self.unopened, out.issues);
         }
         if tcp.fin && side.fin.is_none() {
             side.fin = Some(seq.wrapping_add(len32(tcp.payload)).wrapping_add(u32::try_from(missing).unwrap_or(0)));
@@ -439,25 +456,24 @@ impl Connection {
         if self.tls.is_tls() { Transport::Tls } else { Transport::Tcp }
     }
 
+    /// Remembers where SIP is spoken, once it is.
+    #[inline]
+    fn make_known(&mut self, sealed: &mut Sealed) {
+        if !self.known && self.speaks() {
+            self.known = true;
+            let sealed::Ends { server, perhaps } = self.server();
+            [Some(server), perhaps].into_iter().flatten().for_each(|end| sealed.spoken_at(end));
+        }
+    }
+
     fn speaks(&self) -> bool {
         self.sides.iter().any(|side| side.stream.spoke())
     }
 
     /// Bytes kept.
     fn weight(&self) -> usize {
-        self.tls.buffered() + self.sides.iter().map(|side| side.held_bytes + side.stream.buffered()).sum::<usize>()
+        self.tls.buffered() + self.sides.iter().map(Side::weight).sum::<usize>()
     }
-}
-
-/// The connection's key, and which of its two sides the sender is.
-fn key(ends: Ends) -> (Key, usize) {
-    let bits = |ip: IpAddr| match ip {
-        IpAddr::V4(ip) => ip.to_ipv6_mapped().to_bits(),
-        IpAddr::V6(ip) => ip.to_bits(),
-    };
-    let (src, dst) = ((bits(ends.src.ip()), ends.src.port()), (bits(ends.dst.ip()), ends.dst.port()));
-    let (low, high, from) = if src <= dst { (src, dst, 0) } else { (dst, src, 1) };
-    ((low.0, high.0, u32::from(low.1) << 16 | u32::from(high.1)), from)
 }
 
 #[cfg(test)]
@@ -466,6 +482,7 @@ mod tests {
     use super::*;
     use crate::packet::Place;
     use proptest::prelude::*;
+    use std::net::IpAddr;
 
     const ISN: u32 = u32::MAX - 200;
 
@@ -488,6 +505,14 @@ mod tests {
 
     fn fin(seq: u32) -> Tcp<'static> {
         Tcp { fin: true, ..segment(seq, &[]) }
+    }
+
+    fn addresses(ends: Ends) -> u64 {
+        let [src, dst] = [ends.src, ends.dst].map(|end| match end.ip() {
+            IpAddr::V4(ip) => u64::from(ip.to_bits()),
+            IpAddr::V6(_) => panic!("an end in IPv6"),
+        });
+        src << 32 | dst
     }
 
     fn ack(ack: u32) -> Tcp<'static> {
@@ -523,14 +548,19 @@ mod tests {
                 out.push((stamp.place.frame, message.raw().to_vec()));
                 assert!([(path.src, path.dst), (path.dst, path.src)].contains(&(ends.src, ends.dst)));
             };
-            if self.follows && missing == 0 && connections.follow(ends, tcp, stamp, issues, &mut emit) {
+            let tcp = &Tcp { src_port: ends.src.port(), dst_port: ends.dst.port(), ..*tcp };
+            let segment = Segment { addresses: addresses(ends), id: None, tcp: *tcp };
+            if self.follows
+                && missing == 0
+                && (connections.acknowledge(&segment, stamp) || connections.follow(ends, tcp, stamp, issues, &mut emit))
+            {
                 self.followed += 1;
             } else {
                 connections.push(ends, tcp, missing, stamp, issues, &mut emit);
             }
             assert!(self.connections.bytes <= MAX_BYTES && self.connections.open.len() <= MAX_OPEN);
             if self.connections.open.len() < 9 {
-                let weight: usize = self.connections.open.values().map(|connection| connection.weight()).sum();
+                let weight: usize = self.connections.open.iter().map(|connection| connection.weight()).sum();
                 assert_eq!(self.connections.bytes, weight);
             }
         }
@@ -581,13 +611,13 @@ mod tests {
                 wire.back(&Tcp { ack: Some(sent), ..segment(ISN.wrapping_add(1), &[]) });
             }
         }
-        // All but the two that began it, and those up to the one that showed what it speaks.
-        assert_eq!((wire.out.len(), wire.followed), (9, 34));
+        // All but the two that began it.
+        assert_eq!((wire.out.len(), wire.followed), (9, 36));
         // What is closed stays closed.
         wire.there(&fin(sent));
         wire.back(&fin(ISN.wrapping_add(1)));
         wire.back(&Tcp { ack: Some(sent), ..segment(ISN.wrapping_add(1), &[]) });
-        assert!(wire.followed == 34 && wire.connections.open.values().all(|connection| connection.closed));
+        assert!(wire.followed == 36 && wire.connections.open.iter().all(|connection| connection.closed));
     }
 
     #[test]
@@ -796,7 +826,7 @@ mod tests {
             assert!(
                 wire.connections
                     .open
-                    .values()
+                    .iter()
                     .flat_map(|c| &c.sides)
                     .all(|side| side.held_bytes <= MAX_HELD && side.held.len() <= MAX_PIECES)
             );

@@ -806,7 +806,9 @@ impl Call {
             State::Completed => bye.map(|bye| bye.seen.at),
             State::Failed(_) => last_word.map(|word| word.seen.at),
             // The last packet before the silence.
-            State::Active => self.marked.as_ref().filter(|marked| is_silence(marked.code)).map(|_| self.last_sign_of_life()),
+            State::Active => {
+                self.marked.as_ref().filter(|marked| is_silence(marked.code)).map(|_| self.last_sign_of_life())
+            }
             _ => deadline.filter(|_| timed_out),
         };
         let cancel_reasons =

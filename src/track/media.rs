@@ -16,10 +16,12 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use announce::Announcement;
+use announce::{Alike, Announcement};
 pub(super) use announce::{OfCall, Said};
 use recent::Recent;
 pub(super) use verdict::Told;
+
+use smallvec::SmallVec;
 
 use super::fact::{BoundBy, Side, StreamFact};
 use super::stream::{Codecs, Stream};
@@ -75,12 +77,14 @@ pub(super) struct Media {
     trials: VecDeque<(u32, u32)>,
     /// By slot of the call.
     calls: Vec<Option<Box<OfCall>>>,
-    endpoints: HashMap<SocketAddr, Vec<Announcement>, foldhash::quality::RandomState>,
+    endpoints: HashMap<SocketAddr, SmallVec<[Announcement; 1]>, foldhash::quality::RandomState>,
     /// Counts what may tie a stream to a call that nothing tied to one before.
     epoch: u32,
     swept: Option<Timestamp>,
     #[serde(skip)]
     recent: Recent,
+    #[serde(skip)]
+    alike: Alike,
     #[serde(skip)]
     files: Vec<FileMedia>,
     #[serde(skip)]
@@ -168,7 +172,8 @@ impl Media {
         let name = recent::name(packet);
         let Some(index) = self.recent.get(name).or_else(|| self.recall(name)) else { return false };
         match self.streams.get_mut(index) {
-            Some(Some(live)) if live.settled => live.stream.on_rtp(at, &packet.rtp, packet.dscp),
+            // Settled, or it would not be remembered: to look would touch more of it than the packet does.
+            Some(Some(live)) => live.stream.on_rtp(at, &packet.rtp, packet.dscp),
             _ => return false,
         }
         self.count(file, 1);
@@ -478,7 +483,7 @@ impl Media {
 
     /// Whether two calls announced an address at one time.
     fn announced_together(&self, address: SocketAddr, side: Side, one: u32, two: u32) -> bool {
-        let announced = self.endpoints.get(&address).map_or(&[][..], Vec::as_slice);
+        let announced = self.endpoints.get(&address).map_or(&[][..], SmallVec::as_slice);
         let by = |call| announced.iter().find(|of| (of.call, of.side) == (call, side) && !of.rtcp);
         by(one).zip(by(two)).is_some_and(|(one, two)| apart(one.first, two.first) <= TOGETHER)
     }
@@ -562,6 +567,7 @@ impl Media {
     /// Tells a stream what its payload types stand for: what its receiver said (RFC 3264 5.1), else its sender.
     fn describe(&mut self, index: u32) {
         let Some(codecs) = self.live(index).and_then(|live| self.codecs(live)) else { return };
+        let codecs = self.alike.of(codecs);
         if let Some(live) = self.live_mut(index) {
             live.stream.set_codecs(codecs);
         }

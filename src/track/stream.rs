@@ -49,7 +49,7 @@ pub(super) struct Codec {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Codecs {
     /// As described.
-    pub(super) described: Vec<Codec>,
+    pub(super) described: Box<[Codec]>,
     /// The payload is encrypted (RFC 3711).
     pub(super) srtp: bool,
 }
@@ -166,6 +166,8 @@ pub(super) struct Stream {
     max_gap: i64,
     /// Sequence numbers from the lowest to the highest of this count.
     spanned: u64,
+    /// Here, since it also tells whether there is a stream at all, where there may be none.
+    slots: Vec<Slot>,
 
     /// Clock in Hz, 0 where not known.
     clock_rate: u32,
@@ -189,7 +191,6 @@ pub(super) struct Stream {
     silence: bool,
     place: Place,
     first: i64,
-    slots: Vec<Slot>,
     codecs: Option<Arc<Codecs>>,
     extra: Option<Box<Extra>>,
 }

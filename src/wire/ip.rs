@@ -8,6 +8,7 @@ use etherparse::{
     TcpSlice, UdpSlice,
 };
 
+use super::segment::Segment;
 use crate::issue::Cause;
 
 /// An IP packet without its headers.
@@ -169,12 +170,11 @@ pub(super) fn usual(bytes: &[u8]) -> Option<(Ip<'_>, &[u8; 8])> {
     Some((ip, addresses))
 }
 
-/// The same for TCP: the segment, and the packet that brings it.
+/// The same for TCP.
 #[inline(always)]
-#[must_use]
-pub fn usual_segment(bytes: &[u8]) -> Option<(Ip<'_>, Tcp<'_>)> {
+pub(super) fn usual_segment(bytes: &[u8]) -> Option<Segment<'_>> {
     let (words, _) = bytes.first_chunk::<40>()?.as_chunks::<4>();
-    let [[0x45, tos, l0, l1], [i0, i1, flags, 0], [_, 6, _, _], _, _, ports, seq, ack, [offset, control, _, _], _] =
+    let [[0x45, _, l0, l1], [i0, i1, flags, 0], [_, 6, _, _], src, dst, ports, seq, ack, [offset, control, ..], _] =
         words
     else {
         return None;
@@ -197,14 +197,8 @@ pub fn usual_segment(bytes: &[u8]) -> Option<(Ip<'_>, Tcp<'_>)> {
         rst: control & 0x04 != 0,
         payload,
     };
-    let ip = Ip {
-        addresses: Addresses::V4(bytes.get(12..)?.first_chunk()?),
-        id: (id != 0).then_some(u32::from(id)),
-        dscp: tos >> 2,
-        missing: 0,
-        carried: Carried::Tcp(tcp),
-    };
-    Some((ip, tcp))
+    let addresses = u64::from(u32::from_be_bytes(*src)) << 32 | u64::from(u32::from_be_bytes(*dst));
+    Some(Segment { addresses, id: (id != 0).then_some(u32::from(id)), tcp })
 }
 
 #[inline(never)]
@@ -552,10 +546,11 @@ mod tests {
             }
             bytes.resize(bytes.len() + padding, 0);
             bytes.truncate(cut.unwrap_or(usize::MAX));
-            if let Some((ip, tcp)) = usual_segment(&bytes) {
+            if let Some(segment) = usual_segment(&bytes) {
                 let whole = parse_any(&bytes, truncated).unwrap();
-                prop_assert_eq!(format!("{ip:?}"), format!("{whole:?}"));
-                prop_assert_eq!(format!("{:?}", ip.carried), format!("{:?}", Carried::Tcp(tcp)));
+                prop_assert_eq!((segment.id, 0), (whole.id, whole.missing));
+                prop_assert_eq!((segment.src().ip(), segment.dst().ip()), (whole.src(), whole.dst()));
+                prop_assert_eq!(format!("{:?}", Carried::Tcp(segment.tcp)), format!("{:?}", whole.carried));
             } else {
                 prop_assert!(!bytes.starts_with(&segment), "the usual segment is read at once");
             }

@@ -92,7 +92,7 @@ impl Media<'_> {
 }
 
 #[inline]
-const fn end(address: u32, port: u16) -> SocketAddr {
+pub(super) const fn end(address: u32, port: u16) -> SocketAddr {
     SocketAddr::V4(SocketAddrV4::new(Ipv4Addr::from_bits(address), port))
 }
 

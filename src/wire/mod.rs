@@ -19,6 +19,7 @@ pub mod rtcp;
 pub mod rtp;
 pub mod sctp;
 pub mod sdp;
+pub mod segment;
 pub mod sip;
 pub mod tls;
 pub mod tunnel;

@@ -1,12 +1,11 @@
 //! How connections go on in another run, and behind a time in which nobody listened. Knows no file: only what of a
 //! connection is kept, and which of that can be gone on with.
 
-use std::collections::HashMap;
-
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 
+use super::open::{Key, Open};
 use super::side::{MAX_HELD, MAX_PIECES, Side};
-use super::{Connection, Connections, Ends, MAX_BYTES, MAX_DISTANCE, MAX_OPEN, key};
+use super::{Connection, Connections, Ends, MAX_BYTES, MAX_DISTANCE, MAX_OPEN};
 use crate::assemble::decrypt::Layer;
 use crate::assemble::split::{Said, Stamp};
 use crate::event::Path;
@@ -16,9 +15,8 @@ use crate::time::Timestamp;
 /// The secrets are not among it: those are given anew.
 impl Serialize for Connections {
     fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
-        let mut open: Vec<_> = self.open.iter().collect();
-        open.sort_unstable_by_key(|(key, _)| **key);
-        let open: Vec<&Connection> = open.into_iter().map(|(_, connection)| &**connection).collect();
+        let mut open: Vec<&Connection> = self.open.iter().collect();
+        open.sort_unstable_by_key(|connection| connection.place_among_others());
         (self.swept, open).serialize(to)
     }
 }
@@ -26,15 +24,15 @@ impl Serialize for Connections {
 impl<'de> Deserialize<'de> for Connections {
     fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
         let (swept, kept) = <(Timestamp, Vec<Connection>)>::deserialize(from)?;
-        let (mut open, mut bytes) = (HashMap::default(), 0);
+        let (mut open, mut bytes) = (Open::default(), 0);
         for mut connection in kept {
             let [src, dst] = connection.ends;
-            let (key, from) = key(Ends { src, dst });
+            let (_, from) = Key::of(Ends { src, dst });
             if from != 0 || !connection.sides.iter_mut().all(Side::is_sound) || !connection.tls.is_sound() {
                 return Err(de::Error::custom("a TCP connection that cannot be"));
             }
             bytes += connection.weight();
-            open.insert(key, Box::new(connection));
+            open.insert(Box::new(connection));
         }
         if open.len() > MAX_OPEN || bytes > MAX_BYTES {
             return Err(de::Error::custom("more TCP connections than the bound allows"));
@@ -70,8 +68,7 @@ impl Connections {
                 connection.sides = [Side::new(), Side::new()];
                 connection.torn = true;
                 self.bytes += connection.weight();
-                let [src, dst] = connection.ends;
-                self.open.insert(key(Ends { src, dst }).0, connection);
+                self.open.insert(connection);
             }
         }
     }

@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{MAX_DISTANCE, Means};
 use crate::assemble::decrypt::{Layer, Opened};
+use crate::assemble::sealed::Unopened;
 use crate::assemble::split::{Inside, Said, Stamp, Stream};
 use crate::issue::{Cause, Issues};
 use crate::time::Timestamp;
@@ -166,6 +167,32 @@ impl Side {
         while let Some((name, bytes)) = self.stream.take_unread() {
             issues.add(stamp.place, Cause::NotDecoded(name), bytes);
         }
+    }
+
+    /// Accounts for bytes that turned out to be another protocol's, and whose other direction then is so too.
+    pub(super) fn tell_foreign(
+        &self,
+        other: &mut Self,
+        bytes: usize,
+        stamp: Stamp,
+        unopened: &mut Unopened,
+        issues: &mut Issues,
+    ) {
+        let Some(name) = self.stream.foreign() else { return };
+        if other.stream.foreign().is_none() && !other.stream.spoke() {
+            other.let_go();
+            other.stream.turn_foreign(name);
+        }
+        match name {
+            Some("TLS") => unopened.add(stamp.place, bytes),
+            Some(name) => issues.add(stamp.place, Cause::NotDecoded(name), bytes as u64),
+            None => {}
+        }
+    }
+
+    /// Bytes kept.
+    pub(super) fn weight(&self) -> usize {
+        self.held_bytes + self.stream.buffered()
     }
 
     /// Takes the next bytes in order, out of TLS where there is any.

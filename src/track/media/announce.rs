@@ -1,12 +1,13 @@
 //! Where the calls expect media: what their session descriptions announce, and from when on. Knows descriptions, not
 //! the streams that come of them.
 
+use std::collections::VecDeque;
 use std::net::SocketAddr;
 use std::sync::Arc;
 
 use smallvec::SmallVec;
 
-use super::{EARLY, IsOver, Media, NONE};
+use super::{EARLY, IsOver, Media, NONE, recent};
 use crate::time::Timestamp;
 use crate::track::fact::{Digit, Side};
 use crate::track::stream::{self, Codecs};
@@ -24,6 +25,8 @@ const MOST_PAIRS: u16 = 8;
 const MOST_CANDIDATES: usize = 32;
 /// Announcements of one address; the oldest makes room.
 const MOST_OF_ADDRESS: usize = 16;
+/// Lists of codecs that are remembered to be held once.
+const MOST_ALIKE: usize = 16;
 /// Digits of one call that came in SIP.
 const MOST_DIGITS: usize = 256;
 
@@ -76,7 +79,7 @@ pub(super) struct Description {
 #[derive(Debug, serde::Serialize, serde::Deserialize)]
 enum Body {
     Text(Box<[u8]>),
-    Read(Vec<Section>),
+    Read(Box<[Section]>),
 }
 
 /// One media description.
@@ -283,7 +286,7 @@ impl Media {
         let Some(Some(call)) = self.calls.get_mut(slot as usize) else { return Vec::new() };
         let Some(description) = call.descriptions.get_mut(index) else { return Vec::new() };
         let Body::Text(text) = &description.body else { return Vec::new() };
-        let (sections, places) = read(text);
+        let (sections, places) = read(text, &mut self.alike);
         description.body = Body::Read(sections);
         let (side, late, first) = (description.side, description.late, description.at);
         let description = u16::try_from(index).unwrap_or(u16::MAX);
@@ -320,6 +323,8 @@ impl Media {
                     && !live.shared.contains(&slot)
                 {
                     (live.contested, live.settled) = (true, false);
+                    let name = recent::name_of(live.src, live.dst, live.stream.ssrc());
+                    self.recent.forget(name);
                 }
             }
         }
@@ -337,6 +342,8 @@ impl Media {
         if let Some(Some(call)) = self.calls.get_mut(slot as usize)
             && !call.endpoints.contains(&place)
         {
+            // Two or three, mostly, and there are thousands of calls.
+            call.endpoints.reserve_exact(1);
             call.endpoints.push(place);
         }
     }
@@ -369,13 +376,31 @@ fn but_for_names(text: &[u8]) -> &[u8] {
     rest
 }
 
+/// The codecs of the last descriptions that had others than those before: most calls describe the same.
+#[derive(Debug, Default)]
+pub(super) struct Alike(VecDeque<Arc<Codecs>>);
+
+impl Alike {
+    /// The same, held once.
+    pub(super) fn of(&mut self, codecs: Arc<Codecs>) -> Arc<Codecs> {
+        if let Some(known) = self.0.iter().find(|known| **known == codecs) {
+            return Arc::clone(known);
+        }
+        if self.0.len() >= MOST_ALIKE {
+            self.0.pop_front();
+        }
+        self.0.push_back(Arc::clone(&codecs));
+        codecs
+    }
+}
+
 /// An address in a description: the media description that it stands in, and whether it is for RTCP.
 type Place = (u8, SocketAddr, bool);
 
 /// The media descriptions, and the addresses at which media are wanted.
-fn read(text: &[u8]) -> (Vec<Section>, Vec<Place>) {
+fn read(text: &[u8], alike: &mut Alike) -> (Box<[Section]>, Vec<Place>) {
     let (mut sections, mut places) = (Vec::new(), Vec::new());
-    let Some(session) = Session::parse(text) else { return (sections, places) };
+    let Some(session) = Session::parse(text) else { return (Box::default(), places) };
     for (index, media) in (0..).zip(session.media().take(MOST_SECTIONS)) {
         let over_tcp = media.proto.get(..3).is_some_and(|proto| proto.eq_ignore_ascii_case(b"TCP"));
         let carrier = session.carrier(&media).filter(|_| media.is_rtp() && !over_tcp && media.is_wanted());
@@ -390,7 +415,7 @@ fn read(text: &[u8]) -> (Vec<Section>, Vec<Place>) {
             t38: media.is_wanted() && media.is_t38(),
             place: carrier.and_then(|carrier| carrier.place()),
             payload_types: media.formats().filter_map(payload_type).fold(0, |types, of| types | 1 << of),
-            codecs: Arc::new(Codecs { described: codecs.collect(), srtp: media.is_secured() }),
+            codecs: alike.of(Arc::new(Codecs { described: codecs.collect(), srtp: media.is_secured() })),
         });
         let Some(carrier) = carrier else { continue };
         let pairs = (0..carrier.ports.clamp(1, MOST_PAIRS)).filter_map(|pair| {
@@ -406,7 +431,7 @@ fn read(text: &[u8]) -> (Vec<Section>, Vec<Place>) {
         });
         places.extend(of_candidates);
     }
-    (sections, places)
+    (sections.into(), places)
 }
 
 #[cfg(test)]
@@ -443,8 +468,8 @@ mod tests {
             ], 0..9),
             end in prop_oneof![Just("\r\n"), Just("\n"), Just("\r"), Just("\n\r")],
         ) {
-            let text = lines.join(end);
-            prop_assert_eq!(read(but_for_names(text.as_bytes())), read(text.as_bytes()), "{:?}", text);
+            let (text, mut alike) = (lines.join(end), Alike::default());
+            prop_assert_eq!(read(but_for_names(text.as_bytes()), &mut alike), read(text.as_bytes(), &mut alike), "{:?}", text);
         }
     }
 }

@@ -11,7 +11,8 @@ const ENTRIES: usize = 1 << 14;
 /// What a stream is known by: its IPv4 addresses; its ports and its source.
 type Name = (u64, u64);
 
-/// A table in which a stream has one place and shares it with others: the latest has it.
+/// A table in which a stream has one place and shares it with others: the latest has it. Only streams about which
+/// nothing is open are in it.
 #[derive(Debug, Default)]
 pub(super) struct Recent {
     /// Each the name, and one more than the index; nothing at all before the first one.
