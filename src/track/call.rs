@@ -952,7 +952,8 @@ fn distinct<T: PartialEq>(items: impl Iterator<Item = T> + Clone) -> u32 {
 /// Who calls whom, as a message tells it.
 fn opening(call_id: &[u8], arrival: &Arrival<'_, '_>) -> Opening {
     let message = arrival.message;
-    let ((from_uri, from_display), (to_uri, to_display)) = (party(message.from()), party(message.to()));
+    let (from_uri, to_uri) = (message.from_uri().unwrap_or_default(), message.to_uri().unwrap_or_default());
+    let (from_display, to_display) = (display(message.from_value()), display(message.to_value()));
     let uri = message.request_uri().filter(|_| arrival.is_initial_invite());
     let user_agent = message.user_agent().filter(|_| message.is_request());
     Opening::of(Opened {
@@ -966,10 +967,10 @@ fn opening(call_id: &[u8], arrival: &Arrival<'_, '_>) -> Opening {
     })
 }
 
-/// URI and display name of From or To.
-fn party(address: Option<NameAddr<'_>>) -> (&[u8], Cow<'_, [u8]>) {
-    let Some(NameAddr { uri, display, .. }) = address else { return Default::default() };
-    let display = display.unwrap_or_default();
+/// Display name of From or To, unquoted.
+fn display(value: Option<&[u8]>) -> Cow<'_, [u8]> {
+    let named = value.filter(|value| !value.starts_with(b"<"));
+    let Some(display) = named.and_then(|value| NameAddr::parse(value).display) else { return Cow::default() };
     let escaped = memchr::memchr(b'\\', display).is_some();
-    (uri, if escaped { Cow::Owned(unquote(display).into_bytes()) } else { Cow::Borrowed(display) })
+    if escaped { Cow::Owned(unquote(display).into_bytes()) } else { Cow::Borrowed(display) }
 }
