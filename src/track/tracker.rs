@@ -1,18 +1,22 @@
 //! Owns all calls and registrations that are open, routes each message to its own, and lets capture time close them.
 //! Routes and owns; the rules live in its neighbours.
 
+mod end;
+mod noted;
+mod sleep;
+
 use std::cmp::Reverse;
 use std::collections::VecDeque;
 use std::collections::hash_map::Entry;
 use std::time::Duration;
 
 use super::alarms::Alarms;
-use super::asleep::{Asleep, DROWSY};
+use super::asleep::Asleep;
 use super::bounds::Hand;
 use super::call::{Arrival, Call, Tags};
 use super::closed::Closed;
 use super::exchange::{Exchanges, stands_alone};
-use super::explain::{self, Explanation, Note, Recorder};
+use super::explain::{Explanation, Recorder};
 use super::fact::{CallFact, Fact};
 use super::legs::{Calls, Legs};
 use super::marks::{Mark, Marking, Settings};
@@ -121,14 +125,6 @@ pub struct Tracker {
     recorder: Recorder,
 }
 
-/// What a message that is to be explained met.
-struct Before {
-    slot: Option<usize>,
-    call: Option<Call>,
-    registered: Option<Code>,
-    is_straggler: bool,
-}
-
 /// The open calls, as the search for other legs asks for them.
 struct Known<'t> {
     digest: &'t Digest,
@@ -166,16 +162,6 @@ fn is_over(calls: &[Option<Box<Open>>], asleep: &Asleep, slot: usize) -> bool {
     match calls.get(slot).and_then(Option::as_ref) {
         Some(open) => open.call.is_over(),
         None => !asleep.holds(slot),
-    }
-}
-
-/// The order in which facts are told at the end.
-fn order(fact: &Fact) -> ((Timestamp, Place), u8) {
-    match fact {
-        Fact::Call(call) => ((call.start, call.place), 0),
-        Fact::Registration(registration) => ((registration.start, registration.place), 1),
-        Fact::Transaction(transaction) => ((transaction.first, transaction.place), 2),
-        Fact::Stream(stream) => ((stream.heard.first, stream.place), 3),
     }
 }
 
@@ -281,41 +267,6 @@ impl Tracker {
         if let Some(before) = before {
             self.note(call_id, &arrival, &before);
         }
-    }
-
-    /// What a message is about to meet.
-    fn before(&self, call_id: &[u8], arrival: &Arrival<'_, '_>) -> Before {
-        let slot = self.slot_of(arrival);
-        let call = slot.and_then(|slot| Some(self.calls.get(slot)?.as_ref()?.call.clone()));
-        let registered = self.registered(call_id, arrival);
-        Before { slot, call, registered, is_straggler: self.is_straggler(arrival) }
-    }
-
-    /// The code of the registration that a message belongs to.
-    fn registered(&self, call_id: &[u8], arrival: &Arrival<'_, '_>) -> Option<Code> {
-        let is_one = arrival.method == Some(Method::Register);
-        if is_one { self.registrar.code(call_id, arrival) } else { None }
-    }
-
-    /// Writes down what became of a message that met this.
-    fn note(&mut self, call_id: &[u8], arrival: &Arrival<'_, '_>, before: &Before) {
-        let again = self.recorder.again(&self.digest, call_id, arrival);
-        let slot = before.slot.or_else(|| self.slot_of(arrival));
-        let call = slot.and_then(|slot| Some(&self.calls.get(slot)?.as_ref()?.call));
-        let (was, is, rule) = if arrival.method == Some(Method::Register) {
-            let (was, is) = (before.registered, self.registered(call_id, arrival));
-            (was, is, explain::rule_of_registration(was, is, arrival, again))
-        } else if let Some(call) =
-            call.filter(|_| !self.exchanges.knows(Exchanges::identity(&self.digest, call_id, arrival)))
-        {
-            let was = before.call.as_ref().and_then(Call::code);
-            (was, call.code(), call.rule(before.call.as_ref(), arrival, again))
-        } else {
-            (None, None, explain::rule_of_none(arrival, before.is_straggler))
-        };
-        let Event { at, place, path, .. } = *arrival.event;
-        let note = Note { at, place, path, what: explain::what(arrival), before: was, after: is, rule };
-        self.recorder.note(call_id, note);
     }
 
     /// Lets time pass: the deadlines that it crosses fire in order. Merged captures step back, time does not.
@@ -437,88 +388,6 @@ impl Tracker {
                 _ => {}
             }
         }
-    }
-
-    /// The next thing that is settled.
-    pub fn poll(&mut self) -> Option<Fact> {
-        let fact = self.facts.pop_front();
-        if fact.is_some() || !self.at_the_end {
-            return fact;
-        }
-        let first = self.poll_at_the_end();
-        self.at_the_end = first.is_some();
-        first
-    }
-
-    /// The next of what is told where the captures end: in the order in which it began.
-    fn poll_at_the_end(&mut self) -> Option<Fact> {
-        let call = self.last_calls.last().map(|(began, _)| (*began, 0));
-        let registration = self.ending.next_began().map(|began| (began, 1));
-        let other = self.last_facts.front().map(order);
-        let first = [call, registration, other].into_iter().flatten().min();
-        if first.is_some() && first == call {
-            return self.last_calls.pop().and_then(|(_, slot)| self.last_of(slot));
-        }
-        if first.is_some() && first == registration {
-            return self.ending.pop().map(|fact| Fact::Registration(Box::new(fact)));
-        }
-        self.last_facts.pop_front()
-    }
-
-    /// A call as it stands when the captures end.
-    fn last_of(&mut self, slot: usize) -> Option<Fact> {
-        let now = self.now.unwrap_or_default();
-        self.wake(slot);
-        self.hear(slot);
-        let mut open = self.calls.get_mut(slot)?.take()?;
-        open.call.on_time(now);
-        open.call.judge_silence(&self.settings, now);
-        let mut fact = settled(&mut open.call, slot, &mut self.media, &self.settings, now);
-        fact.linked = self.legs.close(slot);
-        Some(Fact::Call(Box::new(fact)))
-    }
-
-    /// No call that is still to be told began before this: the earliest start of all that are open, or a minute before
-    /// `now`, since merged captures and what is carried in others step back. A message that comes later than that may
-    /// still open a call that began before.
-    #[must_use]
-    pub fn begun(&self, now: Timestamp) -> Timestamp {
-        let open = self.calls.iter().flatten().map(|open| open.call.began().0);
-        let told =
-            self.facts.iter().filter_map(|fact| if let Fact::Call(call) = fact { Some(call.start) } else { None });
-        let asleep = self.asleep.began().map(|(_, (began, _))| began);
-        open.chain(told).chain(asleep).fold(now.before(STEPS_BACK), Timestamp::min)
-    }
-
-    /// The captures end here: everything that is open is told as it stands at `end`.
-    pub fn finish(&mut self, end: Timestamp) {
-        self.advance(end);
-        let now = self.now.unwrap_or(end);
-        // What an earlier end left untold comes before.
-        let mut earlier = VecDeque::new();
-        while let Some(fact) = self.poll() {
-            earlier.push_back(fact);
-        }
-        self.facts = earlier;
-        let Self { media, calls, asleep, .. } = self;
-        media.settle(&|slot| is_over(calls, asleep, slot));
-        // Most of what follows grows in proportion to what is released here.
-        self.groups = Groups::default();
-        self.closed = Closed::default();
-        // Calls are told one by one, as they are asked for: their facts together would be as large as they are.
-        let open = self.calls.iter().enumerate().filter_map(|(slot, open)| Some((open.as_ref()?.call.began(), slot)));
-        self.last_calls = open.chain(self.asleep.began().map(|(slot, began)| (began, slot))).collect();
-        self.last_calls.sort_unstable_by_key(|of| Reverse(*of));
-        let mut facts: Vec<Fact> = Vec::new();
-        facts.extend(self.exchanges.finish(now).into_iter().map(|fact| Fact::Transaction(Box::new(fact))));
-        facts.extend(self.media.finish().into_iter().map(|fact| Fact::Stream(Box::new(fact))));
-        facts.sort_by_key(order);
-        self.last_facts = facts.into();
-        self.ending = Ending::of(std::mem::take(&mut self.registrar), now);
-        self.at_the_end = true;
-        self.free.clear();
-        self.senders.clear();
-        self.alarms.clear();
     }
 
     /// What bounds on memory gave up since this was last asked.
@@ -757,72 +626,6 @@ impl Tracker {
         self.exchanges.feed(id, &self.digest, call_id, arrival, now);
         if let Some(due) = self.exchanges.due() {
             self.falls_due(due);
-        }
-    }
-
-    /// Looks at one call, whether it may sleep: for each that is opened one, so that all get their turn.
-    fn look_after_one(&mut self) {
-        self.looked_at = if self.looked_at + 1 < self.calls.len() { self.looked_at + 1 } else { 0 };
-        let (slot, now) = (self.looked_at, self.now.unwrap_or_default());
-        if let Some(Some(open)) = self.calls.get(slot)
-            && now.since(open.call.last_sign_of_life()) > DROWSY
-        {
-            self.put_to_sleep(slot);
-        }
-    }
-
-    /// Puts a call to sleep that may: nothing falls due for it, and nobody asks for its timers.
-    fn put_to_sleep(&mut self, slot: usize) {
-        let Some(Some(open)) = self.calls.get(slot) else { return };
-        if !open.call.is_active() || open.alarm.is_some() || self.settings.as_live {
-            return;
-        }
-        let Some(described) = self.media.leave(slot) else { return };
-        if self.asleep.put(slot, open.call.began(), &(open, &described)) {
-            if let Some(place) = self.calls.get_mut(slot) {
-                *place = None;
-            }
-        } else {
-            self.media.come_back(slot, described);
-        }
-    }
-
-    /// Puts all to sleep that may, however short they were silent.
-    #[cfg(test)]
-    pub(super) fn doze(&mut self) {
-        (0..self.calls.len()).for_each(|slot| self.put_to_sleep(slot));
-    }
-
-    fn wake(&mut self, slot: usize) {
-        if let Some((open, described)) = self.asleep.take(slot)
-            && let Some(place) = self.calls.get_mut(slot)
-        {
-            *place = Some(open);
-            self.media.come_back(slot, described);
-        }
-    }
-
-    /// Wakes the calls of this Call-ID.
-    fn wake_under(&mut self, key: u64) {
-        if self.asleep.is_empty() {
-            return;
-        }
-        let Some(group) = self.groups.get(&key) else { return };
-        for slot in group.calls.clone().as_slice() {
-            self.wake(*slot);
-        }
-    }
-
-    fn wake_all(&mut self) {
-        for slot in self.asleep.slots() {
-            self.wake(slot);
-        }
-    }
-
-    /// Descriptions of calls that are asleep are read with the others, when the first media come.
-    fn expect_media(&mut self) {
-        if !self.media.is_awake() && !self.asleep.is_empty() {
-            self.wake_all();
         }
     }
 
