@@ -241,7 +241,11 @@ impl<D: Downstream> Taker for Rest<'_, D> {
                 self.passed = self.passed.max(Some(packet.at));
                 true
             }
-            _ => self.packet(packet, datagram.as_ref()),
+            // Copies, so that only here they have to be in memory.
+            _ => {
+                let (packet, datagram) = (*packet, datagram);
+                self.packet(&packet, datagram.as_ref())
+            }
         }
     }
 }
@@ -358,7 +362,7 @@ impl Downstream for Straight<'_, '_> {
         self.tracking.event(event);
     }
 
-    #[inline]
+    #[inline(always)] // Once for each packet of media, as `Rest::take`.
     fn media(&mut self, at: Timestamp, place: Place, media: &Media<'_>) -> bool {
         self.tracking.tracker.feed_known(at, place.file, media)
     }

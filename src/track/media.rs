@@ -170,7 +170,7 @@ impl Media {
 
     /// A packet that may be one more of a stream about which nothing is open; `false` where it is not, and must go through
     /// [`on_rtp`](Self::on_rtp).
-    #[inline]
+    #[inline(always)] // As `Tracker::feed_known`.
     pub(super) fn on_known(&mut self, at: Timestamp, file: u32, packet: &Packet<'_>) -> bool {
         let name = recent::name(packet);
         let Some(index) = self.recent.get(name).or_else(|| self.recall(name)) else { return false };
