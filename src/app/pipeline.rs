@@ -17,7 +17,7 @@ use super::secrets;
 use super::state::{Left, State};
 use super::troubles::Troubles;
 use crate::assemble::{Assembler, Unfinished};
-use crate::capture::{CaptureInfo, Captures, KeyLogs};
+use crate::capture::{CaptureInfo, Captures, KeyLogs, Taker};
 use crate::event::{Event, What};
 use crate::issue::Issues;
 use crate::packet::{Packet, Place};
@@ -200,16 +200,7 @@ impl Reading {
             down.settle()?;
             // Nearly all packets that follow bring nothing new but themselves: those go straight down.
             let mut rest = Rest { assembler, issues, down, passed: None, end: &mut self.end, stopped: Ok(()) };
-            let skimmed = captures.skim(|packet| {
-                let datagram = Datagram::of(packet);
-                match datagram.and_then(|datagram| datagram.media()) {
-                    Some(media) if rest.down.media(packet.at, packet.place, &media) => {
-                        rest.passed = rest.passed.max(Some(packet.at));
-                        true
-                    }
-                    _ => rest.packet(packet, datagram.as_ref()),
-                }
-            });
+            let skimmed = captures.skim(&mut rest);
             rest.pass();
             rest.stopped?;
             if skimmed.packets > 0 {
@@ -239,6 +230,24 @@ struct Rest<'r, D: Downstream> {
     passed: Option<Timestamp>,
     end: &'r mut Timestamp,
     stopped: Result<(), D::Stop>,
+}
+
+impl<D: Downstream> Taker for Rest<'_, D> {
+    #[inline(always)] // Once for each packet, which then is in no memory but its own.
+    fn take(&mut self, packet: &Packet<'_>) -> bool {
+        let datagram = Datagram::of(packet);
+        match datagram.and_then(|datagram| datagram.media()) {
+            Some(media) if self.down.media(packet.at, packet.place, &media) => {
+                self.passed = self.passed.max(Some(packet.at));
+                true
+            }
+            // Copies, so that only here they have to be in memory.
+            _ => {
+                let (packet, datagram) = (*packet, datagram);
+                self.packet(&packet, datagram.as_ref())
+            }
+        }
+    }
 }
 
 impl<D: Downstream> Rest<'_, D> {
@@ -353,7 +362,7 @@ impl Downstream for Straight<'_, '_> {
         self.tracking.event(event);
     }
 
-    #[inline]
+    #[inline(always)] // Once for each packet of media, as `Rest::take`.
     fn media(&mut self, at: Timestamp, place: Place, media: &Media<'_>) -> bool {
         self.tracking.tracker.feed_known(at, place.file, media)
     }

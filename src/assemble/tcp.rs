@@ -107,7 +107,7 @@ impl Connections {
         issues: &mut Issues,
         emit: &mut impl FnMut(Path, Stamp, Said<'_>),
     ) {
-        if stamp.at.since(self.swept) >= SWEEP {
+        if self.is_due(stamp.at) {
             self.swept = stamp.at;
             self.forget_idle(stamp.at, issues, emit);
         }
@@ -146,7 +146,7 @@ impl Connections {
         emit: &mut impl FnMut(Path, Stamp, Said<'_>),
     ) -> bool {
         let fits = self.bytes + tcp.payload.len() <= MAX_BYTES;
-        if tcp.syn || tcp.fin || tcp.rst || !fits || stamp.at.since(self.swept) >= SWEEP {
+        if tcp.syn || tcp.fin || tcp.rst || !fits || self.is_due(stamp.at) {
             return false;
         }
         let (key, from) = Key::of(ends);
@@ -161,7 +161,7 @@ impl Connections {
     /// The same for a segment that does no more than acknowledge what was seen, as every other one does.
     #[inline]
     pub(super) fn acknowledge(&mut self, segment: &Segment<'_>, stamp: Stamp) -> bool {
-        if !segment.is_plain_ack() || stamp.at.since(self.swept) >= SWEEP {
+        if !segment.is_plain_ack() || self.is_due(stamp.at) {
             return false;
         }
         let (key, from) = Key::short(segment.addresses, segment.ports());
@@ -170,6 +170,11 @@ impl Connections {
         let Some(acked) = connection.acknowledged(from, segment.tcp.ack) else { return false };
         connection.goes_on(from, acked, stamp);
         true
+    }
+
+    /// Whether the idle ones are to be looked for: asked at every segment, so that it has no use for a `Duration`.
+    const fn is_due(&self, at: Timestamp) -> bool {
+        at.nanos().saturating_sub(self.swept.nanos()) >= SWEEP.as_nanos() as i64
     }
 
     /// Delivers what is still under way, and accounts for what never came.

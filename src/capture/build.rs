@@ -2,7 +2,7 @@
 
 use std::io::{self, Read};
 
-use super::{CaptureInfo, Captures, Trouble, TroubleKind};
+use super::{CaptureInfo, Captures, Taker, Trouble, TroubleKind};
 use crate::issue::{Cause, Issues};
 use crate::packet::Packet;
 
@@ -128,6 +128,17 @@ impl From<Packet<'_>> for Got {
     }
 }
 
+/// Takes three packets, and not the fourth.
+struct Three<'p>(&'p mut Vec<Got>);
+
+impl Taker for Three<'_> {
+    fn take(&mut self, packet: &Packet<'_>) -> bool {
+        let takes = !packet.place.frame.is_multiple_of(4);
+        self.0.extend(takes.then(|| Got::from(*packet)));
+        takes
+    }
+}
+
 /// All that comes of reading captures.
 #[derive(Debug)]
 pub(crate) struct Reading {
@@ -149,11 +160,7 @@ impl Reading {
         while let Some(packet) = captures.next(&mut issues) {
             packets.push(Got::from(packet));
             if skims {
-                captures.skim(|packet| {
-                    let takes = packet.place.frame % 4 != 0;
-                    packets.extend(takes.then(|| Got::from(*packet)));
-                    takes
-                });
+                captures.skim(&mut Three(&mut packets));
             }
         }
         assert!(captures.next(&mut issues).is_none(), "the end is the end");

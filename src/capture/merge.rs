@@ -9,7 +9,7 @@ use std::path::PathBuf;
 use super::buffer::WINDOW;
 use super::reader::{Log, Reader};
 use super::secrets::{KeyLogs, Secrets};
-use super::skim::Skimmed;
+use super::skim::{Skimmed, Taker};
 use super::{Barren, CaptureInfo, Source, Trouble, TroubleKind};
 use crate::issue::Issues;
 use crate::packet::Packet;
@@ -91,14 +91,14 @@ impl Captures {
         }
     }
 
-    /// Gives `take` the packets of the timeline that are at hand, up to the first that it does not take: that one is then
+    /// Gives `taker` the packets of the timeline that are at hand, up to the first that it does not take: that one is then
     /// the next. They are behind the packet delivered last, in the same capture and section.
     #[inline]
-    pub fn skim(&mut self, mut take: impl FnMut(&Packet<'_>) -> bool) -> Skimmed {
+    pub fn skim(&mut self, taker: &mut impl Taker) -> Skimmed {
         let Some(current) = self.current else { return Skimmed::default() };
         let until = self.waiting.peek().map_or(Timestamp::from_nanos(i64::MAX), |Reverse((at, _))| *at);
         match (self.slots.get_mut(current), self.infos.get_mut(current)) {
-            (Some(Slot::Open(reader)), Some(info)) => reader.skim(self.first + current as u32, info, until, &mut take),
+            (Some(Slot::Open(reader)), Some(info)) => reader.skim(self.first + current as u32, info, until, taker),
             _ => Skimmed::default(),
         }
     }

@@ -23,7 +23,7 @@ use std::path::PathBuf;
 pub use folder::{Barren, captures_in};
 pub use merge::Captures;
 pub use secrets::KeyLogs;
-pub use skim::Skimmed;
+pub use skim::{Skimmed, Taker};
 pub use trouble::{Trouble, TroubleKind};
 
 use crate::packet::LinkType;

@@ -10,7 +10,7 @@ use super::pcap::Pcap;
 use super::pcapng::Pcapng;
 use super::recognise;
 use super::secrets::Secrets;
-use super::skim::{Behind, Skimmed, skim};
+use super::skim::{Behind, Skimmed, Taker, skim};
 use super::trouble::{Trouble, TroubleKind};
 use super::unpack::{Flaw, Meter, Unpacked};
 use super::{CaptureInfo, Section};
@@ -188,7 +188,7 @@ impl Reader {
         })
     }
 
-    /// Delivers the packets at hand from before `until` to `take`, up to the first that it does not take: that one is the
+    /// Delivers the packets at hand from before `until` to `taker`, up to the first that it does not take: that one is the
     /// next to be delivered. Only behind a packet that was delivered, so that what a section brings is known.
     #[inline]
     pub(super) fn skim(
@@ -196,7 +196,7 @@ impl Reader {
         file: u32,
         info: &mut CaptureInfo,
         until: Timestamp,
-        take: &mut impl FnMut(&Packet<'_>) -> bool,
+        taker: &mut impl Taker,
     ) -> Skimmed {
         let sections = u32::try_from(info.sections.len()).unwrap_or(u32::MAX);
         let place = self.place(file);
@@ -205,9 +205,9 @@ impl Reader {
         };
         let (bytes, section) = (self.buffer.filled(), sections - 1);
         let (run, used, behind) = match &mut self.format {
-            Format::Pcap(pcap) => skim(pcap, bytes, place, section, until, take),
-            Format::Pcapng(pcapng) => skim(pcapng, bytes, place, section, until, take),
-            Format::Netmon(netmon) => skim(netmon, bytes, place, section, until, take),
+            Format::Pcap(pcap) => skim(pcap, bytes, place, section, until, taker),
+            Format::Pcapng(pcapng) => skim(pcapng, bytes, place, section, until, taker),
+            Format::Netmon(netmon) => skim(netmon, bytes, place, section, until, taker),
             Format::Unknown | Format::Done => return Skimmed { place, ..Skimmed::default() },
         };
         info.packets += run.packets;

@@ -28,7 +28,13 @@ pub(super) enum Behind {
     Else(Found, Frame),
 }
 
-/// Gives `take` one packet after the other, as long as it takes them and they are from before `until`. Returns the bytes
+/// Who takes packets of a run.
+pub trait Taker {
+    /// Takes a packet, or not: then that is the end of the run.
+    fn take(&mut self, packet: &Packet<'_>) -> bool;
+}
+
+/// Gives `taker` one packet after the other, as long as it takes them and they are from before `until`. Returns the bytes
 /// gone through with it. `place` and `section` are those of the packet before the first.
 #[inline]
 pub(super) fn skim<F: Framing>(
@@ -37,7 +43,7 @@ pub(super) fn skim<F: Framing>(
     place: Place,
     section: u32,
     until: Timestamp,
-    take: &mut impl FnMut(&Packet<'_>) -> bool,
+    taker: &mut impl Taker,
 ) -> (Skimmed, usize, Behind) {
     let mut run = Skimmed { place, ..Skimmed::default() };
     let (mut first, mut last) = (Timestamp::from_nanos(i64::MAX), Timestamp::from_nanos(i64::MIN));
@@ -53,7 +59,7 @@ pub(super) fn skim<F: Framing>(
         let data = rest.get(from..from + head.len as usize).unwrap_or_default();
         let place = Place { frame: run.place.frame + 1, ..run.place };
         let packet = Packet { place, section, at: head.at, link: head.link, original_len: head.original_len, data };
-        if head.news || head.at >= until || !take(&packet) {
+        if head.news || head.at >= until || !taker.take(&packet) {
             break Behind::Packet(head);
         }
         done += head.used as usize;

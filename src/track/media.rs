@@ -81,6 +81,9 @@ pub(super) struct Media {
     /// Counts what may tie a stream to a call that nothing tied to one before.
     epoch: u32,
     swept: Option<Timestamp>,
+    /// When that is due again, as far as it was worked out: each packet asks.
+    #[serde(skip)]
+    sweep: Option<Timestamp>,
     #[serde(skip)]
     recent: Recent,
     #[serde(skip)]
@@ -167,7 +170,7 @@ impl Media {
 
     /// A packet that may be one more of a stream about which nothing is open; `false` where it is not, and must go through
     /// [`on_rtp`](Self::on_rtp).
-    #[inline]
+    #[inline(always)] // As `Tracker::feed_known`.
     pub(super) fn on_known(&mut self, at: Timestamp, file: u32, packet: &Packet<'_>) -> bool {
         let name = recent::name(packet);
         let Some(index) = self.recent.get(name).or_else(|| self.recall(name)) else { return false };
@@ -605,7 +608,7 @@ impl Media {
 
     /// When idle streams are to be looked for next.
     pub(super) fn due(&self) -> Option<Timestamp> {
-        self.swept.map(|at| at.after(SWEEP)).filter(|_| !self.index.is_empty())
+        self.sweep.or_else(|| self.swept.map(|at| at.after(SWEEP))).filter(|_| !self.index.is_empty())
     }
 
     /// Whether idle streams are to be looked for by now.
@@ -616,11 +619,15 @@ impl Media {
 
     /// Lets time pass. Returns the streams of no call that nothing was heard of for long.
     pub(super) fn advance(&mut self, now: Timestamp, is_over: IsOver<'_>) -> Vec<StreamFact> {
-        if self.index.is_empty() || *self.swept.get_or_insert(now) > now || now.since(self.swept.unwrap_or(now)) < SWEEP
-        {
+        if self.index.is_empty() {
             return Vec::new();
         }
-        self.swept = Some(now);
+        let swept = *self.swept.get_or_insert(now);
+        self.sweep = Some(swept.after(SWEEP));
+        if swept > now || now.since(swept) < SWEEP {
+            return Vec::new();
+        }
+        (self.swept, self.sweep) = (Some(now), Some(now.after(SWEEP)));
         self.strays(|live| now.since(live.stream.last()) >= IDLE, is_over)
     }
 

@@ -13,6 +13,7 @@ use super::fact::{Digit, Heard, Reported, VoipMetrics};
 use super::quality;
 use crate::packet::Place;
 use crate::time::Timestamp;
+use crate::wire::dtmf::TelephoneEvent;
 use crate::wire::rtcp::ReportBlock;
 use crate::wire::rtp::Rtp;
 
@@ -592,14 +593,14 @@ impl Stream {
         self.end_run();
     }
 
-    /// Telephone-events of one packet (RFC 4733 2.3); `sure` where the session description says that it is one.
+    /// Telephone-events of one packet (RFC 4733 2.3), up to the first that is no key; `sure` where the session description says that it is one.
     fn on_events(&mut self, at: i64, rtp: &Rtp<'_>, sure: bool) {
         let mut timestamp = rtp.timestamp;
         for event in rtp.payload.chunks_exact(4) {
             let &[code, flags, high, low] = event else { return };
             let duration = u16::from_be_bytes([high, low]);
             // The bit after the end bit is reserved, and sent as zero.
-            if code > 16 || (!sure && flags & 0x40 != 0) {
+            if code > TelephoneEvent::LAST_KEY || (!sure && flags & 0x40 != 0) {
                 return;
             }
             let extra = self.extra.get_or_insert_default();

@@ -217,7 +217,7 @@ impl Tracker {
 
     /// Takes in a packet of media, captured at `at` in this file, where it is one more of a known stream and nothing falls
     /// due. `false`: it was not taken in, and is to be [fed](Self::feed). Behind the last of a run, [`pass`](Self::pass).
-    #[inline]
+    #[inline(always)] // Once for each packet of media, which then need not be written down to be handed on.
     pub fn feed_known(&mut self, at: Timestamp, file: u32, media: &MediaPacket<'_>) -> bool {
         let quiet = |due: Timestamp| at < due;
         self.due.is_some_and(quiet) && self.media.due().is_none_or(quiet) && self.media.on_known(at, file, media)

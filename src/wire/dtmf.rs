@@ -17,6 +17,9 @@ pub struct TelephoneEvent {
 }
 
 impl TelephoneEvent {
+    /// The highest event that is a key's or a hook flash (RFC 4733 3.2).
+    pub const LAST_KEY: u8 = 16;
+
     /// Reads the payload of a packet whose payload type is that of telephone-events; of several events the first.
     ///
     /// `None`: it does not consist of events, as that of an encrypted packet with its tag rarely does.
