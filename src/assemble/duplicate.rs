@@ -111,6 +111,7 @@ impl Duplicates {
 }
 
 /// Hashes the two ends of a packet, and a number of it.
+#[inline(always)] // So that the hasher is in registers.
 pub(super) fn hash_ends(src: SocketAddr, dst: SocketAddr, number: u32, hasher: &mut impl Hasher) {
     let ports = u32::from(src.port()) << 16 | u32::from(dst.port());
     hasher.write_u64(u64::from(ports) << 32 | u64::from(number));
@@ -123,6 +124,7 @@ pub(super) fn hash_ends(src: SocketAddr, dst: SocketAddr, number: u32, hasher: &
 }
 
 /// Hashes bytes by what they add up to, which takes less than to hash them all.
+#[inline(always)]
 pub(super) fn hash_bytes(bytes: &[u8], hasher: &mut impl Hasher) {
     hasher.write_u64(bytes.len() as u64);
     let (plain, weighted) = sums(bytes);
@@ -145,13 +147,15 @@ type Sums = ([u64; COLUMNS], [u64; COLUMNS]);
 #[inline]
 fn sums(bytes: &[u8]) -> Sums {
     let (blocks, rest) = bytes.as_chunks();
-    let mut last = [0; BLOCK];
     match bytes.last_chunk() {
         // With some of those before them: these are added twice.
-        Some(end) => last = *end,
-        None => last[..rest.len()].copy_from_slice(rest),
+        Some(last) => add(blocks.iter().fold(Sums::default(), add), last),
+        None => {
+            let mut padded = [0; BLOCK];
+            padded[..rest.len()].copy_from_slice(rest);
+            add(Sums::default(), &padded)
+        }
     }
-    add(blocks.iter().fold(Sums::default(), add), &last)
 }
 
 #[inline(always)] // By value and in one loop: so all of the sums are in registers.

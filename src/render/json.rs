@@ -1,7 +1,6 @@
 //! JSON: one document, or one record a line. Rows are written as they stand, never gathered into one value.
 //! Knows nothing of terminals, yet no control character leaves here unescaped.
 
-use std::collections::HashMap;
 use std::fmt::Write as _;
 use std::io::{self, Write};
 use std::sync::LazyLock;
@@ -196,16 +195,52 @@ struct Pen {
     ink: Ink,
     /// Prints the times of steps.
     stamp: Stamp<9>,
-    /// Of steps what stands between time and frame, by code and file: there are few.
-    middles: HashMap<(Code, u32), Box<[u8]>, foldhash::fast::RandomState>,
+    middles: Middles,
 }
 
-/// So many are remembered.
-const MIDDLES: usize = 1024;
+/// Of steps what stands between time and frame, by code and file: there are few. Each has a place of its own, or shares it
+/// with others and is made again.
+struct Middles(Vec<Middle>);
+
+#[derive(Clone, Default)]
+struct Middle {
+    of: Option<(Code, u32)>,
+    text: Vec<u8>,
+}
+
+impl Middles {
+    /// A prime number, so that codes are far from sharing a place.
+    const PLACES: usize = 509;
+
+    #[inline]
+    fn push(&mut self, ink: &mut Ink, step: &Moment<'_>) {
+        let number = usize::from(step.code.get()) + step.file_number as usize % Self::PLACES * 7;
+        let Some(middle) = self.0.get_mut(number % Self::PLACES) else { return };
+        if middle.of != Some((step.code, step.file_number)) {
+            middle.turn_to(step);
+        }
+        ink.push_bytes(&middle.text);
+    }
+}
+
+impl Middle {
+    #[cold]
+    fn turn_to(&mut self, step: &Moment<'_>) {
+        let mut ink = Ink::default();
+        push_middle(&mut ink, step);
+        self.text.clear();
+        self.text.extend_from_slice(ink.bytes());
+        self.of = Some((step.code, step.file_number));
+    }
+}
 
 impl Default for Pen {
     fn default() -> Self {
-        Self { ink: Ink::default(), stamp: Stamp::behind(b"{\"time\":\""), middles: HashMap::default() }
+        Self {
+            ink: Ink::default(),
+            stamp: Stamp::behind(b"{\"time\":\""),
+            middles: Middles(vec![Middle::default(); Middles::PLACES]),
+        }
     }
 }
 
@@ -269,6 +304,8 @@ impl Pen {
     fn list_or_object(&mut self, cell: &Cell<'_>) {
         match *cell {
             Cell::Timeline(timeline) => self.timeline(timeline),
+            Cell::Reasons(reasons) if reasons.is_empty() => self.ink.push(b"[]"),
+            Cell::Links(links) if links.is_empty() => self.ink.push(b"[]"),
             Cell::Reasons(reasons) => self.reasons(reasons),
             Cell::Links(links) => self.links(links),
             Cell::Media(media) => self.media(media),
@@ -316,25 +353,14 @@ impl Pen {
     fn timeline(&mut self, timeline: Timeline<'_>) {
         let Self { ink, stamp, middles } = self;
         ink.push(b"[");
-        let mut any = false;
-        for step in timeline.moments() {
-            any = true;
+        let start = ink.bytes().len();
+        timeline.tell(|step| {
             ink.push_stamped(stamp, step.time);
-            if let Some(middle) = middles.get(&(step.code, step.file_number)) {
-                ink.push_bytes(middle);
-            } else {
-                let start = ink.bytes().len();
-                push_middle(ink, &step);
-                if middles.len() >= MIDDLES {
-                    middles.clear();
-                }
-                let middle = ink.bytes().get(start..).unwrap_or_default();
-                middles.insert((step.code, step.file_number), middle.into());
-            }
+            middles.push(ink, &step);
             ink.push_number(step.frame);
             ink.push(b"},");
-        }
-        if any {
+        });
+        if ink.bytes().len() > start {
             // In place of the last comma.
             ink.pop();
         }

@@ -22,6 +22,13 @@ impl<T> Clone for List<'_, T> {
 impl<T> Copy for List<'_, T> {}
 
 impl<'a, T> List<'a, T> {
+    const fn is_empty(&self) -> bool {
+        match self {
+            Self::Told(members) => members.is_empty(),
+            Self::Packed(packed) => packed.is_empty(),
+        }
+    }
+
     pub(super) fn iter<V>(
         self,
         told: impl Fn(&'a T) -> V,
@@ -52,6 +59,12 @@ pub struct ReasonValue<'a> {
 }
 
 impl<'a> Reasons<'a> {
+    /// Whether there are none.
+    #[must_use]
+    pub const fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
     /// In the order in which they came.
     pub fn iter(self) -> impl Iterator<Item = ReasonValue<'a>> {
         let told = |reason: &'a Reason| ReasonValue {
@@ -77,6 +90,12 @@ pub struct OtherLeg<'a> {
 }
 
 impl<'a> Links<'a> {
+    /// Whether there are none.
+    #[must_use]
+    pub const fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
     /// In the order in which they were found.
     pub fn iter(self) -> impl Iterator<Item = OtherLeg<'a>> {
         let told = |link: &'a Link| OtherLeg { call_id: &link.call_id, evidence: link.evidence.name() };

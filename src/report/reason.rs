@@ -3,6 +3,8 @@
 use std::ops::Range;
 use std::time::Duration;
 
+use smallvec::SmallVec;
+
 use crate::codes::{Category, Code};
 use crate::time::{Spoken, Timestamp};
 use crate::track::fact::{Audio, CallFact, Proof, Reason, RegistrationCause, RegistrationFact, Side};
@@ -300,7 +302,7 @@ fn push_clipped(line: &mut String, before: &str, text: &str) {
 /// ` (Q.850 17 User busy)`: what an ICMP error and the Reason headers add.
 fn push_reasons(line: &mut String, call: &CallFact) {
     // Where in the line each is that was told.
-    let mut told: Vec<Range<usize>> = Vec::new();
+    let mut told: SmallVec<[Range<usize>; 4]> = SmallVec::new();
     let mut tell = |line: &mut String, spell: &dyn Fn(&mut String)| {
         let before = line.len();
         line.push_str(if told.is_empty() { " (" } else { "; " });

@@ -51,15 +51,28 @@ impl<'a> Timeline<'a> {
 
     /// The steps in order of time.
     pub fn moments(self) -> impl Iterator<Item = Moment<'a>> {
-        self.steps().map(|Step { at, code, place }| {
-            let source = source_of(self.sources, place);
-            Moment {
-                time: at.rfc3339(digits_of(source)),
-                code,
-                file: source.map_or("", |source| &source.name),
-                file_number: place.file,
-                frame: place.frame,
-            }
-        })
+        self.steps().map(move |step| Moment::of(step, self.sources))
+    }
+
+    /// Tells each of them, for those who print millions.
+    #[inline]
+    pub fn tell(self, mut hear: impl FnMut(Moment<'a>)) {
+        match self.steps {
+            Life::Told(steps) => steps.iter().for_each(|step| hear(Moment::of(step, self.sources))),
+            Life::Packed(_) => self.moments().for_each(hear),
+        }
+    }
+}
+
+impl<'a> Moment<'a> {
+    fn of(Step { at, code, place }: Step, sources: &'a Sources) -> Self {
+        let source = source_of(sources, place);
+        Self {
+            time: at.rfc3339(digits_of(source)),
+            code,
+            file: source.map_or("", |source| &source.name),
+            file_number: place.file,
+            frame: place.frame,
+        }
     }
 }

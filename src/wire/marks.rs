@@ -95,6 +95,12 @@ pub(super) fn marks(bytes: &[u8; 16], set: impl Set) -> u32 {
     set.mark(u8x16::new(*bytes)).to_bitmask()
 }
 
+/// Which of these bytes are those of the others, the first one's bit lowest.
+#[inline(always)]
+pub(super) fn equal(bytes: &[u8; 16], others: &[u8; 16]) -> u32 {
+    u8x16::new(*bytes).simd_eq(u8x16::new(*others)).to_bitmask()
+}
+
 /// At most eight bytes as one number, the first one lowest.
 pub(super) const fn packed(bytes: &[u8]) -> u64 {
     let (mut packed, mut rest) = (0, bytes);

@@ -53,32 +53,48 @@ impl<'a> Outline<'a> {
     #[must_use]
     pub fn parse(text: &'a [u8]) -> Option<Self> {
         let mut outline = Self { origin: None, media: None, audio: None, others: None };
-        let (mut is_description, mut in_media) = (false, false);
-        let (mut shared, mut own) = (Level::default(), Level::default());
-        let (mut wanted, mut place) = (None, Place::Open);
-        for begin in Begins::new(text, LINE_ENDS) {
-            let first = packed_at(text, begin);
-            // Nearly all lines are attributes that tell nothing here.
-            if first as u16 == ATTRIBUTE && !may_tell(first) {
-                continue;
-            }
-            let line = text.get(begin..).unwrap_or_default();
-            let level = if in_media { &mut own } else { &mut shared };
+        let (mut is_description, mut shared, mut media) = (false, Level::default(), None);
+        let mut begins = Begins::new(text, LINE_ENDS);
+        // What is said of the session, up to the first media.
+        for begin in begins.by_ref() {
+            let (first, line) = (packed_at(text, begin), text.get(begin..).unwrap_or_default());
             match first as u16 {
-                ATTRIBUTE => level.take(line),
-                CONNECTION if level.address.is_none() => level.address = address(line),
+                ATTRIBUTE if may_tell(first) => shared.take(line),
+                CONNECTION if shared.address.is_none() => shared.address = address(line),
                 MEDIA => {
-                    outline.close(wanted, own, &shared, &mut place);
-                    wanted = Wanted::read(line);
-                    own = Level::default();
-                    (is_description, in_media) = (true, true);
+                    media = Some(line);
+                    break;
                 }
                 VERSION => is_description = true,
-                ORIGIN if !in_media => outline.origin = outline.origin.or(Some(line)),
+                ORIGIN => outline.origin = outline.origin.or(Some(line)),
                 _ => {}
             }
         }
-        outline.close(wanted, own, &shared, &mut place);
+        is_description |= media.is_some();
+        let mut place = Place::Open;
+        while let Some(line) = media.take() {
+            let (wanted, mut own) = (Wanted::read(line), Level::default());
+            for begin in begins.by_ref() {
+                let first = packed_at(text, begin);
+                // Nearly all lines are attributes that tell nothing here.
+                if first as u16 == ATTRIBUTE && !may_tell(first) {
+                    continue;
+                }
+                let line = text.get(begin..).unwrap_or_default();
+                match first as u16 {
+                    ATTRIBUTE => own.take(line),
+                    CONNECTION if own.address.is_none() => own.address = address(line),
+                    MEDIA => {
+                        media = Some(line);
+                        break;
+                    }
+                    _ => {}
+                }
+            }
+            if let Some(wanted) = wanted {
+                outline.close(wanted, own, &shared, &mut place);
+            }
+        }
         if let Place::Found(media) = place {
             outline.media = media;
         }
@@ -86,8 +102,7 @@ impl<'a> Outline<'a> {
     }
 
     /// A media description is read to its end.
-    fn close(&mut self, wanted: Option<Wanted>, own: Level<'a>, shared: &Level<'a>, place: &mut Place<'a>) {
-        let Some(Wanted { audio, port }) = wanted else { return };
+    fn close(&mut self, Wanted { audio, port }: Wanted, own: Level<'a>, shared: &Level<'a>, place: &mut Place<'a>) {
         let direction = own.direction.or(shared.direction).unwrap_or_default();
         let address = own.address.or(shared.address);
         let is_nowhere = !own.ice && !shared.ice && address.is_some_and(is_unspecified);

@@ -37,7 +37,8 @@ pub(super) const fn trim(bytes: &[u8]) -> &[u8] {
     match bytes {
         // What blanks part has none at its ends: most of what comes here.
         [first, .., last] if *first > b' ' && *last > b' ' => bytes,
-        // ` value\r`, as a header line without its line end has it.
+        // `value\r` and ` value\r`, as a header line without its line end has them.
+        [inner @ .., b'\r'] if matches!(inner, [first, .., last] if *first > b' ' && *last > b' ') => inner,
         [b' ', inner @ .., b'\r'] => trim_all(inner),
         _ => trim_all(bytes),
     }

@@ -8,35 +8,35 @@ use super::start::Verb;
 /// URI and tag of a From or To value: `"Display" <uri>;tag=x`, perhaps without the display name or the tag.
 #[inline(always)]
 pub(super) fn address(raw: &[u8], value: Span) -> Option<(Span, Span)> {
-    const NAME: &[u8] = b";tag=";
-    let (mut at, end) = (value.start(), value.end());
-    if raw.get(at) == Some(&b'"') {
-        at = find(raw, at + 1, end, [b'"', b'\\']);
-        if raw.get(at) != Some(&b'"') {
-            return None;
+    const TAG: usize = b";tag=".len();
+    let (begin, end) = (value.start(), value.end());
+    let open = match raw.get(begin)? {
+        b'"' => {
+            let quote = find(raw, begin + 1, end, [b'"', b'\\']);
+            match raw.get(quote..)? {
+                [b'"', b' ', ..] => quote + 2,
+                [b'"', ..] => quote + 1,
+                _ => return None,
+            }
         }
-        at += if raw.get(at + 1) == Some(&b' ') { 2 } else { 1 };
-    }
-    if raw.get(at) != Some(&b'<') {
+        _ => begin,
+    };
+    let close = near(raw, open, b'>').unwrap_or_else(|| find(raw, open, end, b'>'));
+    let ([b'<', first, ..], [.., last]) = (raw.get(open..close)?, raw.get(open..close)?) else { return None };
+    if *first <= b' ' || *last <= b' ' {
         return None;
     }
-    let close = near(raw, at, b'>').unwrap_or_else(|| find(raw, at, end, b'>'));
-    let (uri, params) = (Span::new(at + 1, close.max(at + 1)), close + 1);
-    if params > end || matches!(raw.get(uri.start()..uri.end())?, [..=b' ', ..] | [.., ..=b' '] | []) {
-        return None;
-    }
-    if params == end {
-        return Some((uri, Span::NONE));
-    }
-    let tag = params + NAME.len();
-    if raw.get(params..tag)? != NAME {
-        return None;
-    }
-    let stop = find(raw, tag, end, b';');
-    match raw.get(tag..stop)? {
-        // Quotes, brackets and blanks would not belong to the tag.
-        [b'"' | b'<' | ..=b' ', ..] | [.., ..=b' '] | [] => None,
-        _ => Some((uri, Span::new(tag, stop))),
+    let uri = Span::new(open + 1, close);
+    match raw.get(close + 1..end)? {
+        [] => Some((uri, Span::NONE)),
+        [b';', b't', b'a', b'g', b'=', first, ..] => {
+            let tag = close + 1 + TAG;
+            let stop = find(raw, tag, end, b';');
+            // Quotes, brackets and blanks would not belong to the tag.
+            let is_plain = *first > b' ' && !matches!(first, b'"' | b'<' | b';') && raw.get(stop - 1)? > &b' ';
+            is_plain.then(|| (uri, Span::new(tag, stop)))
+        }
+        _ => None,
     }
 }
 

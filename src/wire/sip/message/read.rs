@@ -3,7 +3,7 @@
 
 use super::parsed::Parsed;
 use super::{Defects, Message};
-use crate::wire::marks::{Places, find, packed, packed_at};
+use crate::wire::marks::{Places, equal, find};
 use crate::wire::sip::header::{Cseq, NameAddr, Via, comma_list, number, split_name, trim};
 use crate::wire::sip::names::Names;
 use crate::wire::sip::quick;
@@ -97,77 +97,112 @@ impl Parsed {
 /// [`read_unusual`], which reads every way there is, and these no differently: a test holds the two equal.
 #[derive(Clone, Copy)]
 struct Usual {
-    /// Its first bytes, up to eight, the first one lowest, and which bits of those they are.
-    begin: u64,
-    mask: u64,
-    known: Known,
-    /// Where the value begins; 0 where more than the first eight bytes are to be looked at.
+    /// Its first bytes: the name, the colon and the blank behind that, as far as there is room for them.
+    begin: [u8; 16],
+    /// Which of them there are.
+    bits: u32,
+    /// Where the value begins.
     value: u8,
+    /// Another one that begins with the same four bytes; 0 where there is none.
+    next: u8,
+    known: Known,
+    /// What it adds to the names, where it is not kept.
+    name: Names,
 }
 
 impl Usual {
-    const NONE: Self = Self { begin: 1, mask: 0, known: Known::Unasked, value: 0 };
+    /// No line begins so.
+    const NONE: Self =
+        Self { begin: [0; 16], bits: 1 << 16, value: 0, next: 0, known: Known::Unasked, name: Names::EMPTY };
 
-    /// All of them, each where its first four bytes send for it: nobody compares a line with more than one.
-    const ALL: [Self; 16] = {
-        let usual = [
-            Self::line(b"Via:", Known::Via, 4),
-            Self::line(b"From:", Known::From, 5),
-            // The blank is none of the name, but nearly always there.
-            Self::line(b"To: ", Known::To, 3),
-            Self::line(b"Call-ID:", Known::CallId, 8),
-            Self::line(b"CSeq:", Known::Cseq, 5),
-            Self::line(b"Expires:", Known::Expires, 8),
-            Self::line(b"Server:", Known::Server, 7),
-            Self::line(b"Cont", Known::Unasked, 0),
-            Self::line(b"User-Age", Known::Unasked, 0),
-        ];
-        let mut all = [Self::NONE; 16];
-        let mut rest = usual.as_slice();
-        while let [one, after @ ..] = rest {
-            let entries = all.split_at_mut(Self::entry(one.begin)).1;
-            let Some(entry) = entries.first_mut() else { panic!() };
-            assert!(entry.mask == 0, "two begin at the same place");
-            *entry = *one;
-            rest = after;
+    /// The more usual first, where the first four bytes are the same.
+    const LINES: [Self; 26] = [
+        Self::line("Via: ", Known::Via),
+        Self::line("From: ", Known::From),
+        Self::line("To: ", Known::To),
+        Self::line("Call-ID: ", Known::CallId),
+        Self::line("CSeq: ", Known::Cseq),
+        Self::line("Content-Length: ", Known::ContentLength),
+        Self::line("Contact: ", Known::Contact),
+        Self::line("Content-Type: ", Known::ContentType),
+        Self::line("User-Agent: ", Known::UserAgent),
+        Self::line("Server: ", Known::Server),
+        Self::line("Expires: ", Known::Expires),
+        Self::line("Max-Forwards: ", Known::Unasked),
+        Self::line("Allow: ", Known::Unasked),
+        Self::line("Allow-Events: ", Known::Unasked),
+        Self::line("Supported: ", Known::Unasked),
+        Self::line("Session-Expires: ", Known::Unasked),
+        Self::line("Session-ID: ", Known::Unasked),
+        Self::line("Min-SE: ", Known::Unasked),
+        Self::line("Accept: ", Known::Unasked),
+        Self::line("Accept-Language: ", Known::Unasked),
+        Self::line("Record-Route: ", Known::Unasked),
+        Self::line("Route: ", Known::Unasked),
+        Self::line("Reason: ", Known::Unasked),
+        Self::line("Require: ", Known::Unasked),
+        Self::line("RSeq: ", Known::Unasked),
+        Self::line("RAck: ", Known::Unasked),
+    ];
+
+    /// Places in the table to which first bytes send.
+    const PLACES: usize = 32;
+
+    /// All of them, each where its first four bytes send for it, or behind another one that is there.
+    #[expect(clippy::indexing_slicing, reason = "nobody but the compiler runs it")]
+    const ALL: [Self; Self::PLACES + 8] = {
+        let mut all = [Self::NONE; Self::PLACES + 8];
+        let (mut one, mut free) = (0, Self::PLACES);
+        while one < Self::LINES.len() {
+            let line = Self::LINES[one];
+            let mut place = Self::place(&line.begin);
+            if all[place].value > 0 {
+                assert!(first_four(&all[place].begin) == first_four(&line.begin), "two are sent to the same place");
+                while all[place].next > 0 {
+                    place = all[place].next as usize;
+                }
+                all[place].next = free as u8;
+                place = free;
+                free += 1;
+            }
+            all[place] = line;
+            one += 1;
         }
         all
     };
 
-    const fn line(begin: &[u8], known: Known, value: u8) -> Self {
-        Self { begin: packed(begin), mask: u64::MAX >> (64 - 8 * begin.len()), known, value }
+    const fn line(begin: &str, known: Known) -> Self {
+        let value = begin.len();
+        let (name, _) = begin.as_bytes().split_at(value - 2);
+        let name = if let Known::Unasked = known { Names::one(name) } else { Names::EMPTY };
+        let mut bytes = [0; 16];
+        // A blank for which there is no room may be there or not: the value is trimmed in any case.
+        let len = if value < 16 { value } else { 16 };
+        bytes.split_at_mut(len).0.copy_from_slice(begin.as_bytes().split_at(len).0);
+        Self { begin: bytes, bits: u32::MAX >> (32 - len), value: len as u8, next: 0, known, name }
     }
 
-    /// Where in the table to look for a line of this begin.
+    /// Where in the table to look for a line that begins so.
     #[inline(always)]
-    const fn entry(begin: u64) -> usize {
-        ((begin as u32).wrapping_mul(0x11) >> 28) as usize
+    const fn place(begin: &[u8; 16]) -> usize {
+        (first_four(begin).wrapping_mul(0x2_1fc6) >> 27) as usize
     }
 
-    /// Which header a line holds that begins here, and where its value begins.
+    /// The one that stands here.
     #[inline(always)]
-    fn of(raw: &[u8], at: usize, begin: u64) -> Option<(Known, usize)> {
-        let usual = Self::ALL.get(Self::entry(begin))?;
-        if begin & usual.mask != usual.begin {
-            return None;
+    fn of(raw: &[u8], at: usize) -> Option<&'static Self> {
+        let begin = raw.get(at..at + 16)?.first_chunk()?;
+        let mut usual = Self::ALL.get(Self::place(begin))?;
+        while equal(begin, &usual.begin) & usual.bits != usual.bits {
+            usual = if usual.next > 0 { Self::ALL.get(usize::from(usual.next))? } else { return None };
         }
-        if usual.value > 0 { Some((usual.known, at + usize::from(usual.value))) } else { Self::long(raw, at, begin) }
+        Some(usual)
     }
+}
 
-    #[inline(always)]
-    fn long(raw: &[u8], at: usize, begin: u64) -> Option<(Known, usize)> {
-        const CONTACT: u64 = packed(b"Contact:");
-        const CONTENT: u64 = packed(b"Content-");
-        const USER_AGENT: u64 = packed(b"User-Age");
-        let is = |rest: &[u8]| raw.get(at + 8..).is_some_and(|sent| sent.starts_with(rest));
-        match begin {
-            CONTACT => Some((Known::Contact, at + 8)),
-            CONTENT if is(b"Length:") => Some((Known::ContentLength, at + 15)),
-            CONTENT if is(b"Type:") => Some((Known::ContentType, at + 13)),
-            USER_AGENT if is(b"nt:") => Some((Known::UserAgent, at + 11)),
-            _ => None,
-        }
-    }
+const fn first_four(bytes: &[u8; 16]) -> u32 {
+    let [a, b, c, d, ..] = *bytes;
+    u32::from_le_bytes([a, b, c, d])
 }
 
 impl<'a> Message<'a> {
@@ -209,40 +244,43 @@ pub(super) struct Head<'a> {
 #[inline(never)]
 fn read_fields(raw: &[u8], parsed: &mut Parsed, from: usize, line_ends: Places<'_, u8>) -> (usize, usize) {
     let mut at = from;
-    let mut begin = packed_at(raw, at);
-    if begin as u8 <= b' ' && blank(raw, at) > 0 {
+    if blank(raw, at) > 0 {
         return (at, blank(raw, at));
     }
     for end in line_ends {
-        let next = packed_at(raw, end + 1);
         // Few lines are followed by what is no other line.
-        if next as u8 <= b' ' {
-            if let b' ' | b'\t' = next as u8 {
+        let next = raw.get(end + 1).copied().unwrap_or_default();
+        if next <= b' ' {
+            if let b' ' | b'\t' = next {
                 // A fold: the line goes on.
                 continue;
             }
             let blank = blank(raw, end + 1);
             if blank > 0 {
-                read_line(raw, parsed, at, end, begin);
+                read_last(raw, parsed, at, end);
                 return (end + 1, blank);
             }
         }
-        match Usual::of(raw, at, begin) {
-            Some((known, value)) => parsed.keep(raw, known, Span::new(value, end)),
-            None => read_unasked(raw, parsed, at, end),
-        }
-        (at, begin) = (end + 1, next);
+        read_line(raw, parsed, at, end);
+        at = end + 1;
     }
     (at, 0)
 }
 
-/// Reads a header line, folds inside, whose line end is at `end`, and which begins so.
-#[inline(never)]
-fn read_line(raw: &[u8], parsed: &mut Parsed, at: usize, end: usize, begin: u64) {
-    match Usual::of(raw, at, begin) {
-        Some((known, value)) => parsed.keep(raw, known, Span::new(value, end)),
-        None => read_unasked(raw, parsed, at, end),
+/// Reads a header line, folds inside, whose line end is at `end`.
+#[inline(always)]
+fn read_line(raw: &[u8], parsed: &mut Parsed, at: usize, end: usize) {
+    match Usual::of(raw, at) {
+        Some(Usual { known: Known::Unasked, name, .. }) => parsed.name(*name, at),
+        Some(Usual { known, value, .. }) => parsed.keep(raw, *known, Span::new(at + usize::from(*value), end)),
+        None => read_other(raw, parsed, at, end),
     }
+}
+
+/// The same: one line of every head is read here, so that all others are read in one loop.
+#[inline(never)]
+fn read_last(raw: &[u8], parsed: &mut Parsed, at: usize, end: usize) {
+    read_line(raw, parsed, at, end);
 }
 
 /// The length of the blank line that stands here; 0 for another one.
@@ -256,8 +294,8 @@ fn blank(raw: &[u8], at: usize) -> usize {
 }
 
 /// Reads a header line that is probably none of those that are kept: its name is noted. Or its name is a compact one.
-#[inline(always)]
-fn read_unasked(raw: &[u8], parsed: &mut Parsed, at: usize, end: usize) {
+#[inline(never)]
+fn read_other(raw: &[u8], parsed: &mut Parsed, at: usize, end: usize) {
     let colon = find(raw, at, end, b':');
     match raw.get(at..colon) {
         Some(name @ [first, .., last]) if *first > b' ' && *last > b' ' && colon < end => {
@@ -270,7 +308,8 @@ fn read_unasked(raw: &[u8], parsed: &mut Parsed, at: usize, end: usize) {
         Some([letter @ b'a'..=b'z']) if colon < end => {
             let known = known(&[*letter]);
             if known != Known::Unasked {
-                return parsed.keep(raw, known, Span::new(at + 2, end));
+                let blank = usize::from(raw.get(colon + 1) == Some(&b' '));
+                return parsed.keep(raw, known, Span::new(colon + 1 + blank, end));
             }
         }
         _ => {}
@@ -292,9 +331,7 @@ fn read_unusual(raw: &[u8], parsed: &mut Parsed, at: usize, end: usize) {
 #[inline(always)]
 fn said(raw: &[u8], value: Span) -> Span {
     match raw.get(value.start()..value.end()) {
-        Some([b' ', first, .., last, b'\r']) if *first > b' ' && *last > b' ' => {
-            Span::new(value.start() + 1, value.end() - 1)
-        }
+        Some([first, .., last, b'\r']) if *first > b' ' && *last > b' ' => Span::new(value.start(), value.end() - 1),
         _ => said_any(raw, value),
     }
 }
@@ -352,15 +389,20 @@ impl Parsed {
     /// Reads the values that every message is asked for, once all lines are known. Gives the Content-Length.
     #[inline(always)]
     fn settle(&mut self, raw: &[u8]) -> Option<usize> {
-        let [call_id, cseq, from, to, via, _, _, length, ..] = &mut self.kept;
-        for value in [call_id, &mut *from, &mut *to, &mut *via] {
-            *value = said(raw, *value);
-        }
-        let [cseq, from, to, via, length] = [*cseq, *from, *to, *via, *length];
-        [self.from_uri, self.from_tag] = address(raw, from);
-        [self.to_uri, self.to_tag] = address(raw, to);
+        let [call_id, cseq, from, to, via, _, _, length, ..] = self.kept;
+        let [call_id, from, to, via] = [call_id, from, to, via].map(|value| said(raw, value));
+        let [kept_call_id, _, kept_from, kept_to, kept_via, ..] = &mut self.kept;
+        (*kept_call_id, *kept_from, *kept_to, *kept_via) = (call_id, from, to, via);
+        (self.from_uri, self.from_tag) = quick::address(raw, from).unwrap_or_else(|| address(raw, from));
+        (self.to_uri, self.to_tag) = quick::address(raw, to).unwrap_or_else(|| address(raw, to));
         if via.is_some() {
-            self.settle_via(raw, via);
+            match quick::branch(raw, via) {
+                Some(branch) => {
+                    self.branch = branch;
+                    self.via_count = self.via_count.saturating_add(1);
+                }
+                None => self.settle_via(raw, via),
+            }
         }
         if cseq.is_some() {
             self.settle_cseq(raw, cseq);
@@ -370,44 +412,29 @@ impl Parsed {
 
     #[inline(never)]
     fn settle_via(&mut self, raw: &[u8], via: Span) {
-        match quick::branch(raw, via) {
-            Some(branch) => {
-                self.branch = branch;
-                self.via_count = self.via_count.saturating_add(1);
-            }
-            None => {
-                let branch = comma_list(via.of(raw)).next().and_then(|value| Via::parse(value).branch);
-                self.branch = branch.map_or(Span::NONE, |branch| Span::within(raw, branch));
-                self.via_list = via.of(raw).contains(&b',');
-                self.via_count = self.via_count.saturating_add(count(raw, via));
-            }
-        }
+        let branch = comma_list(via.of(raw)).next().and_then(|value| Via::parse(value).branch);
+        self.branch = branch.map_or(Span::NONE, |branch| Span::within(raw, branch));
+        self.via_list = via.of(raw).contains(&b',');
+        self.via_count = self.via_count.saturating_add(count(raw, via));
     }
 
-    #[inline(never)]
+    #[inline(always)]
     fn settle_cseq(&mut self, raw: &[u8], cseq: Span) {
-        let place = said(raw, cseq);
-        let value = place.of(raw);
-        let any =
-            || Cseq::parse(value).map(|Cseq { number, method }| (number, Verb::of(method.token()), method.token()));
-        match quick::cseq(value).or_else(any) {
+        let value = trim(cseq.of(raw));
+        match quick::cseq(value).or_else(|| any_cseq(value)) {
             Some((number, verb, method)) => {
                 (self.cseq_number, self.cseq_verb) = (number, verb);
-                // Nothing stands behind it.
-                self.cseq_method = Span::new(place.end() - method.len(), place.end());
+                self.cseq_method = Span::within(raw, method);
             }
             None => self.defects |= Defects::CSEQ,
         }
     }
 
-    #[inline(never)]
+    #[inline(always)]
     fn settle_length(&mut self, raw: &[u8], length: Span) -> Option<usize> {
-        let value = match length.of(raw) {
-            [b' ', value @ .., b'\r'] => value,
-            value => value,
-        };
+        let value = length.of(raw);
         let bytes = match quick::digits(value) {
-            Some((bytes, [])) => Some(u64::from(bytes)),
+            Some((bytes, [] | [b'\r'])) => Some(u64::from(bytes)),
             _ => number(trim(value)),
         };
         if bytes.is_none() {
@@ -444,17 +471,24 @@ fn count(raw: &[u8], list: Span) -> u16 {
     u16::try_from(comma_list(list.of(raw)).count()).unwrap_or(u16::MAX)
 }
 
-/// URI and tag of a From or To value.
+/// URI and tag of a From or To value that is not written as usual.
 #[inline(never)]
-fn address(raw: &[u8], value: Span) -> [Span; 2] {
-    match quick::address(raw, value) {
-        Some((uri, tag)) => [uri, tag],
-        None if value.is_some() => {
-            let address = NameAddr::parse(value.of(raw));
-            [Some(address.uri), address.tag()].map(|part| part.map_or(Span::NONE, |part| Span::within(raw, part)))
-        }
-        None => [Span::NONE; 2],
+fn address(raw: &[u8], value: Span) -> (Span, Span) {
+    if !value.is_some() {
+        return (Span::NONE, Span::NONE);
     }
+    let address = NameAddr::parse(value.of(raw));
+    let tag = address.tag().map_or(Span::NONE, |tag| Span::within(raw, tag));
+    (Span::within(raw, address.uri), tag)
+}
+
+/// Number and method of a CSeq that is not written as usual.
+#[inline(never)]
+fn any_cseq(value: &[u8]) -> Option<(u32, Verb, &[u8])> {
+    let Cseq { number, method } = Cseq::parse(value)?;
+    // As it stands there: nothing is behind it.
+    let token = value.get(value.len() - method.token().len()..)?;
+    Some((number, Verb::of(token), token))
 }
 
 #[cfg(test)]
@@ -511,6 +545,18 @@ mod tests {
                 "{name}"
             );
         }
+    }
+
+    #[test]
+    fn usual_lines_are_read_as_such() {
+        for line in Usual::LINES {
+            let bytes = [&line.begin[..usize::from(line.value)], b"0123456789abcdef\r\n"].concat();
+            let usual = Usual::of(&bytes, 0).unwrap();
+            let name = bytes.split(|byte| *byte == b':').next().unwrap();
+            assert_eq!((usual.known, usual.begin), (known(name), line.begin));
+            assert_eq!(usual.name == Names::one(name), usual.known == Known::Unasked);
+        }
+        assert!(Usual::of(b"Allow-Even: x, y, z\r\n", 0).is_none() && Usual::of(&[0; 20], 0).is_none());
     }
 
     /// What [`Message::read_head`] means, without any of its short ways.
@@ -658,8 +704,11 @@ mod tests {
     fn line() -> impl Strategy<Value = String> {
         let name = prop_oneof![
             8 => prop::sample::select(NAMES.to_vec()).prop_map(str::to_owned),
-            4 => prop::sample::select(vec!["Max-Forwards", "Allow", "Session-ID", "P-Asserted-Identity", "Record-Route"])
-                .prop_map(str::to_owned),
+            4 => prop::sample::select(vec![
+                "Max-Forwards", "Allow", "Allow-Events", "Allow-Even", "Session-ID", "Session-Expires", "Session-Expiry",
+                "P-Asserted-Identity", "Record-Route", "Reason", "RSeq", "Accept-Language", "Accept-Encoding", "Content-ID",
+            ])
+            .prop_map(str::to_owned),
             2 => "(?i)via|v|from|f|to|t|call-id|i|cseq|contact|m|expires|l|content-length|c|server|user-agent|x|Reason",
             1 => "[a-zA-Z:\\- ]{0,9}",
         ];
@@ -671,6 +720,8 @@ mod tests {
                 "<sip:+1@example.org;user=phone>",
                 "1 INVITE",
                 "2 BYE",
+                "3735928559 INVITE",
+                "3 \t FOO",
                 "0",
                 "329",
                 "Asterisk PBX 20.5.0",
