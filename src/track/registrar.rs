@@ -9,6 +9,7 @@ use super::bounds::Hand;
 use super::call::Arrival;
 use super::fact::RegistrationFact;
 use super::index::Index;
+use super::lately::Lately;
 use super::registration::{Changes, Holder, Known, Saved, Shared};
 use super::shelf::Shelf;
 use super::transaction::{Digest, Moment};
@@ -25,6 +26,8 @@ pub(super) struct Registrar {
     shelf: Shelf,
     /// Slots by Call-ID.
     by_call: Index,
+    /// Call-IDs that there is but one registration of, with its slot.
+    lately: Lately,
     /// Slots by the contacts that they hold.
     by_holder: Index,
     /// Which one makes room where there are too many.
@@ -110,11 +113,22 @@ impl Registrar {
     fn slot_of(&mut self, call_id: &[u8], arrival: &Arrival<'_, '_>) -> Option<u32> {
         let known = &mut Known { digest: &self.digest, shared: &mut self.shared };
         let (by_call, shelf) = (&self.by_call, &mut self.shelf);
-        let sure = by_call.of(arrival.call).filter_map(|slot| {
+        let mut affinity = |slot: u32| {
             let registration = shelf.wake(slot, known)?;
-            Some((registration.affinity(known.digest, known.shared, call_id, arrival), slot))
-        });
-        sure.filter(|(affinity, _)| *affinity > 0).max_by_key(|(affinity, _)| *affinity).map(|(_, slot)| slot)
+            Some(registration.affinity(known.digest, known.shared, call_id, arrival)).filter(|affinity| *affinity > 0)
+        };
+        if let Some(slot) = self.lately.of(arrival.call)
+            && affinity(slot).is_some()
+        {
+            return Some(slot);
+        }
+        let slots = || by_call.of(arrival.call);
+        let (_, slot) =
+            slots().filter_map(|slot| Some((affinity(slot)?, slot))).max_by_key(|(affinity, _)| *affinity)?;
+        if slots().count() == 1 {
+            self.lately.note(arrival.call, slot);
+        }
+        Some(slot)
     }
 
     fn open(
@@ -134,6 +148,11 @@ impl Registrar {
         let (slot, registration) = self.shelf.insert(Moment::of(arrival.event), known)?;
         registration.open(known, call_id, arrival);
         self.by_call.insert(arrival.call, slot);
+        if self.by_call.of(arrival.call).nth(1).is_none() {
+            self.lately.note(arrival.call, slot);
+        } else {
+            self.lately.forget(arrival.call);
+        }
         Some(slot)
     }
 
@@ -144,7 +163,9 @@ impl Registrar {
         for holder in registration.holders() {
             self.by_holder.remove(holder_key(holder), slot);
         }
-        self.by_call.remove(known.digest.of(registration.call_id()), slot);
+        let call = known.digest.of(registration.call_id());
+        self.by_call.remove(call, slot);
+        self.lately.forget(call);
         Some(registration.tell(known.shared, now))
     }
 

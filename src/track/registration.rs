@@ -35,6 +35,15 @@ pub(super) struct Shared {
     /// Where REGISTERs go to, and over what.
     servers: Vec<(SocketAddr, Transport)>,
     lives: asleep::Lives,
+    /// The last Request-URI that was a host and nothing else, and its text: most go to one of few.
+    asked: Option<(Vec<u8>, Text)>,
+}
+
+impl Shared {
+    /// The registrar of a Request-URI where that is the same as the last time.
+    fn registrar(&self, uri: &[u8]) -> Option<&Text> {
+        self.asked.as_ref().filter(|(asked, _)| *asked == uri).map(|(_, registrar)| registrar)
+    }
 }
 
 /// What a registration needs to understand a message.
@@ -311,8 +320,11 @@ impl Registration {
     /// Whether a request goes to the registrar of this row, as far as that is known.
     fn is_registrar(&self, shared: &Shared, message: &Message<'_>) -> bool {
         let Some(own) = &self.registrar else { return true };
-        let own = shared.texts.says(own);
         let Some(uri) = message.request_uri() else { return false };
+        if shared.registrar(uri) == Some(own) {
+            return true;
+        }
+        let own = shared.texts.says(own);
         bare_host(uri).or_else(|| uri_host(uri)).is_some_and(|host| {
             if host.is_ascii() { host.eq_ignore_ascii_case(own.as_bytes()) } else { text(host).to_lowercase() == **own }
         })
@@ -346,6 +358,13 @@ impl Registration {
     /// The transaction that decides the attempt in force: nearest to the client, then first seen, then the one that its
     /// client sent after that under the same CSeq (to another server, with credentials) unless a 2xx came.
     fn deciding(&self) -> Option<&Transaction> {
+        // Nearly always the last one is all that there is of the attempt.
+        if let Some((last, before)) = self.transactions.split_last()
+            && self.is_of_attempt(last)
+            && !before.iter().any(|of| self.is_of_attempt(of))
+        {
+            return Some(last);
+        }
         let of_attempt = || self.transactions.iter().filter(|of| self.is_of_attempt(of));
         let nearest = of_attempt().min_by_key(|of| of.depth)?;
         let client = |of: &Transaction| of.hop.path(&self.path).src.ip();
@@ -477,7 +496,7 @@ impl Registration {
             Some(Wish::RemoveAll) => changes.let_go.extend(self.bindings.drain(..).map(|of| of.contact.holder)),
             // A query, or a 2xx whose REGISTER was not captured: only what it lists is known.
             Some(Wish::Query) | None => {
-                let listed = self.contacts(message).find_map(|contact| match contact {
+                let listed = message.contacts().find_map(|contact| match contact {
                     ContactValue::Addr(addr) => Some(addr.uri),
                     ContactValue::Star => None,
                 });
@@ -513,8 +532,14 @@ impl Registration {
         let binding = Binding { contact, until, granted: moment };
         if let Some(held) = held.and_then(|held| self.bindings.get_mut(held)) {
             let before = std::mem::replace(held, binding).contact.holder;
-            changes.let_go.extend(Some(before).filter(|before| *before != contact.holder));
             self.refreshes += 1;
+            self.expires = Some(seconds);
+            self.replaced = false;
+            // Whoever else had held it let it go when it was bound here.
+            if before == contact.holder {
+                return;
+            }
+            changes.let_go.push(before);
         } else if self.bindings.len() < Self::MOST_CONTACTS {
             if self.bindings.is_empty() {
                 self.bindings.reserve_exact(1);
@@ -614,7 +639,15 @@ fn bare_host(uri: &[u8]) -> Option<&[u8]> {
 /// Host of the Request-URI, in lower case.
 fn registrar(known: &mut Known<'_>, message: &Message<'_>) -> Option<Text> {
     let uri = message.request_uri()?;
-    let host = bare_host(uri).or_else(|| uri_host(uri))?;
+    if let Some(registrar) = known.shared.registrar(uri) {
+        return Some(registrar.clone());
+    }
+    if let Some(host) = bare_host(uri) {
+        let registrar = known.shared.texts.sent(known.digest, host)?;
+        known.shared.asked = Some((uri.to_vec(), registrar.clone()));
+        return Some(registrar);
+    }
+    let host = uri_host(uri)?;
     if host.is_ascii() && !host.iter().any(u8::is_ascii_uppercase) {
         return known.shared.texts.sent(known.digest, host);
     }

@@ -2,6 +2,8 @@
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
+use memchr::memchr;
+
 use super::Flags;
 use super::flow::{self, In, Out, Short};
 use crate::event::{Path, Transport};
@@ -79,7 +81,9 @@ pub(super) fn read_path(shared: &Shared, flags: Flags, from: &mut In<'_>) -> Opt
 
 /// `sip:` and the user, and the host.
 pub(super) fn split_address(text: &str) -> Option<(&str, &str)> {
-    let (user, host) = text.strip_prefix("sip:")?.split_once('@')?;
+    let address = text.strip_prefix("sip:")?;
+    let at = memchr(b'@', address.as_bytes())?;
+    let (user, host) = (address.get(..at)?, address.get(at + 1..)?);
     (user.len() < 128 && !host.is_empty()).then_some((user, host))
 }
 

@@ -15,6 +15,7 @@ impl Out<'_> {
         self.0.push(byte);
     }
 
+    #[inline]
     pub(super) fn bytes(&mut self, bytes: &[u8]) {
         self.0.extend_from_slice(bytes);
     }
@@ -176,6 +177,77 @@ impl Alphabet {
     }
 }
 
+/// Hexadecimal digits in lower case: an [`Alphabet`], of which eight letters are written and read at once.
+pub(super) static HEX: Alphabet = Alphabet::new(b"0123456789abcdef");
+
+/// A byte of each, eight times.
+const fn each(byte: u8) -> u64 {
+    u64::from_le_bytes([byte; 8])
+}
+
+/// Eight letters of [`HEX`] as [`Alphabet::write`] has them. `None`: they are not.
+fn packed(letters: [u8; 8]) -> Option<[u8; 4]> {
+    let letters = u64::from_le_bytes(letters);
+    // Of `a` to `f` one bit is set that no digit has; `a` is ten.
+    let digits = (letters & each(0x0f)) + (letters >> 6 & each(1)) * 9;
+    if digits & each(0xf0) != 0 || spelt(digits) != letters {
+        return None;
+    }
+    let pairs = (digits | digits >> 4) & 0x00ff_00ff_00ff_00ff;
+    let fours = (pairs | pairs >> 8) & 0x0000_ffff_0000_ffff;
+    Some(((fours | fours >> 16) as u32).to_le_bytes())
+}
+
+/// The letters of eight digits.
+const fn spelt(digits: u64) -> u64 {
+    let from_ten = (digits + each(6)) >> 4 & each(1);
+    digits + each(b'0') + from_ten * (b'a' - b'0' - 10) as u64
+}
+
+/// What [`packed`] was given.
+fn unpacked(bytes: [u8; 4]) -> [u8; 8] {
+    let fours = u64::from(u32::from_le_bytes(bytes));
+    let fours = (fours | fours << 16) & 0x0000_ffff_0000_ffff;
+    let pairs = (fours | fours << 8) & 0x00ff_00ff_00ff_00ff;
+    let digits = (pairs | pairs << 4) & each(0x0f);
+    spelt(digits).to_le_bytes()
+}
+
+/// How many hexadecimal digits there are at the beginning.
+pub(super) fn hex_run(bytes: &[u8]) -> usize {
+    let (eights, _) = bytes.as_chunks::<8>();
+    let whole = 8 * eights.iter().take_while(|eight| packed(**eight).is_some()).count();
+    let rest = bytes.get(whole..).unwrap_or_default();
+    whole + rest.iter().take_while(|byte| HEX.has(**byte)).count()
+}
+
+/// What [`HEX`] writes.
+pub(super) fn write_hex(letters: &[u8], out: &mut Out<'_>) {
+    let (eights, rest) = letters.as_chunks::<8>();
+    for eight in eights {
+        match packed(*eight) {
+            Some(packed) => out.bytes(&packed),
+            None => HEX.write(eight, out),
+        }
+    }
+    HEX.write(rest, out);
+}
+
+/// What [`HEX`] reads.
+pub(super) fn read_hex(count: usize, letters: &mut Vec<u8>, from: &mut In<'_>) -> Option<()> {
+    let bytes = from.bytes(Alphabet::bytes(count))?;
+    let (fours, rest) = bytes.as_chunks::<4>();
+    let start = letters.len();
+    letters.reserve(count + 8);
+    for four in fours {
+        letters.extend_from_slice(&unpacked(*four));
+    }
+    // The last letter may be one too many.
+    letters.truncate(start + count);
+    let left = count.saturating_sub(8 * fours.len());
+    HEX.read(left, letters, &mut In(rest))
+}
+
 /// What telephone numbers are made of.
 static PHONE: Alphabet = Alphabet::new(b"0123456789+*#-._");
 
@@ -317,6 +389,23 @@ mod tests {
             prop_assert_eq!(read_number_of_phone(&mut back, &mut from), Some(()));
             prop_assert_eq!(&back[1..], text.as_bytes());
             prop_assert_eq!(from.byte(), None);
+        }
+
+        #[test]
+        fn hexadecimal_is_an_alphabet(text in "[0-9a-f]{0,40}[0-9a-gA-FO]{0,9}|[ -~é]{0,20}", before in "a?") {
+            let plainly = text.bytes().take_while(|byte| HEX.has(*byte)).count();
+            prop_assert_eq!(hex_run(text.as_bytes()), plainly);
+            for letters in [text.as_bytes(), &text.as_bytes()[..plainly]] {
+                let (mut bytes, mut plain) = (Vec::new(), Vec::new());
+                write_hex(letters, &mut Out(&mut bytes));
+                HEX.write(letters, &mut Out(&mut plain));
+                prop_assert_eq!(&bytes, &plain);
+                let (mut back, mut plain) = (before.clone().into_bytes(), before.clone().into_bytes());
+                let (mut from, mut plain_from) = (In(&bytes), In(&bytes));
+                let read = read_hex(letters.len(), &mut back, &mut from);
+                prop_assert_eq!(read, HEX.read(letters.len(), &mut plain, &mut plain_from));
+                prop_assert_eq!((&back, from.0), (&plain, plain_from.0));
+            }
         }
 
         #[test]
