@@ -1,6 +1,8 @@
 //! Owns all registrations that are open: finds the one that a message belongs to, tells one when another takes its
 //! contact over, and keeps them within their bound. What a message means for a registration is that one's to say.
 
+use std::collections::VecDeque;
+
 use serde::de::{self, DeserializeSeed, Deserializer, SeqAccess, Visitor};
 use serde::ser::{SerializeSeq, SerializeTuple, Serializer};
 use serde::{Deserialize, Serialize};
@@ -230,10 +232,10 @@ pub(super) struct Ending {
     registrar: Registrar,
     /// Slots by when they began, the last one first; `None`: that is the order in which they stand.
     order: Option<Vec<u32>>,
-    /// The slot after the last one that was taken.
+    /// The slot after the last one that was looked at.
     after: u32,
-    /// The next one, once somebody asked for it.
-    next: Option<(Began, u32)>,
+    /// The next ones, as far as they were looked at.
+    ahead: VecDeque<(Began, u32)>,
     now: Timestamp,
 }
 
@@ -245,18 +247,25 @@ impl Ending {
     pub(super) fn of(mut registrar: Registrar, now: Timestamp) -> Self {
         (registrar.by_call, registrar.by_holder) = (Index::default(), Index::default());
         let order = registrar.shelf.order().map(|order| order.into_iter().rev().collect());
-        Self { registrar, order, after: 0, next: None, now }
+        Self { registrar, order, after: 0, ahead: VecDeque::new(), now }
     }
 
+    /// So many are looked at in one go: none of them is in a cache, and they come side by side.
+    const AHEAD: usize = 16;
+
     fn next(&mut self) -> Option<(Began, u32)> {
-        if self.next.is_none() {
-            let shelf = &self.registrar.shelf;
-            self.next = match &mut self.order {
-                Some(order) => order.pop().and_then(|slot| Some((shelf.began(slot)?, slot))),
-                None => (self.after..shelf.slots() as u32).find_map(|slot| Some((shelf.began(slot)?, slot))),
-            };
+        if self.ahead.is_empty() && (self.after as usize) < self.registrar.shelf.slots() {
+            let Self { registrar: Registrar { shelf, .. }, order, after, ahead, .. } = self;
+            let slots = std::iter::from_fn(|| match order {
+                Some(order) => order.pop(),
+                None => ((*after as usize) < shelf.slots()).then(|| {
+                    *after += 1;
+                    *after - 1
+                }),
+            });
+            ahead.extend(slots.filter_map(|slot| Some((shelf.began(slot)?, slot))).take(Self::AHEAD));
         }
-        self.next
+        self.ahead.front().copied()
     }
 
     /// When the next one began, and with which packet.
@@ -267,7 +276,7 @@ impl Ending {
     /// The next one.
     pub(super) fn pop(&mut self) -> Option<RegistrationFact> {
         let (_, slot) = self.next()?;
-        (self.next, self.after) = (None, slot + 1);
+        self.ahead.pop_front();
         let Registrar { digest, shared, shelf, .. } = &mut self.registrar;
         Some(shelf.take_last(slot, digest, shared)?.tell(shared, self.now))
     }

@@ -4,7 +4,9 @@
 pub(super) mod asleep;
 mod contact;
 mod saved;
+mod server;
 
+use std::borrow::Cow;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
@@ -19,11 +21,12 @@ use crate::codes::{Category, Code};
 use crate::event::{Path, Transport};
 use crate::packet::Place;
 use crate::time::Timestamp;
-use crate::wire::sip::{ContactValue, Message, StartLine, text, uri_host};
+use crate::wire::sip::{ContactValue, Message, StartLine, text};
 
 pub(super) use contact::Holder;
 use contact::{Address, Contact, Wish};
 pub(super) use saved::Saved;
+use server::registrar;
 
 /// What all registrations have in common.
 #[derive(Debug, Default)]
@@ -37,13 +40,6 @@ pub(super) struct Shared {
     lives: asleep::Lives,
     /// The last Request-URI that was a host and nothing else, and its text: most go to one of few.
     asked: Option<(Vec<u8>, Text)>,
-}
-
-impl Shared {
-    /// The registrar of a Request-URI where that is the same as the last time.
-    fn registrar(&self, uri: &[u8]) -> Option<&Text> {
-        self.asked.as_ref().filter(|(asked, _)| *asked == uri).map(|(_, registrar)| registrar)
-    }
 }
 
 /// What a registration needs to understand a message.
@@ -155,6 +151,8 @@ pub(super) struct Registration {
     user_agent: Option<Text>,
     /// The last step tells the code.
     timeline: Vec<Step>,
+    /// To be emptied where one of the names changes.
+    names: asleep::Names,
     /// A contact came beyond those that are kept.
     pub(super) beyond: bool,
 }
@@ -165,9 +163,11 @@ impl Default for Registration {
     }
 }
 
+/// A buffer that takes more than so many bytes is not kept for the next one.
+const LONG: usize = 2048;
+
 /// Empties a buffer that is to be used again, and gives it up where it is much longer than most.
 fn empty<T>(buffer: &mut Vec<T>) {
-    const LONG: usize = 2048;
     buffer.clear();
     if buffer.capacity() * size_of::<T>() > LONG {
         *buffer = Vec::new();
@@ -201,6 +201,7 @@ impl Registration {
             path: Path { src: nowhere, dst: nowhere, transport: Transport::Udp },
             user_agent: None,
             timeline: Vec::new(),
+            names: asleep::Names::NONE,
             beyond: false,
         }
     };
@@ -217,8 +218,9 @@ impl Registration {
     fn clear(&mut self) {
         let Self {
             start, bindings, call_id, aor, registrar, transactions, attempt, cause, replaced, contact, has_contact,
-            registered, expires, refreshes, challenged, seen, messages, last, path: _, user_agent, timeline, beyond,
+            registered, expires, refreshes, challenged, seen, messages, last, path: _, user_agent, timeline, names, beyond,
         } = self;
+        empty(&mut names.bytes);
         empty(bindings);
         empty(call_id);
         empty(transactions);
@@ -317,19 +319,6 @@ impl Registration {
         u8::from(same_registrar && same_aor())
     }
 
-    /// Whether a request goes to the registrar of this row, as far as that is known.
-    fn is_registrar(&self, shared: &Shared, message: &Message<'_>) -> bool {
-        let Some(own) = &self.registrar else { return true };
-        let Some(uri) = message.request_uri() else { return false };
-        if shared.registrar(uri) == Some(own) {
-            return true;
-        }
-        let own = shared.texts.says(own);
-        bare_host(uri).or_else(|| uri_host(uri)).is_some_and(|host| {
-            if host.is_ascii() { host.eq_ignore_ascii_case(own.as_bytes()) } else { text(host).to_lowercase() == **own }
-        })
-    }
-
     /// Takes in one message of this registration.
     pub(super) fn feed(&mut self, known: &mut Known<'_>, arrival: &Arrival<'_, '_>, changes: &mut Changes) {
         let Arrival { event, message, .. } = *arrival;
@@ -400,6 +389,7 @@ impl Registration {
         if begins_attempt {
             self.attempt = Some(cseq);
             if self.registrar.is_none() {
+                self.names.bytes.clear();
                 self.registrar = registrar(known, message);
                 self.user_agent = message.user_agent().and_then(|agent| known.shared.texts.sent(known.digest, agent));
             }
@@ -417,6 +407,7 @@ impl Registration {
     fn set_contact(&mut self, digest: &Digest, uri: &[u8], key: Option<u64>) {
         if !(self.has_contact && self.contact.as_sent && self.contact.text.as_bytes() == uri) {
             self.contact.write(digest, uri);
+            self.names.bytes.clear();
         }
         self.contact.key = self.contact.key.or(key);
         self.has_contact = true;
@@ -592,6 +583,11 @@ impl Registration {
         // Timer F (RFC 3261 17.1.2.2) runs to the final response, provisional ones do not stop it.
         let timed_out = pending && self.deciding().is_some_and(|deciding| now >= deciding.began.after(TIMER_B));
         let answer = self.deciding().and_then(|deciding| deciding.answer.as_ref());
+        let phrase_of = |code: &Code, phrase: &Option<Text>| {
+            let says = shared.texts.says(phrase.as_ref()?);
+            let usual = code.name().filter(|name| **name == **says);
+            Some(usual.map_or_else(|| Cow::Owned(String::from(&**says)), Cow::Borrowed))
+        };
         RegistrationFact {
             category: code.map(|code| match code {
                 Code::REGISTERING | Code::UNREGISTERING if timed_out => Category::Unsuccessful,
@@ -610,8 +606,7 @@ impl Registration {
             registrar: says(&self.registrar),
             call_id: text(&self.call_id).into(),
             code,
-            answer: answer
-                .map(|(code, phrase)| Answer { code: *code, phrase: says(phrase).map(|says| says.to_string().into()) }),
+            answer: answer.map(|(code, phrase)| Answer { code: *code, phrase: phrase_of(code, phrase) }),
             start: self.start.at,
             place: self.start.place,
             registered: self.registered,
@@ -628,45 +623,9 @@ impl Registration {
     }
 }
 
-/// The host of a URI where there is nothing else in it, as in most that a REGISTER goes to. It is what [`uri_host`] would
-/// give: a test holds the two equal.
-fn bare_host(uri: &[u8]) -> Option<&[u8]> {
-    let host = uri.strip_prefix(b"sip:")?;
-    let is_plain = |byte: &u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || matches!(byte, b'.' | b'-');
-    (!host.is_empty() && host.iter().all(is_plain)).then_some(host)
-}
-
-/// Host of the Request-URI, in lower case.
-fn registrar(known: &mut Known<'_>, message: &Message<'_>) -> Option<Text> {
-    let uri = message.request_uri()?;
-    if let Some(registrar) = known.shared.registrar(uri) {
-        return Some(registrar.clone());
-    }
-    if let Some(host) = bare_host(uri) {
-        let registrar = known.shared.texts.sent(known.digest, host)?;
-        known.shared.asked = Some((uri.to_vec(), registrar.clone()));
-        return Some(registrar);
-    }
-    let host = uri_host(uri)?;
-    if host.is_ascii() && !host.iter().any(u8::is_ascii_uppercase) {
-        return known.shared.texts.sent(known.digest, host);
-    }
-    Some(known.shared.texts.own(known.digest, &text(host).to_lowercase()))
-}
-
 #[cfg(test)]
 mod tests {
-    use proptest::prelude::*;
-
     use super::*;
-
-    proptest! {
-        #[test]
-        fn a_bare_host_is_the_host(uri in "(sip|sips|tel|SIP):[a-c@.:;A?-]{0,8}|sip:[a-z0-9.-]{1,9}") {
-            let bare = bare_host(uri.as_bytes());
-            prop_assert!(bare.is_none() || bare == uri_host(uri.as_bytes()));
-        }
-    }
 
     #[test]
     fn whoever_was_there_is_forgotten() {

@@ -2,7 +2,7 @@
 
 use memchr::{memchr, memchr2};
 
-use super::{Registration, empty};
+use super::{LONG, Registration};
 use crate::track::transaction::Digest;
 use crate::wire::sip::{ContactValue, Message, address_key_of, text};
 
@@ -103,10 +103,11 @@ impl Address {
     }
 
     pub(super) fn clear(&mut self) {
-        let mut text = std::mem::take(&mut self.text).into_bytes();
-        empty(&mut text);
-        // Nothing is always text.
-        *self = Self { text: String::from_utf8(text).unwrap_or_default(), as_sent: false, key: None };
+        if self.text.capacity() > LONG {
+            self.text = String::new();
+        }
+        self.text.clear();
+        (self.as_sent, self.key) = (false, None);
     }
 }
 

@@ -3,7 +3,7 @@
 
 use memchr::memrchr;
 
-use super::flow::{HEX, In, Out, Short, hex_run, read_hex, write_hex};
+use super::flow::{self, HEX, In, Out, Short, hex_run, read_hex, write_hex};
 use crate::track::texts::Texts;
 use crate::track::transaction::Digest;
 
@@ -32,6 +32,19 @@ fn is_uuid(bytes: &[u8]) -> bool {
 /// The parts of a UUID between its hyphens.
 fn parts(uuid: &[u8]) -> impl Iterator<Item = &[u8]> {
     uuid.split(|byte| *byte == b'-')
+}
+
+/// The UUID of 32 digits.
+fn with_hyphens(digits: &[u8]) -> Option<[u8; UUID_LEN]> {
+    let (first, rest) = digits.split_first_chunk::<8>()?;
+    let (three, last) = rest.as_chunks::<4>().0.split_at_checked(3)?;
+    let mut uuid = [b'-'; UUID_LEN];
+    uuid.first_chunk_mut().map(|place| *place = *first)?;
+    for (index, part) in three.iter().enumerate() {
+        uuid.get_mut(9 + 5 * index..)?.first_chunk_mut().map(|place| *place = *part)?;
+    }
+    uuid.last_chunk_mut().map(|place: &mut [u8; 12]| place.copy_from_slice(last.as_flattened()))?;
+    Some(uuid)
 }
 
 /// The part before the `@`, and what behind it is shorter elsewhere.
@@ -82,14 +95,7 @@ pub(super) fn read(call_id: &mut Vec<u8>, client: &Short, hosts: &Texts, from: &
     let kind = from.byte()?;
     let host = if kind & OF_HOST != 0 { Some(hosts.numbered(from.number32()?)?) } else { None };
     if kind & UUID != 0 {
-        let mut begins = 0;
-        for end in HYPHENS.into_iter().chain([UUID_LEN]) {
-            if begins > 0 {
-                call_id.push(b'-');
-            }
-            read_hex(end - begins, call_id, from)?;
-            begins = end + 1;
-        }
+        call_id.extend_from_slice(&with_hyphens(flow::unpacked_all(from.chunk()?).as_flattened())?);
     } else {
         let len = usize::try_from(from.number()?).ok()?;
         while call_id.len() < len {

@@ -27,6 +27,12 @@ impl Out<'_> {
     }
 
     fn long_number(&mut self, mut number: u64) {
+        let [low, middle, high] = [number as u8 | 0x80, (number >> 7) as u8, (number >> 14) as u8];
+        match number {
+            0x80..0x4000 => return self.bytes(&[low, middle]),
+            0x4000..0x20_0000 => return self.bytes(&[low, middle | 0x80, high]),
+            _ => {}
+        }
         while number >= 0x80 {
             self.byte(number as u8 | 0x80);
             number >>= 7;
@@ -83,6 +89,19 @@ impl<'i> In<'i> {
     }
 
     fn long_number(&mut self) -> Option<u64> {
+        // Two bytes or three, nearly always.
+        let part = |byte: u8, index: u32| u64::from(byte & 0x7f) << (7 * index);
+        match self.0 {
+            [first, second @ ..0x80, rest @ ..] => {
+                self.0 = rest;
+                return Some(part(*first, 0) | part(*second, 1));
+            }
+            [first, second, third @ ..0x80, rest @ ..] => {
+                self.0 = rest;
+                return Some(part(*first, 0) | part(*second, 1) | part(*third, 2));
+            }
+            _ => {}
+        }
         let mut number = 0;
         for (index, byte) in self.0.iter().enumerate().take(10) {
             number |= u64::from(byte & 0x7f) << (7 * index);
@@ -156,11 +175,18 @@ impl Alphabet {
         letters.div_ceil(2)
     }
 
-    /// Writes letters of this alphabet.
-    pub(super) fn write(&self, letters: &[u8], out: &mut Out<'_>) {
+    /// Writes letters of this alphabet; whether they all are. Where not, what is written means nothing.
+    pub(super) fn write(&self, letters: &[u8], out: &mut Out<'_>) -> bool {
+        let mut all = 0;
+        let mut digit = |letter: u8| {
+            let digit = self.digit(letter);
+            all |= digit;
+            digit
+        };
         let (pairs, last) = letters.as_chunks::<2>();
-        out.0.extend(pairs.iter().map(|[first, second]| self.digit(*first) & 15 | self.digit(*second) << 4));
-        out.0.extend(last.iter().map(|last| self.digit(*last) & 15));
+        out.0.extend(pairs.iter().map(|[first, second]| digit(*first) & 15 | digit(*second) << 4));
+        out.0.extend(last.iter().map(|last| digit(*last) & 15));
+        all <= 15
     }
 
     /// Reads so many of them, behind others.
@@ -227,7 +253,7 @@ pub(super) fn write_hex(letters: &[u8], out: &mut Out<'_>) {
     for eight in eights {
         match packed(*eight) {
             Some(packed) => out.bytes(&packed),
-            None => HEX.write(eight, out),
+            None => _ = HEX.write(eight, out),
         }
     }
     HEX.write(rest, out);
@@ -236,16 +262,27 @@ pub(super) fn write_hex(letters: &[u8], out: &mut Out<'_>) {
 /// What [`HEX`] reads.
 pub(super) fn read_hex(count: usize, letters: &mut Vec<u8>, from: &mut In<'_>) -> Option<()> {
     let bytes = from.bytes(Alphabet::bytes(count))?;
-    let (fours, rest) = bytes.as_chunks::<4>();
     let start = letters.len();
-    letters.reserve(count + 8);
+    let (sixteens, bytes) = bytes.as_chunks::<16>();
+    for sixteen in sixteens {
+        letters.extend_from_slice(unpacked_all(*sixteen).as_flattened());
+    }
+    let (fours, bytes) = bytes.as_chunks::<4>();
     for four in fours {
         letters.extend_from_slice(&unpacked(*four));
     }
-    // The last letter may be one too many.
+    // Read to the end, there may be one too many.
+    HEX.read(2 * bytes.len(), letters, &mut In(bytes))?;
     letters.truncate(start + count);
-    let left = count.saturating_sub(8 * fours.len());
-    HEX.read(left, letters, &mut In(rest))
+    Some(())
+}
+
+/// Sixteen bytes, [`unpacked`].
+pub(super) fn unpacked_all(bytes: [u8; 16]) -> [[u8; 8]; 4] {
+    let (fours, _) = bytes.as_chunks::<4>();
+    let mut all = [[0; 8]; 4];
+    all.iter_mut().zip(fours).for_each(|(eight, four)| *eight = unpacked(*four));
+    all
 }
 
 /// What telephone numbers are made of.
@@ -253,24 +290,25 @@ static PHONE: Alphabet = Alphabet::new(b"0123456789+*#-._");
 
 /// Writes a text of at most 127 bytes, shorter where it is a telephone number.
 pub(super) fn write_number_of_phone(text: &[u8], out: &mut Out<'_>) {
-    if text.iter().all(|byte| PHONE.has(*byte)) {
-        out.byte(text.len() as u8 | 0x80);
-        PHONE.write(text, out);
-    } else {
+    let start = out.0.len();
+    out.byte(text.len() as u8 | 0x80);
+    if !PHONE.write(text, out) {
+        out.0.truncate(start);
         out.byte(text.len() as u8);
         out.bytes(text);
     }
 }
 
-/// Reads it back, behind a text.
-pub(super) fn read_number_of_phone(text: &mut Vec<u8>, from: &mut In<'_>) -> Option<()> {
+/// Reads it back, behind a text; whether it is a telephone number.
+pub(super) fn read_number_of_phone(text: &mut Vec<u8>, from: &mut In<'_>) -> Option<bool> {
     let head = from.byte()?;
     let len = usize::from(head & 0x7f);
     if head >= 0x80 {
-        return PHONE.read(len, text, from);
+        PHONE.read(len, text, from)?;
+        return Some(len > 0);
     }
     text.extend_from_slice(from.bytes(len)?);
-    Some(())
+    Some(false)
 }
 
 /// Every octet as text, with a dot behind it, and how long that is.
@@ -386,7 +424,7 @@ mod tests {
             prop_assert_eq!(from.option(), Some(option.map(u64::from)));
             prop_assert_eq!(from.text(), Some(text.as_bytes()));
             let mut back = b"x".to_vec();
-            prop_assert_eq!(read_number_of_phone(&mut back, &mut from), Some(()));
+            prop_assert!(read_number_of_phone(&mut back, &mut from).is_some());
             prop_assert_eq!(&back[1..], text.as_bytes());
             prop_assert_eq!(from.byte(), None);
         }
