@@ -9,7 +9,7 @@ use std::net::SocketAddr;
 
 use foldhash::quality::RandomState;
 
-use super::duplicate::{hash_bytes, hash_ends, window};
+use super::duplicate::{hash_ends, window};
 use super::split::{Said, Stamp};
 use crate::event::Path;
 use crate::time::Timestamp;
@@ -187,7 +187,7 @@ impl Copies {
 
     fn digest(&self, payload: &[u8]) -> u64 {
         let mut hasher = self.hasher.build_hasher();
-        hash_bytes(payload, &mut hasher);
+        hasher.write(payload);
         hasher.finish()
     }
 

@@ -91,10 +91,8 @@ impl Index {
         {
             at += 1;
         }
-        let mut gap = at;
-        while !self.at(gap).is_gap() {
-            gap += 1;
-        }
+        let behind = self.entries.get(at..).unwrap_or_default();
+        let gap = at + behind.iter().position(|entry| entry.is_gap()).unwrap_or(behind.len());
         self.reach(gap + 1);
         self.entries.copy_within(at..gap, at + 1);
         self.put(at, Entry { key, slot });

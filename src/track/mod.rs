@@ -17,6 +17,7 @@ mod floods;
 mod hold;
 mod hop;
 mod index;
+mod lately;
 mod legs;
 #[cfg(test)]
 mod lives;

@@ -1,6 +1,8 @@
 //! Owns all registrations that are open: finds the one that a message belongs to, tells one when another takes its
 //! contact over, and keeps them within their bound. What a message means for a registration is that one's to say.
 
+use std::collections::VecDeque;
+
 use serde::de::{self, DeserializeSeed, Deserializer, SeqAccess, Visitor};
 use serde::ser::{SerializeSeq, SerializeTuple, Serializer};
 use serde::{Deserialize, Serialize};
@@ -9,6 +11,7 @@ use super::bounds::Hand;
 use super::call::Arrival;
 use super::fact::RegistrationFact;
 use super::index::Index;
+use super::lately::Lately;
 use super::registration::{Changes, Holder, Known, Saved, Shared};
 use super::shelf::Shelf;
 use super::transaction::{Digest, Moment};
@@ -25,6 +28,8 @@ pub(super) struct Registrar {
     shelf: Shelf,
     /// Slots by Call-ID.
     by_call: Index,
+    /// Call-IDs that there is but one registration of, with its slot.
+    lately: Lately,
     /// Slots by the contacts that they hold.
     by_holder: Index,
     /// Which one makes room where there are too many.
@@ -110,11 +115,22 @@ impl Registrar {
     fn slot_of(&mut self, call_id: &[u8], arrival: &Arrival<'_, '_>) -> Option<u32> {
         let known = &mut Known { digest: &self.digest, shared: &mut self.shared };
         let (by_call, shelf) = (&self.by_call, &mut self.shelf);
-        let sure = by_call.of(arrival.call).filter_map(|slot| {
+        let mut affinity = |slot: u32| {
             let registration = shelf.wake(slot, known)?;
-            Some((registration.affinity(known.digest, known.shared, call_id, arrival), slot))
-        });
-        sure.filter(|(affinity, _)| *affinity > 0).max_by_key(|(affinity, _)| *affinity).map(|(_, slot)| slot)
+            Some(registration.affinity(known.digest, known.shared, call_id, arrival)).filter(|affinity| *affinity > 0)
+        };
+        if let Some(slot) = self.lately.of(arrival.call)
+            && affinity(slot).is_some()
+        {
+            return Some(slot);
+        }
+        let slots = || by_call.of(arrival.call);
+        let (_, slot) =
+            slots().filter_map(|slot| Some((affinity(slot)?, slot))).max_by_key(|(affinity, _)| *affinity)?;
+        if slots().count() == 1 {
+            self.lately.note(arrival.call, slot);
+        }
+        Some(slot)
     }
 
     fn open(
@@ -134,6 +150,11 @@ impl Registrar {
         let (slot, registration) = self.shelf.insert(Moment::of(arrival.event), known)?;
         registration.open(known, call_id, arrival);
         self.by_call.insert(arrival.call, slot);
+        if self.by_call.of(arrival.call).nth(1).is_none() {
+            self.lately.note(arrival.call, slot);
+        } else {
+            self.lately.forget(arrival.call);
+        }
         Some(slot)
     }
 
@@ -144,7 +165,9 @@ impl Registrar {
         for holder in registration.holders() {
             self.by_holder.remove(holder_key(holder), slot);
         }
-        self.by_call.remove(known.digest.call(registration.call_id()), slot);
+        let call = known.digest.call(registration.call_id());
+        self.by_call.remove(call, slot);
+        self.lately.forget(call);
         Some(registration.tell(known.shared, now))
     }
 
@@ -209,10 +232,10 @@ pub(super) struct Ending {
     registrar: Registrar,
     /// Slots by when they began, the last one first; `None`: that is the order in which they stand.
     order: Option<Vec<u32>>,
-    /// The slot after the last one that was taken.
+    /// The slot after the last one that was looked at.
     after: u32,
-    /// The next one, once somebody asked for it.
-    next: Option<(Began, u32)>,
+    /// The next ones, as far as they were looked at.
+    ahead: VecDeque<(Began, u32)>,
     now: Timestamp,
 }
 
@@ -224,18 +247,25 @@ impl Ending {
     pub(super) fn of(mut registrar: Registrar, now: Timestamp) -> Self {
         (registrar.by_call, registrar.by_holder) = (Index::default(), Index::default());
         let order = registrar.shelf.order().map(|order| order.into_iter().rev().collect());
-        Self { registrar, order, after: 0, next: None, now }
+        Self { registrar, order, after: 0, ahead: VecDeque::new(), now }
     }
 
+    /// So many are looked at in one go: none of them is in a cache, and they come side by side.
+    const AHEAD: usize = 16;
+
     fn next(&mut self) -> Option<(Began, u32)> {
-        if self.next.is_none() {
-            let shelf = &self.registrar.shelf;
-            self.next = match &mut self.order {
-                Some(order) => order.pop().and_then(|slot| Some((shelf.began(slot)?, slot))),
-                None => (self.after..shelf.slots() as u32).find_map(|slot| Some((shelf.began(slot)?, slot))),
-            };
+        if self.ahead.is_empty() && (self.after as usize) < self.registrar.shelf.slots() {
+            let Self { registrar: Registrar { shelf, .. }, order, after, ahead, .. } = self;
+            let slots = std::iter::from_fn(|| match order {
+                Some(order) => order.pop(),
+                None => ((*after as usize) < shelf.slots()).then(|| {
+                    *after += 1;
+                    *after - 1
+                }),
+            });
+            ahead.extend(slots.filter_map(|slot| Some((shelf.began(slot)?, slot))).take(Self::AHEAD));
         }
-        self.next
+        self.ahead.front().copied()
     }
 
     /// When the next one began, and with which packet.
@@ -246,7 +276,7 @@ impl Ending {
     /// The next one.
     pub(super) fn pop(&mut self) -> Option<RegistrationFact> {
         let (_, slot) = self.next()?;
-        (self.next, self.after) = (None, slot + 1);
+        self.ahead.pop_front();
         let Registrar { digest, shared, shelf, .. } = &mut self.registrar;
         Some(shelf.take_last(slot, digest, shared)?.tell(shared, self.now))
     }

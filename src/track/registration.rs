@@ -4,7 +4,9 @@
 pub(super) mod asleep;
 mod contact;
 mod saved;
+mod server;
 
+use std::borrow::Cow;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
@@ -19,11 +21,12 @@ use crate::codes::{Category, Code};
 use crate::event::{Path, Transport};
 use crate::packet::Place;
 use crate::time::Timestamp;
-use crate::wire::sip::{ContactValue, Message, StartLine, text, uri_host};
+use crate::wire::sip::{ContactValue, Message, StartLine, text};
 
 pub(super) use contact::Holder;
 use contact::{Address, Contact, Wish};
 pub(super) use saved::Saved;
+use server::registrar;
 
 /// What all registrations have in common.
 #[derive(Debug, Default)]
@@ -35,6 +38,8 @@ pub(super) struct Shared {
     /// Where REGISTERs go to, and over what.
     servers: Vec<(SocketAddr, Transport)>,
     lives: asleep::Lives,
+    /// The last Request-URI that was a host and nothing else, and its text: most go to one of few.
+    asked: Option<(Vec<u8>, Text)>,
 }
 
 /// What a registration needs to understand a message.
@@ -146,6 +151,8 @@ pub(super) struct Registration {
     user_agent: Option<Text>,
     /// The last step tells the code.
     timeline: Vec<Step>,
+    /// To be emptied where one of the names changes.
+    names: asleep::Names,
     /// A contact came beyond those that are kept.
     pub(super) beyond: bool,
 }
@@ -156,9 +163,11 @@ impl Default for Registration {
     }
 }
 
+/// A buffer that takes more than so many bytes is not kept for the next one.
+const LONG: usize = 2048;
+
 /// Empties a buffer that is to be used again, and gives it up where it is much longer than most.
 fn empty<T>(buffer: &mut Vec<T>) {
-    const LONG: usize = 2048;
     buffer.clear();
     if buffer.capacity() * size_of::<T>() > LONG {
         *buffer = Vec::new();
@@ -192,6 +201,7 @@ impl Registration {
             path: Path { src: nowhere, dst: nowhere, transport: Transport::Udp },
             user_agent: None,
             timeline: Vec::new(),
+            names: asleep::Names::NONE,
             beyond: false,
         }
     };
@@ -208,8 +218,9 @@ impl Registration {
     fn clear(&mut self) {
         let Self {
             start, bindings, call_id, aor, registrar, transactions, attempt, cause, replaced, contact, has_contact,
-            registered, expires, refreshes, challenged, seen, messages, last, path: _, user_agent, timeline, beyond,
+            registered, expires, refreshes, challenged, seen, messages, last, path: _, user_agent, timeline, names, beyond,
         } = self;
+        empty(&mut names.bytes);
         empty(bindings);
         empty(call_id);
         empty(transactions);
@@ -308,16 +319,6 @@ impl Registration {
         u8::from(same_registrar && same_aor())
     }
 
-    /// Whether a request goes to the registrar of this row, as far as that is known.
-    fn is_registrar(&self, shared: &Shared, message: &Message<'_>) -> bool {
-        let Some(own) = &self.registrar else { return true };
-        let own = shared.texts.says(own);
-        let Some(uri) = message.request_uri() else { return false };
-        bare_host(uri).or_else(|| uri_host(uri)).is_some_and(|host| {
-            if host.is_ascii() { host.eq_ignore_ascii_case(own.as_bytes()) } else { text(host).to_lowercase() == **own }
-        })
-    }
-
     /// Takes in one message of this registration.
     pub(super) fn feed(&mut self, known: &mut Known<'_>, arrival: &Arrival<'_, '_>, changes: &mut Changes) {
         let Arrival { event, message, .. } = *arrival;
@@ -346,6 +347,13 @@ impl Registration {
     /// The transaction that decides the attempt in force: nearest to the client, then first seen, then the one that its
     /// client sent after that under the same CSeq (to another server, with credentials) unless a 2xx came.
     fn deciding(&self) -> Option<&Transaction> {
+        // Nearly always the last one is all that there is of the attempt.
+        if let Some((last, before)) = self.transactions.split_last()
+            && self.is_of_attempt(last)
+            && !before.iter().any(|of| self.is_of_attempt(of))
+        {
+            return Some(last);
+        }
         let of_attempt = || self.transactions.iter().filter(|of| self.is_of_attempt(of));
         let nearest = of_attempt().min_by_key(|of| of.depth)?;
         let client = |of: &Transaction| of.hop.path(&self.path).src.ip();
@@ -381,6 +389,7 @@ impl Registration {
         if begins_attempt {
             self.attempt = Some(cseq);
             if self.registrar.is_none() {
+                self.names.bytes.clear();
                 self.registrar = registrar(known, message);
                 self.user_agent = message.user_agent().and_then(|agent| known.shared.texts.sent(known.digest, agent));
             }
@@ -398,6 +407,7 @@ impl Registration {
     fn set_contact(&mut self, digest: &Digest, uri: &[u8], key: Option<u64>) {
         if !(self.has_contact && self.contact.as_sent && self.contact.text.as_bytes() == uri) {
             self.contact.write(digest, uri);
+            self.names.bytes.clear();
         }
         self.contact.key = self.contact.key.or(key);
         self.has_contact = true;
@@ -477,7 +487,7 @@ impl Registration {
             Some(Wish::RemoveAll) => changes.let_go.extend(self.bindings.drain(..).map(|of| of.contact.holder)),
             // A query, or a 2xx whose REGISTER was not captured: only what it lists is known.
             Some(Wish::Query) | None => {
-                let listed = self.contacts(message).find_map(|contact| match contact {
+                let listed = message.contacts().find_map(|contact| match contact {
                     ContactValue::Addr(addr) => Some(addr.uri),
                     ContactValue::Star => None,
                 });
@@ -513,8 +523,14 @@ impl Registration {
         let binding = Binding { contact, until, granted: moment };
         if let Some(held) = held.and_then(|held| self.bindings.get_mut(held)) {
             let before = std::mem::replace(held, binding).contact.holder;
-            changes.let_go.extend(Some(before).filter(|before| *before != contact.holder));
             self.refreshes += 1;
+            self.expires = Some(seconds);
+            self.replaced = false;
+            // Whoever else had held it let it go when it was bound here.
+            if before == contact.holder {
+                return;
+            }
+            changes.let_go.push(before);
         } else if self.bindings.len() < Self::MOST_CONTACTS {
             if self.bindings.is_empty() {
                 self.bindings.reserve_exact(1);
@@ -567,6 +583,11 @@ impl Registration {
         // Timer F (RFC 3261 17.1.2.2) runs to the final response, provisional ones do not stop it.
         let timed_out = pending && self.deciding().is_some_and(|deciding| now >= deciding.began.after(TIMER_B));
         let answer = self.deciding().and_then(|deciding| deciding.answer.as_ref());
+        let phrase_of = |code: &Code, phrase: &Option<Text>| {
+            let says = shared.texts.says(phrase.as_ref()?);
+            let usual = code.name().filter(|name| **name == **says);
+            Some(usual.map_or_else(|| Cow::Owned(String::from(&**says)), Cow::Borrowed))
+        };
         RegistrationFact {
             category: code.map(|code| match code {
                 Code::REGISTERING | Code::UNREGISTERING if timed_out => Category::Unsuccessful,
@@ -585,8 +606,7 @@ impl Registration {
             registrar: says(&self.registrar),
             call_id: text(&self.call_id).into(),
             code,
-            answer: answer
-                .map(|(code, phrase)| Answer { code: *code, phrase: says(phrase).map(|says| says.to_string().into()) }),
+            answer: answer.map(|(code, phrase)| Answer { code: *code, phrase: phrase_of(code, phrase) }),
             start: self.start.at,
             place: self.start.place,
             registered: self.registered,
@@ -603,37 +623,9 @@ impl Registration {
     }
 }
 
-/// The host of a URI where there is nothing else in it, as in most that a REGISTER goes to. It is what [`uri_host`] would
-/// give: a test holds the two equal.
-fn bare_host(uri: &[u8]) -> Option<&[u8]> {
-    let host = uri.strip_prefix(b"sip:")?;
-    let is_plain = |byte: &u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || matches!(byte, b'.' | b'-');
-    (!host.is_empty() && host.iter().all(is_plain)).then_some(host)
-}
-
-/// Host of the Request-URI, in lower case.
-fn registrar(known: &mut Known<'_>, message: &Message<'_>) -> Option<Text> {
-    let uri = message.request_uri()?;
-    let host = bare_host(uri).or_else(|| uri_host(uri))?;
-    if host.is_ascii() && !host.iter().any(u8::is_ascii_uppercase) {
-        return known.shared.texts.sent(known.digest, host);
-    }
-    Some(known.shared.texts.own(known.digest, &text(host).to_lowercase()))
-}
-
 #[cfg(test)]
 mod tests {
-    use proptest::prelude::*;
-
     use super::*;
-
-    proptest! {
-        #[test]
-        fn a_bare_host_is_the_host(uri in "(sip|sips|tel|SIP):[a-c@.:;A?-]{0,8}|sip:[a-z0-9.-]{1,9}") {
-            let bare = bare_host(uri.as_bytes());
-            prop_assert!(bare.is_none() || bare == uri_host(uri.as_bytes()));
-        }
-    }
 
     #[test]
     fn whoever_was_there_is_forgotten() {

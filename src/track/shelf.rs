@@ -4,6 +4,7 @@
 use std::borrow::Cow;
 use std::collections::hash_map::Entry;
 use std::collections::{HashMap, VecDeque};
+use std::hash::{BuildHasherDefault, Hasher};
 
 use super::cells::{Cell, Cells};
 use super::registration::asleep::{self, Purpose};
@@ -74,6 +75,26 @@ struct Awake {
     registration: Registration,
 }
 
+/// Spreads slots over a hash, but a few in a row lie side by side: they come and go together.
+#[derive(Clone, Copy, Debug, Default)]
+struct Near(u64);
+
+impl Hasher for Near {
+    fn finish(&self) -> u64 {
+        self.0
+    }
+
+    fn write(&mut self, bytes: &[u8]) {
+        for byte in bytes {
+            self.write_u32(u32::from(*byte));
+        }
+    }
+
+    fn write_u32(&mut self, slot: u32) {
+        self.0 = (self.0 ^ u64::from(slot / 16)).wrapping_mul(0x9e37_79b9_7f4a_7c15) << 4 | u64::from(slot % 16);
+    }
+}
+
 /// The slot, and what is in it, if anything. `None`: there is no such slot.
 type Restored<'s> = Option<Option<(u32, &'s mut Registration)>>;
 
@@ -97,7 +118,7 @@ pub(super) struct Shelf {
     next: usize,
     cells: Cells,
     /// Of slots that fell asleep while something may still have been sent again: what matters until then.
-    passing: HashMap<u32, (Timestamp, Cell), foldhash::fast::FixedState>,
+    passing: HashMap<u32, (Timestamp, Cell), BuildHasherDefault<Near>>,
     /// In the order in which that passes.
     passes: VecDeque<(Timestamp, u32)>,
     /// What is written, until it is in its cell.

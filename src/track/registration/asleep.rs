@@ -6,7 +6,7 @@
 
 use std::time::Duration;
 
-use super::contact::{Address, Contact};
+use super::contact::Contact;
 use super::{Binding, Known, Registration, Shared};
 use crate::packet::Place;
 use crate::time::Timestamp;
@@ -63,6 +63,16 @@ impl Flags {
     const FILE: u32 = 1 << 20;
     /// Where the number of the cause begins, of three bits.
     const CAUSE: u32 = 21;
+    /// What is said of [`Names`].
+    const NAMES: u32 = Self::AOR_AS_SENT
+        | Self::CONTACT_AS_SENT
+        | Self::HAS_CONTACT
+        | Self::V6
+        | Self::PORT_5060
+        | Self::AOR_SPLIT
+        | Self::AOR_OF_REGISTRAR
+        | Self::CONTACT_OF_CLIENT
+        | Self::CONTACT_PORT;
 
     /// The bytes that they take.
     const LEN: usize = 3;
@@ -136,19 +146,62 @@ pub(in crate::track) fn write(of: &Registration, base: Moment, known: &mut Known
     flags.set(Flags::REPLACED, of.replaced);
     let cause = CAUSES.iter().position(|cause| *cause == of.cause).unwrap_or_default();
     flags.0 |= (cause as u32) << Flags::CAUSE;
-    addresses::write_path(&of.path, shared, &mut flags, &mut out);
-    write_text(of.registrar.as_ref(), &mut out);
-    write_text(of.user_agent.as_ref(), &mut out);
     out.option(of.attempt.map(u64::from));
     out.option(of.expires.map(u64::from));
-    let client = Short::ip(of.path.src.ip());
-    addresses::write_addresses(of, &client, digest, shared, &mut flags, &mut out);
-    call_id::write(&of.call_id, &client, digest, &mut shared.hosts, &mut out);
     write_bindings(of, digest, &mut flags, &mut out);
     transactions::write_transactions(of, &mut flags, &mut out);
+    if of.names.bytes.is_empty() {
+        write_names(of, digest, shared, &mut flags, &mut out);
+    } else {
+        flags.0 |= of.names.flags;
+        out.bytes(&of.names.bytes);
+    }
     if let (Some(head), [low, middle, high, _]) = (into.first_chunk_mut(), flags.0.to_le_bytes()) {
         *head = [low, middle, high];
     }
+}
+
+/// What was read of the names of a registration: as long as none of them changes, it is written once more. No part of
+/// what the registration is.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Names {
+    flags: u32,
+    /// Empty: it is not known.
+    pub(super) bytes: Vec<u8>,
+}
+
+impl PartialEq for Names {
+    fn eq(&self, _: &Self) -> bool {
+        true
+    }
+}
+
+impl Names {
+    pub(super) const NONE: Self = Self { flags: 0, bytes: Vec::new() };
+}
+
+fn write_names(of: &Registration, digest: &Digest, shared: &mut Shared, flags: &mut Flags, out: &mut Out<'_>) {
+    addresses::write_path(&of.path, shared, flags, out);
+    write_text(of.registrar.as_ref(), out);
+    write_text(of.user_agent.as_ref(), out);
+    let client = Short::ip(of.path.src.ip());
+    addresses::write_addresses(of, &client, digest, shared, flags, out);
+    call_id::write(&of.call_id, &client, digest, &mut shared.hosts, out);
+}
+
+fn read_names(
+    into: &mut Registration,
+    digest: Option<&Digest>,
+    shared: &Shared,
+    flags: Flags,
+    from: &mut In<'_>,
+) -> Option<()> {
+    into.path = addresses::read_path(shared, flags, from)?;
+    into.registrar = read_text(from)?;
+    into.user_agent = read_text(from)?;
+    let client = Short::ip(into.path.src.ip());
+    addresses::read_addresses(into, &client, digest, shared, flags, from)?;
+    call_id::read(&mut into.call_id, &client, &shared.hosts, from)
 }
 
 /// What a registration is read for.
@@ -178,17 +231,23 @@ pub(in crate::track) fn read(
     into.challenged = flags.has(Flags::CHALLENGED);
     into.replaced = flags.has(Flags::REPLACED);
     into.cause = *CAUSES.get((flags.0 >> Flags::CAUSE & 7) as usize)?;
-    into.path = addresses::read_path(shared, flags, &mut from)?;
-    into.registrar = read_text(&mut from)?;
-    into.user_agent = read_text(&mut from)?;
     into.attempt = from.option()?.map(u32::try_from).transpose().ok()?;
     into.expires = from.option()?.map(u32::try_from).transpose().ok()?;
-    let client = Short::ip(into.path.src.ip());
-    addresses::read_addresses(into, &client, shared, flags, &mut from)?;
-    call_id::read(&mut into.call_id, &client, &shared.hosts, &mut from)?;
-    let key = |contact: &Address| if purpose == Purpose::Wake { contact.key(digest) } else { 0 };
-    read_bindings(into, key, flags, &mut from)?;
-    transactions::read_transactions(into, flags, &mut from)
+    read_bindings(into, flags, &mut from)?;
+    transactions::read_transactions(into, flags, &mut from)?;
+    if purpose == Purpose::Wake {
+        into.names.flags = flags.0 & Flags::NAMES;
+        into.names.bytes.extend_from_slice(from.0);
+    }
+    let digest = Some(digest).filter(|_| purpose == Purpose::Wake);
+    read_names(into, digest, shared, flags, &mut from)?;
+    if let (Some(digest), [only]) = (digest, &mut into.bindings[..])
+        && flags.has(Flags::BINDING)
+    {
+        only.contact.key = into.contact.key(digest);
+        into.contact.key = Some(only.contact.key);
+    }
+    Some(())
 }
 
 /// When one that was written down began, without reading on.
@@ -273,20 +332,14 @@ fn write_bindings(of: &Registration, digest: &Digest, flags: &mut Flags, out: &m
     }
 }
 
-fn read_bindings(
-    into: &mut Registration,
-    key: impl Fn(&Address) -> u64,
-    flags: Flags,
-    from: &mut In<'_>,
-) -> Option<()> {
+/// That of the contact lacks its key, which follows from the contact's name.
+fn read_bindings(into: &mut Registration, flags: Flags, from: &mut In<'_>) -> Option<()> {
     if flags.has(Flags::BINDING) {
         let step = step_back(&into.timeline, from.byte()?)?;
         let granted = Moment { at: step.at, place: step.place };
         let holder = u32::from_le_bytes(from.chunk()?);
-        let key = key(&into.contact);
-        into.contact.key = Some(key);
         let until = granted.at.after(Duration::from_secs(into.expires?.into()));
-        into.bindings.push(Binding { contact: Contact { key, holder }, until, granted });
+        into.bindings.push(Binding { contact: Contact { key: 0, holder }, until, granted });
     } else if !flags.has(Flags::NO_BINDING) {
         for _ in 0..from.number()? {
             let contact = read_contact(from)?;
@@ -319,7 +372,8 @@ mod tests {
     use super::*;
     use crate::codes::Code;
     use crate::event::{Path, Transport};
-    use crate::track::registration::contact::Wish;
+    use crate::track::registration::contact::{Address, Wish};
+    use crate::track::registration::server::bare_host;
     use crate::track::registration::{Hop, Saved, Transaction, short};
     use crate::track::transaction::Seen;
 
@@ -462,13 +516,18 @@ mod tests {
             }
             let address = |text: String| Address { text, as_sent, key: (!as_sent).then_some(7) };
             let aor = match registrar.filter(|_| of_client.0) {
-                Some(registrar) => format!("sip:+1-2@{registrar}"),
+                Some(registrar) => {
+                    let uri = format!("sip:{registrar}");
+                    let is_bare = bare_host(uri.as_bytes()).is_some();
+                    known.shared.asked = of.registrar.clone().filter(|_| is_bare).map(|of| (uri.into_bytes(), of));
+                    format!("sip:+1-2@{registrar}")
+                }
                 None => aor,
             };
             of.has_contact = contact.is_some();
             if let Some(mut contact) = contact {
                 if let Some((user, _)) = split_address(&aor).filter(|_| of_client.1) {
-                    contact = format!("sip:{user}@{};x=y", of.path.src);
+                    contact = format!("sip:{user}@{}{}", of.path.src, if of_client.2 { "" } else { ";x=y" });
                 }
                 of.contact = address(contact);
             }
@@ -487,11 +546,16 @@ mod tests {
             later.forget_what_passed();
             prop_assert_eq!((&back.transactions, &back.seen), (&later.transactions, &later.seen));
             prop_assert!(is_more || (&back.transactions, &back.seen) == (&of.transactions, &of.seen));
+            let known = &mut Known { digest: &digest, shared: &mut shared };
+            let mut again = Vec::new();
+            write(&back, base, known, &mut again);
+            prop_assert_eq!(&again, &bytes);
             prop_assert_eq!(read_passing(&passing, &mut back), Some(()));
             prop_assert_eq!(start(&bytes, base), Some(of.start));
             // A digest that somebody asked for once need not be known any more, and the other way round.
             for of in [&mut of, &mut back] {
                 of.contact.key = Some(of.contact.key(&digest));
+                of.aor.key = Some(of.aor.key(&digest));
             }
             prop_assert_eq!(&back, &of);
             // Cut anywhere, it is none, or another one; nothing worse.
@@ -499,11 +563,20 @@ mod tests {
                 let _ = read(&bytes[..len], base, &digest, &shared, Purpose::Tell, &mut Registration::default());
             }
 
+            // Another contact is written anew.
+            let known = &mut Known { digest: &digest, shared: &mut shared };
+            back.set_contact(&digest, b"sip:another@example.net", None);
+            write(&back, base, known, &mut bytes);
+            let mut another = Registration::default();
+            prop_assert_eq!(read(&bytes, base, &digest, &shared, Purpose::Tell, &mut another), Some(()));
+            prop_assert_eq!(&another.contact.text, "sip:another@example.net");
+
             let saved = postcard::to_allocvec(&Saved::of(&of, &shared)).unwrap();
             let saved: Saved = postcard::from_bytes(&saved).unwrap();
             let mut resumed = Registration::default();
             saved.resume(&mut Known { digest: &digest, shared: &mut shared }, &mut resumed);
             resumed.contact.key = Some(resumed.contact.key(&digest));
+            resumed.aor.key = Some(resumed.aor.key(&digest));
             prop_assert_eq!(&resumed, &of);
         }
     }

@@ -2,9 +2,9 @@
 
 use memchr::{memchr, memchr2};
 
-use super::{Registration, empty};
+use super::{LONG, Registration};
 use crate::track::transaction::Digest;
-use crate::wire::sip::{ContactValue, Message, NameAddr, Params, address_key_of, text};
+use crate::wire::sip::{ContactValue, Message, address_key_of, text};
 
 /// RFC 3261 10.2.1.1: what a registrar grants where neither side says.
 const DEFAULT_LIFETIME: u32 = 3600;
@@ -103,22 +103,62 @@ impl Address {
     }
 
     pub(super) fn clear(&mut self) {
-        let mut text = std::mem::take(&mut self.text).into_bytes();
-        empty(&mut text);
-        // Nothing is always text.
-        *self = Self { text: String::from_utf8(text).unwrap_or_default(), as_sent: false, key: None };
+        if self.text.capacity() > LONG {
+            self.text = String::new();
+        }
+        self.text.clear();
+        (self.as_sent, self.key) = (false, None);
     }
+}
+
+/// The one Contact of a message, written as nearly all are: `<address>`, and behind it nothing, or the parameter that
+/// tells which device it is, or its lifetime.
+#[derive(Debug, PartialEq, Eq)]
+struct Usual<'a> {
+    uri: &'a [u8],
+    instance: &'a [u8],
+    lifetime: Option<u32>,
+}
+
+impl<'a> Usual<'a> {
+    /// `None` leaves it to [`Message::contacts`], which reads every message, and this one no differently: a test holds
+    /// the two equal.
+    fn of(message: &Message<'a>) -> Option<Self> {
+        let inner = message.only_contact_value()?.strip_prefix(b"<")?;
+        let (uri, behind) = inner.split_at_checked(memchr(b'>', inner)?)?;
+        // Blanks within the brackets are not of the address.
+        let is_trimmed = uri.first().zip(uri.last()).is_some_and(|(first, last)| *first.min(last) > b' ');
+        let (instance, lifetime) = match behind {
+            _ if !is_trimmed => return None,
+            b">" => (&[][..], None),
+            [b'>', b';', b'e', ..] => (&[][..], Some(lifetime(behind.strip_prefix(b">;expires=")?)?)),
+            _ => {
+                let instance = behind.strip_prefix(b">;+sip.instance=\"")?.strip_suffix(b"\"")?;
+                (memchr2(b'"', b'\\', instance).is_none().then_some(instance)?, None)
+            }
+        };
+        Some(Self { uri, instance, lifetime })
+    }
+}
+
+/// So many seconds as few digits tell.
+fn lifetime(digits: &[u8]) -> Option<u32> {
+    let is_short = (1..=9).contains(&digits.len()) && digits.iter().all(u8::is_ascii_digit);
+    is_short.then(|| digits.iter().fold(0, |seconds, digit| seconds * 10 + u32::from(digit - b'0')))
 }
 
 impl Registration {
     /// What a REGISTER asks for, and the first contact that it names.
     pub(super) fn wish<'a>(&self, digest: &Digest, message: &Message<'a>) -> (Wish, Option<&'a [u8]>) {
-        let (mut one, mut more, mut first) = (None, Vec::new(), None);
-        for contact in self.contacts(message).take(Self::MOST_CONTACTS) {
-            let ContactValue::Addr(addr) = &contact else { return (Wish::RemoveAll, first) };
-            let (instance, has_lifetime) = params_of(&addr.params);
-            let lifetime = if has_lifetime { contact.expires() } else { None };
+        if let Some(Usual { uri, instance, lifetime }) = Usual::of(message) {
             let seconds = lifetime.or_else(|| message.expires()).unwrap_or(DEFAULT_LIFETIME);
+            return (Wish::Bind(self.contact_of(digest, uri, instance), seconds), Some(uri));
+        }
+        let (mut one, mut more, mut first) = (None, Vec::new(), None);
+        for contact in message.contacts().take(Self::MOST_CONTACTS) {
+            let ContactValue::Addr(addr) = &contact else { return (Wish::RemoveAll, first) };
+            let instance = addr.params.get("+sip.instance").unwrap_or_default();
+            let seconds = contact.expires().or_else(|| message.expires()).unwrap_or(DEFAULT_LIFETIME);
             let asked = (self.contact_of(digest, addr.uri, instance), seconds);
             first = first.or(Some(addr.uri));
             if one.is_some() || !more.is_empty() {
@@ -136,22 +176,6 @@ impl Registration {
         (wish, first)
     }
 
-    /// [`Message::contacts`], which are hardly read again where there is only one, that which was asked for last. A test
-    /// holds the two equal.
-    pub(super) fn contacts<'a>(&self, message: &Message<'a>) -> impl Iterator<Item = ContactValue<'a>> + use<'a> {
-        let same = self.same_contact(message);
-        let others = same.is_none().then(|| message.contacts());
-        same.into_iter().chain(others.into_iter().flatten())
-    }
-
-    /// The only contact of a message, where it is the one that was asked for last and written `<like this>`.
-    fn same_contact<'a>(&self, message: &Message<'a>) -> Option<ContactValue<'a>> {
-        let value = message.only_contact_value().filter(|_| self.has_contact)?;
-        let behind = self.contact.behind(value).filter(|behind| memchr(b',', behind).is_none())?;
-        let uri = value.get(1..=self.contact.text.len())?;
-        Some(ContactValue::Addr(NameAddr { display: None, uri, params: Params::parse(behind) }))
-    }
-
     fn contact_of(&self, digest: &Digest, uri: &[u8], instance: &[u8]) -> Contact {
         let key = self.contact.key_of(digest, uri);
         let holder = digest.of((self.aor.key(digest), key, instance_digest(digest, instance)));
@@ -162,10 +186,13 @@ impl Registration {
     /// to look for: that of the first one listed.
     pub(super) fn granted(&self, digest: &Digest, message: &Message<'_>, contact: Option<u64>) -> Option<u32> {
         let is_own = |uri: &[u8]| contact.is_none_or(|key| self.contact.key_of(digest, uri) == key);
-        let of_contact = self.contacts(message).find_map(|listed| match listed {
-            ContactValue::Addr(ref addr) if is_own(addr.uri) => listed.expires(),
-            _ => None,
-        });
+        let of_contact = match Usual::of(message) {
+            Some(usual) => usual.lifetime.filter(|_| is_own(usual.uri)),
+            None => message.contacts().find_map(|listed| match listed {
+                ContactValue::Addr(ref addr) if is_own(addr.uri) => listed.expires(),
+                _ => None,
+            }),
+        };
         of_contact.or_else(|| message.expires())
     }
 }
@@ -175,31 +202,20 @@ fn address_digest(digest: &Digest, uri: &[u8]) -> u64 {
     digest.of(address_key_of(uri).as_bytes())
 }
 
-/// Of a contact's parameters the first that tells which device it is, and whether one tells its lifetime: in one go, since
-/// nothing else is asked of them, and most of them are one or two.
-fn params_of<'a>(params: &Params<'a>) -> (&'a [u8], bool) {
-    let (mut instance, mut has_lifetime) = (None, false);
-    for (name, value) in params.clone() {
-        if name.eq_ignore_ascii_case(b"+sip.instance") {
-            instance = instance.or_else(|| Some(value.unwrap_or_default()));
-        }
-        has_lifetime |= name.eq_ignore_ascii_case(b"expires");
-    }
-    (instance.unwrap_or_default(), has_lifetime)
-}
-
 /// Digest of which device it is, in any case.
 fn instance_digest(digest: &Digest, instance: &[u8]) -> u64 {
     // A URN of 45 bytes, nearly always.
     let mut lower = [0; 64];
-    match lower.get_mut(..instance.len()) {
-        Some(lower) if instance.is_ascii() && memchr(b'\n', instance).is_none() => {
-            lower.copy_from_slice(instance);
+    if let Some(place) = lower.get_mut(..instance.len()) {
+        place.copy_from_slice(instance);
+        // All of it, so that it is done many bytes at a time.
+        let is_plain = lower.iter().fold(true, |is_plain, byte| is_plain & byte.is_ascii() & (*byte != b'\n'));
+        if is_plain {
             lower.make_ascii_lowercase();
-            digest.of(&*lower)
+            return digest.of(lower.get(..instance.len()).unwrap_or_default());
         }
-        _ => digest.of(text(&instance.to_ascii_lowercase()).as_bytes()),
     }
+    digest.of(text(&instance.to_ascii_lowercase()).as_bytes())
 }
 
 #[cfg(test)]
@@ -214,25 +230,26 @@ mod tests {
 
     proptest! {
         #[test]
-        fn contacts_are_those_of_the_plain_reading(
-            known in "sip:[a-c]{1,2}@b|sip:a@b;x|.{0,4}",
+        fn usual_contacts_are_read_as_all_are(
+            known in "sip:[a-c]{1,2}@b|sip:a@b;x|.{0,4}| ?[a<\"\\\\,;]{0,3} ?",
             before in "(\"A\" )?<|",
-            behind in ">|>;expires=9|>;+sip.instance=\"<u>\";Expires=0|>;x=\"a,b\"|>, <sip:b@c>|> ;x|;y",
+            behind in ">|>;expires=[0-9]{0,10}|>;\\+sip.instance=\"[<:>,;a\"\\\\ ]{0,4}\"|>;\\+sip.instance=\"<u>\";Expires=0|>;x=\"a,b\"|>, <sip:b@c>|> ;x|;y|>;e|>;",
             second in "(m: <sip:z@z>\r\n)?",
             same in any::<bool>(),
         ) {
             let (digest, mut registration) = (Digest::default(), Registration::default());
             registration.set_contact(&digest, known.trim().as_bytes(), None);
-            let uri = if same { known.trim() } else { "sip:c@d" };
+            let uri = if same { known.trim() } else { &known };
             let bytes = register(&format!("Contact: {before}{uri}{behind}\r\n{second}"));
             let Some(message) = Message::parse(bytes.as_bytes()) else { return Ok(()) };
-            let plainly: Vec<_> = message.contacts().map(|contact| format!("{contact:?}")).collect();
-            let got: Vec<_> = registration.contacts(&message).map(|contact| format!("{contact:?}")).collect();
-            prop_assert_eq!(got, plainly);
+            if let Some(usual) = Usual::of(&message) {
+                let plainly: Vec<_> = message.contacts().collect();
+                let [contact @ ContactValue::Addr(addr)] = &plainly[..] else { panic!("one contact: {plainly:?}") };
+                let instance = addr.params.get("+sip.instance").unwrap_or_default();
+                prop_assert_eq!(usual, Usual { uri: addr.uri, instance, lifetime: contact.expires() });
+            }
             for contact in message.contacts() {
                 let Some(addr) = contact.addr() else { continue };
-                let instance = addr.params.get("+sip.instance").unwrap_or_default();
-                prop_assert_eq!(params_of(&addr.params), (instance, addr.params.has("expires")));
                 // Equal addresses have equal digests, however they are made.
                 let plainly = digest.of(address_key_of(addr.uri).as_bytes());
                 prop_assert_eq!(registration.contact.key_of(&digest, addr.uri), plainly);
@@ -245,6 +262,15 @@ mod tests {
             let digest = Digest::default();
             let plainly = digest.of(text(&instance.as_bytes().to_ascii_lowercase()).as_bytes());
             prop_assert_eq!(instance_digest(&digest, instance.as_bytes()), plainly);
+        }
+    }
+
+    #[test]
+    fn a_usual_contact_is_known_for_one() {
+        for contact in ["<sip:a@b>", "<sip:a@b:5060>;+sip.instance=\"<urn:uuid:0>\"", "<sip:a@b>;expires=3600"] {
+            let bytes = register(&format!("Contact: {contact}\r\n"));
+            let message = Message::parse(bytes.as_bytes()).expect("a message");
+            assert!(Usual::of(&message).is_some(), "{contact}");
         }
     }
 }

@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::asleep::Names;
 use super::contact::{Address, Wish};
 use super::{Binding, Hop, Known, Registration, Shared, Transaction, short};
 use crate::codes::Code;
@@ -119,6 +120,7 @@ impl Saved {
             path: self.path,
             timeline: self.timeline,
             transactions: Vec::new(),
+            names: Names::NONE,
             beyond: false,
         };
         into.transactions.extend(self.transactions.into_iter().map(|of| Transaction {

@@ -2,6 +2,8 @@
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
+use memchr::memchr;
+
 use super::Flags;
 use super::flow::{self, In, Out, Short};
 use crate::event::{Path, Transport};
@@ -79,7 +81,9 @@ pub(super) fn read_path(shared: &Shared, flags: Flags, from: &mut In<'_>) -> Opt
 
 /// `sip:` and the user, and the host.
 pub(super) fn split_address(text: &str) -> Option<(&str, &str)> {
-    let (user, host) = text.strip_prefix("sip:")?.split_once('@')?;
+    let address = text.strip_prefix("sip:")?;
+    let at = memchr(b'@', address.as_bytes())?;
+    let (user, host) = (address.get(..at)?, address.get(at + 1..)?);
     (user.len() < 128 && !host.is_empty()).then_some((user, host))
 }
 
@@ -142,19 +146,21 @@ pub(super) fn write_addresses(
     }
 }
 
+/// Where an address is known to be written as it is compared, its digest is taken at once, by `digest`.
 pub(super) fn read_addresses(
     into: &mut Registration,
     client: &Short,
+    digest: Option<&Digest>,
     shared: &Shared,
     flags: Flags,
     from: &mut In<'_>,
 ) -> Option<()> {
     let Registration { aor, contact, registrar, path, .. } = into;
     let mut text = std::mem::take(&mut aor.text).into_bytes();
-    let mut user = 0..0;
+    let (mut user, mut of_phone) = (0..0, false);
     if flags.has(Flags::AOR_SPLIT) {
         text.extend_from_slice(b"sip:");
-        flow::read_number_of_phone(&mut text, from)?;
+        of_phone = flow::read_number_of_phone(&mut text, from)?;
         user = 4..text.len();
         text.push(b'@');
         text.extend_from_slice(if flags.has(Flags::AOR_OF_REGISTRAR) {
@@ -167,7 +173,14 @@ pub(super) fn read_addresses(
     }
     aor.text = String::from_utf8(text).ok()?;
     aor.as_sent = flags.has(Flags::AOR_AS_SENT);
-    aor.key = if aor.as_sent { None } else { Some(u64::from_le_bytes(from.chunk()?)) };
+    aor.key = if aor.as_sent {
+        let is_usual = of_phone
+            && flags.has(Flags::AOR_OF_REGISTRAR)
+            && registrar.as_ref().is_some_and(|registrar| shared.is_bare(registrar));
+        digest.filter(|_| is_usual).map(|digest| digest.of(aor.text.as_bytes()))
+    } else {
+        Some(u64::from_le_bytes(from.chunk()?))
+    };
     into.has_contact = flags.has(Flags::HAS_CONTACT);
     if !into.has_contact {
         return Some(());
@@ -185,9 +198,19 @@ pub(super) fn read_addresses(
             text.extend_from_slice(Short::port(path.src.port()).bytes());
         }
     }
-    text.extend_from_slice(from.text()?);
+    let rest = from.text()?;
+    text.extend_from_slice(rest);
     contact.text = String::from_utf8(text).ok()?;
     contact.as_sent = flags.has(Flags::CONTACT_AS_SENT);
-    contact.key = if contact.as_sent { None } else { Some(u64::from_le_bytes(from.chunk()?)) };
+    contact.key = if contact.as_sent {
+        let is_usual = of_phone
+            && flags.has(Flags::CONTACT_OF_CLIENT)
+            && flags.has(Flags::CONTACT_PORT)
+            && rest.is_empty()
+            && !flags.has(Flags::V6);
+        digest.filter(|_| is_usual).map(|digest| digest.of(contact.text.as_bytes()))
+    } else {
+        Some(u64::from_le_bytes(from.chunk()?))
+    };
     Some(())
 }

@@ -1,7 +1,9 @@
 //! How a Call-ID is written: nearly all of it was made up at random, most often in hexadecimal, and behind the `@` stands
 //! what many have in common.
 
-use super::flow::{Alphabet, In, Out, Short};
+use memchr::memrchr;
+
+use super::flow::{self, HEX, In, Out, Short, hex_run, read_hex, write_hex};
 use crate::track::texts::Texts;
 use crate::track::transaction::Digest;
 
@@ -22,8 +24,6 @@ const LEAST_RUN: usize = 4;
 const MOST_RUN: usize = 127;
 const DIGITS: u8 = 0x80;
 
-static HEX: Alphabet = Alphabet::new(b"0123456789abcdef");
-
 fn is_uuid(bytes: &[u8]) -> bool {
     let fits = |(at, byte): (usize, &u8)| if HYPHENS.contains(&at) { *byte == b'-' } else { HEX.has(*byte) };
     bytes.len() == UUID_LEN && bytes.iter().enumerate().all(fits)
@@ -34,9 +34,22 @@ fn parts(uuid: &[u8]) -> impl Iterator<Item = &[u8]> {
     uuid.split(|byte| *byte == b'-')
 }
 
+/// The UUID of 32 digits.
+fn with_hyphens(digits: &[u8]) -> Option<[u8; UUID_LEN]> {
+    let (first, rest) = digits.split_first_chunk::<8>()?;
+    let (three, last) = rest.as_chunks::<4>().0.split_at_checked(3)?;
+    let mut uuid = [b'-'; UUID_LEN];
+    uuid.first_chunk_mut().map(|place| *place = *first)?;
+    for (index, part) in three.iter().enumerate() {
+        uuid.get_mut(9 + 5 * index..)?.first_chunk_mut().map(|place| *place = *part)?;
+    }
+    uuid.last_chunk_mut().map(|place: &mut [u8; 12]| place.copy_from_slice(last.as_flattened()))?;
+    Some(uuid)
+}
+
 /// The part before the `@`, and what behind it is shorter elsewhere.
 fn split<'c>(call_id: &'c [u8], client: &Short, digest: &Digest, hosts: &mut Texts) -> (&'c [u8], u8, Option<u32>) {
-    let Some(at) = call_id.iter().rposition(|byte| *byte == b'@') else { return (call_id, 0, None) };
+    let Some(at) = memrchr(b'@', call_id) else { return (call_id, 0, None) };
     let (local, host) = (call_id.get(..at).unwrap_or_default(), call_id.get(at + 1..).unwrap_or_default());
     if client.bytes() == host {
         return (local, OF_CLIENT, None);
@@ -53,20 +66,20 @@ pub(super) fn write(call_id: &[u8], client: &Short, digest: &Digest, hosts: &mut
     out.byte(host | if uuid { UUID } else { 0 });
     number.into_iter().for_each(|number| out.number(number.into()));
     if uuid {
-        return parts(local).for_each(|part| HEX.write(part, out));
+        return parts(local).for_each(|part| write_hex(part, out));
     }
     out.number(local.len() as u64);
     let mut rest = local;
     while !rest.is_empty() {
         // A run of digits, or what is before the next one.
-        let run = rest.iter().take(MOST_RUN).take_while(|byte| HEX.has(**byte)).count();
+        let run = hex_run(rest.get(..MOST_RUN).unwrap_or(rest));
         let is_run = run >= LEAST_RUN;
         let len = if is_run { run } else { (1..rest.len()).find(|at| begins_run(rest, *at)).unwrap_or(rest.len()) };
         let (part, after) = rest.split_at(len.min(MOST_RUN));
         rest = after;
         if is_run {
             out.byte(part.len() as u8 | DIGITS);
-            HEX.write(part, out);
+            write_hex(part, out);
         } else {
             out.byte(part.len() as u8);
             out.bytes(part);
@@ -82,21 +95,14 @@ pub(super) fn read(call_id: &mut Vec<u8>, client: &Short, hosts: &Texts, from: &
     let kind = from.byte()?;
     let host = if kind & OF_HOST != 0 { Some(hosts.numbered(from.number32()?)?) } else { None };
     if kind & UUID != 0 {
-        let mut begins = 0;
-        for end in HYPHENS.into_iter().chain([UUID_LEN]) {
-            if begins > 0 {
-                call_id.push(b'-');
-            }
-            HEX.read(end - begins, call_id, from)?;
-            begins = end + 1;
-        }
+        call_id.extend_from_slice(&with_hyphens(flow::unpacked_all(from.chunk()?).as_flattened())?);
     } else {
         let len = usize::try_from(from.number()?).ok()?;
         while call_id.len() < len {
             let run = from.byte()?;
             let count = usize::from(run & !DIGITS);
             if run & DIGITS != 0 {
-                HEX.read(count, call_id, from)?;
+                read_hex(count, call_id, from)?;
             } else {
                 call_id.extend_from_slice(from.bytes(count)?);
             }

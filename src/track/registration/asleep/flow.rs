@@ -15,6 +15,7 @@ impl Out<'_> {
         self.0.push(byte);
     }
 
+    #[inline]
     pub(super) fn bytes(&mut self, bytes: &[u8]) {
         self.0.extend_from_slice(bytes);
     }
@@ -26,6 +27,12 @@ impl Out<'_> {
     }
 
     fn long_number(&mut self, mut number: u64) {
+        let [low, middle, high] = [number as u8 | 0x80, (number >> 7) as u8, (number >> 14) as u8];
+        match number {
+            0x80..0x4000 => return self.bytes(&[low, middle]),
+            0x4000..0x20_0000 => return self.bytes(&[low, middle | 0x80, high]),
+            _ => {}
+        }
         while number >= 0x80 {
             self.byte(number as u8 | 0x80);
             number >>= 7;
@@ -82,6 +89,19 @@ impl<'i> In<'i> {
     }
 
     fn long_number(&mut self) -> Option<u64> {
+        // Two bytes or three, nearly always.
+        let part = |byte: u8, index: u32| u64::from(byte & 0x7f) << (7 * index);
+        match self.0 {
+            [first, second @ ..0x80, rest @ ..] => {
+                self.0 = rest;
+                return Some(part(*first, 0) | part(*second, 1));
+            }
+            [first, second, third @ ..0x80, rest @ ..] => {
+                self.0 = rest;
+                return Some(part(*first, 0) | part(*second, 1) | part(*third, 2));
+            }
+            _ => {}
+        }
         let mut number = 0;
         for (index, byte) in self.0.iter().enumerate().take(10) {
             number |= u64::from(byte & 0x7f) << (7 * index);
@@ -155,11 +175,18 @@ impl Alphabet {
         letters.div_ceil(2)
     }
 
-    /// Writes letters of this alphabet.
-    pub(super) fn write(&self, letters: &[u8], out: &mut Out<'_>) {
+    /// Writes letters of this alphabet; whether they all are. Where not, what is written means nothing.
+    pub(super) fn write(&self, letters: &[u8], out: &mut Out<'_>) -> bool {
+        let mut all = 0;
+        let mut digit = |letter: u8| {
+            let digit = self.digit(letter);
+            all |= digit;
+            digit
+        };
         let (pairs, last) = letters.as_chunks::<2>();
-        out.0.extend(pairs.iter().map(|[first, second]| self.digit(*first) & 15 | self.digit(*second) << 4));
-        out.0.extend(last.iter().map(|last| self.digit(*last) & 15));
+        out.0.extend(pairs.iter().map(|[first, second]| digit(*first) & 15 | digit(*second) << 4));
+        out.0.extend(last.iter().map(|last| digit(*last) & 15));
+        all <= 15
     }
 
     /// Reads so many of them, behind others.
@@ -176,29 +203,112 @@ impl Alphabet {
     }
 }
 
+/// Hexadecimal digits in lower case: an [`Alphabet`], of which eight letters are written and read at once.
+pub(super) static HEX: Alphabet = Alphabet::new(b"0123456789abcdef");
+
+/// A byte of each, eight times.
+const fn each(byte: u8) -> u64 {
+    u64::from_le_bytes([byte; 8])
+}
+
+/// Eight letters of [`HEX`] as [`Alphabet::write`] has them. `None`: they are not.
+fn packed(letters: [u8; 8]) -> Option<[u8; 4]> {
+    let letters = u64::from_le_bytes(letters);
+    // Of `a` to `f` one bit is set that no digit has; `a` is ten.
+    let digits = (letters & each(0x0f)) + (letters >> 6 & each(1)) * 9;
+    if digits & each(0xf0) != 0 || spelt(digits) != letters {
+        return None;
+    }
+    let pairs = (digits | digits >> 4) & 0x00ff_00ff_00ff_00ff;
+    let fours = (pairs | pairs >> 8) & 0x0000_ffff_0000_ffff;
+    Some(((fours | fours >> 16) as u32).to_le_bytes())
+}
+
+/// The letters of eight digits.
+const fn spelt(digits: u64) -> u64 {
+    let from_ten = (digits + each(6)) >> 4 & each(1);
+    digits + each(b'0') + from_ten * (b'a' - b'0' - 10) as u64
+}
+
+/// What [`packed`] was given.
+fn unpacked(bytes: [u8; 4]) -> [u8; 8] {
+    let fours = u64::from(u32::from_le_bytes(bytes));
+    let fours = (fours | fours << 16) & 0x0000_ffff_0000_ffff;
+    let pairs = (fours | fours << 8) & 0x00ff_00ff_00ff_00ff;
+    let digits = (pairs | pairs << 4) & each(0x0f);
+    spelt(digits).to_le_bytes()
+}
+
+/// How many hexadecimal digits there are at the beginning.
+pub(super) fn hex_run(bytes: &[u8]) -> usize {
+    let (eights, _) = bytes.as_chunks::<8>();
+    let whole = 8 * eights.iter().take_while(|eight| packed(**eight).is_some()).count();
+    let rest = bytes.get(whole..).unwrap_or_default();
+    whole + rest.iter().take_while(|byte| HEX.has(**byte)).count()
+}
+
+/// What [`HEX`] writes.
+pub(super) fn write_hex(letters: &[u8], out: &mut Out<'_>) {
+    let (eights, rest) = letters.as_chunks::<8>();
+    for eight in eights {
+        match packed(*eight) {
+            Some(packed) => out.bytes(&packed),
+            None => _ = HEX.write(eight, out),
+        }
+    }
+    HEX.write(rest, out);
+}
+
+/// What [`HEX`] reads.
+pub(super) fn read_hex(count: usize, letters: &mut Vec<u8>, from: &mut In<'_>) -> Option<()> {
+    let bytes = from.bytes(Alphabet::bytes(count))?;
+    let start = letters.len();
+    let (sixteens, bytes) = bytes.as_chunks::<16>();
+    for sixteen in sixteens {
+        letters.extend_from_slice(unpacked_all(*sixteen).as_flattened());
+    }
+    let (fours, bytes) = bytes.as_chunks::<4>();
+    for four in fours {
+        letters.extend_from_slice(&unpacked(*four));
+    }
+    // Read to the end, there may be one too many.
+    HEX.read(2 * bytes.len(), letters, &mut In(bytes))?;
+    letters.truncate(start + count);
+    Some(())
+}
+
+/// Sixteen bytes, [`unpacked`].
+pub(super) fn unpacked_all(bytes: [u8; 16]) -> [[u8; 8]; 4] {
+    let (fours, _) = bytes.as_chunks::<4>();
+    let mut all = [[0; 8]; 4];
+    all.iter_mut().zip(fours).for_each(|(eight, four)| *eight = unpacked(*four));
+    all
+}
+
 /// What telephone numbers are made of.
 static PHONE: Alphabet = Alphabet::new(b"0123456789+*#-._");
 
 /// Writes a text of at most 127 bytes, shorter where it is a telephone number.
 pub(super) fn write_number_of_phone(text: &[u8], out: &mut Out<'_>) {
-    if text.iter().all(|byte| PHONE.has(*byte)) {
-        out.byte(text.len() as u8 | 0x80);
-        PHONE.write(text, out);
-    } else {
+    let start = out.0.len();
+    out.byte(text.len() as u8 | 0x80);
+    if !PHONE.write(text, out) {
+        out.0.truncate(start);
         out.byte(text.len() as u8);
         out.bytes(text);
     }
 }
 
-/// Reads it back, behind a text.
-pub(super) fn read_number_of_phone(text: &mut Vec<u8>, from: &mut In<'_>) -> Option<()> {
+/// Reads it back, behind a text; whether it is a telephone number.
+pub(super) fn read_number_of_phone(text: &mut Vec<u8>, from: &mut In<'_>) -> Option<bool> {
     let head = from.byte()?;
     let len = usize::from(head & 0x7f);
     if head >= 0x80 {
-        return PHONE.read(len, text, from);
+        PHONE.read(len, text, from)?;
+        return Some(len > 0);
     }
     text.extend_from_slice(from.bytes(len)?);
-    Some(())
+    Some(false)
 }
 
 /// Every octet as text, with a dot behind it, and how long that is.
@@ -314,9 +424,26 @@ mod tests {
             prop_assert_eq!(from.option(), Some(option.map(u64::from)));
             prop_assert_eq!(from.text(), Some(text.as_bytes()));
             let mut back = b"x".to_vec();
-            prop_assert_eq!(read_number_of_phone(&mut back, &mut from), Some(()));
+            prop_assert!(read_number_of_phone(&mut back, &mut from).is_some());
             prop_assert_eq!(&back[1..], text.as_bytes());
             prop_assert_eq!(from.byte(), None);
+        }
+
+        #[test]
+        fn hexadecimal_is_an_alphabet(text in "[0-9a-f]{0,40}[0-9a-gA-FO]{0,9}|[ -~é]{0,20}", before in "a?") {
+            let plainly = text.bytes().take_while(|byte| HEX.has(*byte)).count();
+            prop_assert_eq!(hex_run(text.as_bytes()), plainly);
+            for letters in [text.as_bytes(), &text.as_bytes()[..plainly]] {
+                let (mut bytes, mut plain) = (Vec::new(), Vec::new());
+                write_hex(letters, &mut Out(&mut bytes));
+                HEX.write(letters, &mut Out(&mut plain));
+                prop_assert_eq!(&bytes, &plain);
+                let (mut back, mut plain) = (before.clone().into_bytes(), before.clone().into_bytes());
+                let (mut from, mut plain_from) = (In(&bytes), In(&bytes));
+                let read = read_hex(letters.len(), &mut back, &mut from);
+                prop_assert_eq!(read, HEX.read(letters.len(), &mut plain, &mut plain_from));
+                prop_assert_eq!((&back, from.0), (&plain, plain_from.0));
+            }
         }
 
         #[test]

@@ -42,21 +42,40 @@ impl Unit {
 pub(in crate::track::registration) struct Lives {
     known: Index,
     all: Vec<Box<[Code]>>,
+    /// Numbers of those that were asked for lately, each where its length and its last code put it.
+    lately: [u8; Self::LATELY],
 }
 
 impl Lives {
     /// So many are told apart by a byte; another one is written out, as is one of more steps than these.
     const MOST: usize = 250;
     const LONGEST: usize = 32;
+    const LATELY: usize = 16;
+
+    fn is(&self, number: u32, timeline: &[Step]) -> bool {
+        let life = self.all.get(number as usize).filter(|life| life.len() == timeline.len());
+        life.is_some_and(|life| life.iter().zip(timeline).all(|(code, step)| *code == step.code))
+    }
 
     fn number(&mut self, digest: &Digest, timeline: &[Step]) -> Option<u8> {
+        if timeline.len() > Self::LONGEST {
+            return None;
+        }
+        let place = timeline.last().map_or(0, |last| usize::from(last.code.get()) + timeline.len()) % Self::LATELY;
+        let lately = self.lately.get(place).copied().unwrap_or_default();
+        if self.is(lately.into(), timeline) {
+            return Some(lately);
+        }
         let mut codes = [Code::new(0); Self::LONGEST];
         let codes = codes.get_mut(..timeline.len())?;
         codes.iter_mut().zip(timeline).for_each(|(code, step)| *code = step.code);
         let key = digest.of(&*codes);
-        let is_it = |number: &u32| self.all.get(*number as usize).is_some_and(|life| **life == *codes);
-        if let Some(number) = self.known.of(key).find(is_it) {
-            return u8::try_from(number).ok();
+        if let Some(number) = self.known.of(key).find(|number| self.is(*number, timeline)) {
+            let number = u8::try_from(number).ok()?;
+            if let Some(lately) = self.lately.get_mut(place) {
+                *lately = number;
+            }
+            return Some(number);
         }
         let number = u8::try_from(self.all.len()).ok().filter(|number| usize::from(*number) < Self::MOST)?;
         self.known.insert(key, number.into());

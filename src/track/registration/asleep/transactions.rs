@@ -71,7 +71,7 @@ pub(super) fn write_transaction(of: &Transaction, out: &mut Out<'_>) {
     write_key(of.key, out);
     out.number(of.cseq.into());
     out.number(of.depth.into());
-    out.signed(of.began.nanos());
+    out.bytes(&of.began.nanos().to_le_bytes());
     match &of.hop {
         Hop::First => out.byte(1),
         Hop::Other(path) => {
@@ -103,7 +103,7 @@ pub(super) fn write_transaction(of: &Transaction, out: &mut Out<'_>) {
 pub(super) fn read_transaction(from: &mut In<'_>) -> Option<Transaction> {
     let key = read_key(from)?;
     let (cseq, depth) = (from.number32()?, u16::try_from(from.number()?).ok()?);
-    let began = Timestamp::from_nanos(from.signed()?);
+    let began = Timestamp::from_nanos(i64::from_le_bytes(from.chunk()?));
     let hop = match from.byte()? {
         1 => Hop::First,
         _ => {
