@@ -323,7 +323,8 @@ fn read_unusual(raw: &[u8], parsed: &mut Parsed, at: usize, end: usize) {
     let Some((name, value)) = raw.get(at..end).and_then(split_name) else { return };
     match known(name) {
         Known::Unasked => parsed.name(Names::one(name), at),
-        known => parsed.keep(raw, known, Span::new(end - value.len(), end)),
+        // One blank is no part of it on the short ways either.
+        known => parsed.keep(raw, known, Span::new(end - value.strip_prefix(b" ").unwrap_or(value).len(), end)),
     }
 }
 
@@ -557,6 +558,21 @@ mod tests {
             assert_eq!(usual.name == Names::one(name), usual.known == Known::Unasked);
         }
         assert!(Usual::of(b"Allow-Even: x, y, z\r\n", 0).is_none() && Usual::of(&[0; 20], 0).is_none());
+    }
+
+    /// Though there is no room for the short way to look at so many bytes.
+    #[test]
+    fn the_last_line_is_read_alike_whatever_follows() {
+        for line in ["Server: s", "Server:  s", "Server:s", "Server:", "server: s", "s: x", "To: a", "Expires: 1"] {
+            let message = format!("SIP/2.0 200 OK\r\n{line}\r\n\r\n");
+            let longer = format!("{message}SIP/2.0 200 OK\r\nServer: other\r\n\r\n");
+            let of = |bytes: &str| {
+                let mut parsed = Parsed::UNREAD;
+                Message::read_head(bytes.as_bytes(), &mut parsed).unwrap();
+                format!("{parsed:?}")
+            };
+            assert_eq!(of(&message), of(&longer), "{line}");
+        }
     }
 
     /// What [`Message::read_head`] means, without any of its short ways.
