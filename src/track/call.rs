@@ -741,11 +741,6 @@ impl Call {
         self.state
     }
 
-    /// Whether it rings or is up.
-    pub(super) const fn goes_on(&self) -> bool {
-        matches!(self.state, State::Proceeding(_) | State::Active)
-    }
-
     /// Whether no INVITE of it was seen.
     pub(super) const fn is_uninvited(&self) -> bool {
         self.attempts == 0

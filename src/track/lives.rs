@@ -1539,6 +1539,24 @@ fn other_ways_and_clocks() {
     }
 }
 
+/// A packet of another call stepped a minute ahead. What is behind it still has its timers run out when they do, and not
+/// when a call that nobody answered would be closed.
+#[test]
+fn a_timer_runs_out_in_time_behind_a_clock_that_stepped_ahead() {
+    let mut tracker = Tracker::new();
+    let life = ["60 c>d OPTIONS id=y", "0 p>b INVITE via=p1", "0.5 b>p 180 via=p1", "1 b>p 486 via=p2"];
+    for (frame, text) in (1..).zip(life) {
+        line(text, frame, &mut tracker);
+    }
+    tracker.finish(Timestamp::from_millis(600_000));
+    let call = std::iter::from_fn(|| tracker.poll()).find_map(|fact| match fact {
+        Fact::Call(call) => Some(call),
+        _ => None,
+    });
+    let steps: Vec<_> = call.unwrap().timeline.iter().map(|step| (step.code.get(), step.at)).collect();
+    assert_eq!(steps.last(), Some(&(486, Timestamp::from_millis(180_500))), "{steps:?}");
+}
+
 #[test]
 fn losing_branches() {
     let lives = [

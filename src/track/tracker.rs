@@ -531,20 +531,21 @@ impl Tracker {
         open.heard |= known.is_some();
         let (first, state) = (open.call.is_uninvited(), open.call.state());
         open.call.feed(&self.digest, arrival);
-        // Where it goes on ringing, or is answered, it ends later than it would have.
-        let goes_on = open.alarm.is_some() && open.call.goes_on();
-        let moved = open.call.state() != state && (!goes_on || self.settings.as_live);
+        let now = self.now.unwrap_or(arrival.event.at);
+        // None ends sooner than 64·T1 from its last message, though the time of that may have stepped back: an alarm before
+        // that is soon enough.
+        let earliest = now.after(TIMER_B);
+        let is_soon = open.alarm.is_some_and(|alarm| alarm <= earliest) && !self.settings.as_live;
+        let moved = open.call.state() != state && !is_soon;
         if let Some(what) = open.call.take_beyond() {
             self.issues.add(arrival.event.place, Cause::Counted(what), 0);
         }
         if arrival.is_initial_invite() && open.call.awaits(arrival.event.path) {
             self.senders.insert(self.digest.path(arrival.event.path), slot);
         }
-        let now = self.now.unwrap_or(arrival.event.at);
-        // What does not move a call lets it end no sooner. And none ends sooner than 64·T1 from its last message, though
-        // the time of that may have stepped back.
+        // What does not move a call lets it end no sooner.
         if moved || (first && known.is_some()) {
-            self.set_alarm(slot, now, now.after(TIMER_B));
+            self.set_alarm(slot, now, earliest);
         }
         self.count(slot, now);
         let known = Known { digest: &self.digest, groups: &self.groups, calls: &self.calls };
