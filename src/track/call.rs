@@ -680,8 +680,12 @@ impl Call {
 
     /// When this call wants to be looked at again: a timer of a branch, or its close.
     pub(super) fn wakes_at(&self, now: Timestamp) -> Option<Timestamp> {
-        let deadline = self.deciding().deadline().filter(|deadline| self.state.is_attempting() && *deadline > now);
-        deadline.or_else(|| self.closes_at())
+        self.waits_until(now).or_else(|| self.closes_at())
+    }
+
+    /// When the last timer of a branch runs out, where that is still to come.
+    pub(super) fn waits_until(&self, now: Timestamp) -> Option<Timestamp> {
+        self.deciding().deadline().filter(|deadline| self.state.is_attempting() && *deadline > now)
     }
 
     /// When the row is closed: 32 s after the dialogs ended, 180 s after a failure or after the timer ran out.

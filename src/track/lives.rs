@@ -1543,18 +1543,36 @@ fn other_ways_and_clocks() {
 /// when a call that nobody answered would be closed.
 #[test]
 fn a_timer_runs_out_in_time_behind_a_clock_that_stepped_ahead() {
-    let mut tracker = Tracker::new();
     let life = ["60 c>d OPTIONS id=y", "0 p>b INVITE via=p1", "0.5 b>p 180 via=p1", "1 b>p 486 via=p2"];
+    assert_eq!(last_step(&life), (486, Timestamp::from_millis(180_500)));
+}
+
+/// The branch that would have been waited for the longest gets its answer: the other one is not waited for as long.
+#[test]
+fn a_timer_runs_out_in_time_where_a_later_one_was_waited_for() {
+    let life = [
+        "0 p>b INVITE via=p1,a1",
+        "0 p>c INVITE via=p2,a1",
+        "0.5 b>p 180 via=p1,a1",
+        "20 c>p 180 via=p2,a1",
+        "40 c>d OPTIONS id=y",
+        "150 c>p 486 via=p2,a1",
+    ];
+    assert_eq!(last_step(&life), (486, Timestamp::from_millis(180_500)));
+}
+
+/// Where such a life leads in the end, and when.
+fn last_step(life: &[&str]) -> (u16, Timestamp) {
+    let mut tracker = Tracker::new();
     for (frame, text) in (1..).zip(life) {
         line(text, frame, &mut tracker);
     }
     tracker.finish(Timestamp::from_millis(600_000));
-    let call = std::iter::from_fn(|| tracker.poll()).find_map(|fact| match fact {
-        Fact::Call(call) => Some(call),
+    let steps = std::iter::from_fn(|| tracker.poll()).find_map(|fact| match fact {
+        Fact::Call(call) => call.timeline.iter().map(|step| (step.code.get(), step.at)).next_back(),
         _ => None,
     });
-    let steps: Vec<_> = call.unwrap().timeline.iter().map(|step| (step.code.get(), step.at)).collect();
-    assert_eq!(steps.last(), Some(&(486, Timestamp::from_millis(180_500))), "{steps:?}");
+    steps.unwrap()
 }
 
 #[test]

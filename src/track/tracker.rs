@@ -439,11 +439,13 @@ impl Tracker {
         self.count(slot, at);
     }
 
-    /// Sees to it that a call, as it stands now, is looked at when it wants to be, but not before `earliest`.
+    /// Sees to it that a call, as it stands now, is looked at when it wants to be: when a timer runs out that is still to run
+    /// out, and else not before `earliest`. None is closed sooner than 64·T1 from its last message, though the time of that
+    /// may have stepped back.
     fn set_alarm(&mut self, slot: usize, now: Timestamp, earliest: Timestamp) {
         let Some(Some(open)) = self.calls.get_mut(slot) else { return };
         let Some(wakes) = wakes_at(&open.call, &self.settings, now) else { return };
-        let mut alarm = wakes.max(earliest);
+        let mut alarm = open.call.waits_until(now).unwrap_or_else(|| wakes.max(earliest));
         if let Some(interval) = live_interval(&self.settings) {
             alarm = alarm.min(self.now.unwrap_or(now).after(interval));
         }
@@ -532,20 +534,17 @@ impl Tracker {
         let (first, state) = (open.call.is_uninvited(), open.call.state());
         open.call.feed(&self.digest, arrival);
         let now = self.now.unwrap_or(arrival.event.at);
-        // None ends sooner than 64·T1 from its last message, though the time of that may have stepped back: an alarm before
-        // that is soon enough.
-        let earliest = now.after(TIMER_B);
-        let is_soon = open.alarm.is_some_and(|alarm| alarm <= earliest) && !self.settings.as_live;
-        let moved = open.call.state() != state && !is_soon;
+        // A call that is up and stays so, or is over and stays so, ends no sooner for a message. One that waits for several
+        // branches may.
+        let may_end_sooner = open.call.state() != state || open.call.is_attempting();
         if let Some(what) = open.call.take_beyond() {
             self.issues.add(arrival.event.place, Cause::Counted(what), 0);
         }
         if arrival.is_initial_invite() && open.call.awaits(arrival.event.path) {
             self.senders.insert(self.digest.path(arrival.event.path), slot);
         }
-        // What does not move a call lets it end no sooner.
-        if moved || (first && known.is_some()) {
-            self.set_alarm(slot, now, earliest);
+        if may_end_sooner || (first && known.is_some()) {
+            self.set_alarm(slot, now, now.after(TIMER_B));
         }
         self.count(slot, now);
         let known = Known { digest: &self.digest, groups: &self.groups, calls: &self.calls };
