@@ -42,7 +42,7 @@ pub(crate) trait Downstream {
     fn gap(&mut self, gap: Gap);
 
     /// Learns more of the captures, behind what the packet gave of which it was learnt.
-    fn sources(&mut self, sources: Vec<Source>);
+    fn sources(&mut self, sources: Vec<Source>) -> Result<(), Self::Stop>;
 
     /// All that a packet gave was said.
     fn settle(&mut self) -> Result<(), Self::Stop>;
@@ -175,7 +175,7 @@ impl Batch {
                     }
                 }
                 Item::Gap(gap) => down.gap(*gap),
-                Item::Sources(sources) => down.sources(std::mem::take(sources)),
+                Item::Sources(sources) => down.sources(std::mem::take(sources))?,
             }
             if *settles {
                 down.settle()?;
@@ -365,8 +365,9 @@ mod tests {
             self.0.push(format!("{gap:?}"));
         }
 
-        fn sources(&mut self, sources: Vec<Source>) {
+        fn sources(&mut self, sources: Vec<Source>) -> Result<(), ()> {
             self.0.push(format!("{sources:?}"));
+            Ok(())
         }
 
         fn settle(&mut self) -> Result<(), ()> {

@@ -109,7 +109,7 @@ fn flow(
     if threads > 1 && !plan.live {
         beside(&mut reading, &mut tracking, &mut telling)?;
     } else {
-        reading.run(&mut Straight { tracking: &mut tracking, telling: &mut telling })?;
+        reading.run(&mut Following { tracking: &mut tracking, told: &mut telling })?;
     }
     let Reading { mut captures, assembler, mut issues, mut progress, earlier, end, delivers, .. } = reading;
     let mut unfinished = Unfinished::default();
@@ -195,7 +195,7 @@ impl Reading {
                 && *known != info.digits
             {
                 *known = info.digits;
-                down.sources(sources(earlier, captures.infos()));
+                down.sources(sources(earlier, captures.infos()))?;
             }
             down.settle()?;
             // Nearly all packets that follow bring nothing new but themselves: those go straight down.
@@ -348,14 +348,40 @@ impl Telling<'_> {
     }
 }
 
-/// The rest of the river without a bend: in the thread that reads.
-struct Straight<'t, 'a> {
-    tracking: &'t mut Tracking,
-    telling: &'t mut Telling<'a>,
+/// Where it goes what came of events.
+trait Tell {
+    /// Why nothing more is told.
+    type Stop;
+
+    fn tell(&mut self, answer: Answer) -> Result<(), Self::Stop>;
 }
 
-impl Downstream for Straight<'_, '_> {
+impl Tell for &mut Telling<'_> {
     type Stop = Stop;
+
+    fn tell(&mut self, answer: Answer) -> Result<(), Stop> {
+        Telling::tell(self, answer)
+    }
+}
+
+/// Told later, in the thread that reads.
+impl Tell for Vec<Answer> {
+    type Stop = Infallible;
+
+    fn tell(&mut self, answer: Answer) -> Result<(), Infallible> {
+        self.push(answer);
+        Ok(())
+    }
+}
+
+/// Where events are tracked: those of packets as they are read, or those that are in a batch.
+struct Following<'t, T> {
+    tracking: &'t mut Tracking,
+    told: T,
+}
+
+impl<T: Tell> Downstream for Following<'_, T> {
+    type Stop = T::Stop;
 
     #[inline]
     fn event(&mut self, event: &Event<'_>) {
@@ -375,13 +401,13 @@ impl Downstream for Straight<'_, '_> {
         self.tracking.gap(gap);
     }
 
-    fn sources(&mut self, sources: Vec<Source>) {
-        self.telling.report.set_sources(sources);
+    fn sources(&mut self, sources: Vec<Source>) -> Result<(), T::Stop> {
+        self.told.tell(Answer::Sources(sources))
     }
 
     #[inline]
-    fn settle(&mut self) -> Result<(), Stop> {
-        self.tracking.settle(|answer| self.telling.tell(answer))
+    fn settle(&mut self) -> Result<(), T::Stop> {
+        self.tracking.settle(|answer| self.told.tell(answer))
     }
 }
 
@@ -452,55 +478,15 @@ impl Downstream for Loading<'_, '_> {
         self.batch.gap(gap);
     }
 
-    fn sources(&mut self, sources: Vec<Source>) {
+    fn sources(&mut self, sources: Vec<Source>) -> Result<(), Halt> {
         self.batch.sources(sources);
+        Ok(())
     }
 
     #[inline]
     fn settle(&mut self) -> Result<(), Halt> {
         self.batch.settle();
         if self.batch.is_full() { self.hand_on() } else { Ok(()) }
-    }
-}
-
-/// Where the thread that tracks hears what is in a batch.
-struct Hearing<'t> {
-    tracking: &'t mut Tracking,
-    answers: Vec<Answer>,
-}
-
-impl Downstream for Hearing<'_> {
-    type Stop = Infallible;
-
-    #[inline]
-    fn event(&mut self, event: &Event<'_>) {
-        self.tracking.event(event);
-    }
-
-    #[inline]
-    fn media(&mut self, at: Timestamp, place: Place, media: &Media<'_>) -> bool {
-        self.tracking.tracker.feed_known(at, place.file, media)
-    }
-
-    fn passed(&mut self, last: Timestamp) {
-        self.tracking.tracker.pass(last);
-    }
-
-    fn gap(&mut self, gap: Gap) {
-        self.tracking.gap(gap);
-    }
-
-    fn sources(&mut self, sources: Vec<Source>) {
-        self.answers.push(Answer::Sources(sources));
-    }
-
-    #[inline]
-    fn settle(&mut self) -> Result<(), Infallible> {
-        let answers = &mut self.answers;
-        self.tracking.settle(|answer| {
-            answers.push(answer);
-            Ok(())
-        })
     }
 }
 
@@ -521,7 +507,7 @@ fn beside(reading: &mut Reading, tracking: &mut Tracking, telling: &mut Telling<
         });
         let Ok(tracker) = tracker else {
             // No thread is to be had: one is enough.
-            return reading.run(&mut Straight { tracking, telling });
+            return reading.run(&mut Following { tracking, told: telling });
         };
         let _ = start.send(tracking);
         let empty = (1..BATCHES).map(|_| Batch::default()).collect();
@@ -538,7 +524,7 @@ fn beside(reading: &mut Reading, tracking: &mut Tracking, telling: &mut Telling<
 /// Tracks what is in the batches that come, and sends them back with what came of it: several at once as long as others
 /// wait, since each time that the reader is woken costs as much as some messages do.
 fn track(tracking: &mut Tracking, filled: &Receiver<Batch>, again: &SyncSender<Batch>) {
-    let mut hearing = Hearing { tracking, answers: Vec::new() };
+    let mut following = Following { tracking, told: Vec::new() };
     let mut done = Vec::new();
     loop {
         let batch = match filled.try_recv() {
@@ -551,9 +537,9 @@ fn track(tracking: &mut Tracking, filled: &Receiver<Batch>, again: &SyncSender<B
             }
         };
         let Ok(mut batch) = batch else { return };
-        let Ok(()) = batch.say(&mut hearing);
+        let Ok(()) = batch.say(&mut following);
         batch.clear();
-        std::mem::swap(&mut batch.answers, &mut hearing.answers);
+        std::mem::swap(&mut batch.answers, &mut following.told);
         done.push(batch);
     }
 }
