@@ -678,11 +678,6 @@ impl Call {
         }
     }
 
-    /// When this call wants to be looked at again: a timer of a branch, or its close.
-    pub(super) fn wakes_at(&self, now: Timestamp) -> Option<Timestamp> {
-        self.waits_until(now).or_else(|| self.closes_at())
-    }
-
     /// When the last timer of a branch runs out, where that is still to come.
     pub(super) fn waits_until(&self, now: Timestamp) -> Option<Timestamp> {
         self.deciding().deadline().filter(|deadline| self.state.is_attempting() && *deadline > now)

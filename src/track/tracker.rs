@@ -146,10 +146,10 @@ impl Calls for Known<'_> {
     }
 }
 
-/// When a call wants to be looked at again; as an online monitor would, also when its silence is due.
-fn wakes_at(call: &Call, settings: &Settings, now: Timestamp) -> Option<Timestamp> {
+/// When a call may be closed; as an online monitor would, also when its silence is due.
+fn ends_at(call: &Call, settings: &Settings, now: Timestamp) -> Option<Timestamp> {
     let silence = || call.falls_silent(settings).map(|silence| silence.at).filter(|at| settings.as_live && *at > now);
-    call.wakes_at(now).or_else(silence)
+    call.closes_at().or_else(silence)
 }
 
 /// How often calls are looked at where media, which are not brought before them, may make them fall silent sooner.
@@ -444,8 +444,8 @@ impl Tracker {
     /// may have stepped back.
     fn set_alarm(&mut self, slot: usize, now: Timestamp, earliest: Timestamp) {
         let Some(Some(open)) = self.calls.get_mut(slot) else { return };
-        let Some(wakes) = wakes_at(&open.call, &self.settings, now) else { return };
-        let mut alarm = open.call.waits_until(now).unwrap_or_else(|| wakes.max(earliest));
+        let end = || Some(ends_at(&open.call, &self.settings, now)?.max(earliest));
+        let Some(mut alarm) = open.call.waits_until(now).or_else(end) else { return };
         if let Some(interval) = live_interval(&self.settings) {
             alarm = alarm.min(self.now.unwrap_or(now).after(interval));
         }
