@@ -8,7 +8,7 @@ use std::time::Duration;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
-use super::table::Spread;
+use super::table::Near;
 use crate::packet::Place;
 use crate::time::Timestamp;
 
@@ -18,7 +18,7 @@ pub(super) const DROWSY: Duration = Duration::from_secs(600);
 /// Those that are asleep, by their slots.
 #[derive(Debug, Default, Serialize, Deserialize)]
 pub(super) struct Asleep {
-    calls: HashMap<usize, Sleeper, BuildHasherDefault<Spread>>,
+    calls: HashMap<usize, Sleeper, BuildHasherDefault<Near>>,
     /// Reused for each.
     #[serde(skip)]
     packing: Vec<u8>,

@@ -4,11 +4,12 @@
 use std::borrow::Cow;
 use std::collections::hash_map::Entry;
 use std::collections::{HashMap, VecDeque};
-use std::hash::{BuildHasherDefault, Hasher};
+use std::hash::BuildHasherDefault;
 
 use super::cells::{Cell, Cells};
 use super::registration::asleep::{self, Purpose};
 use super::registration::{Known, Registration, Saved, Shared};
+use super::table::Near;
 use super::transaction::{Digest, Moment, TIMER_B};
 use crate::packet::Place;
 use crate::time::Timestamp;
@@ -73,26 +74,6 @@ struct Awake {
     /// It is one of those that settled.
     rests: bool,
     registration: Registration,
-}
-
-/// Spreads slots over a hash, but a few in a row lie side by side: they come and go together.
-#[derive(Clone, Copy, Debug, Default)]
-struct Near(u64);
-
-impl Hasher for Near {
-    fn finish(&self) -> u64 {
-        self.0
-    }
-
-    fn write(&mut self, bytes: &[u8]) {
-        for byte in bytes {
-            self.write_u32(u32::from(*byte));
-        }
-    }
-
-    fn write_u32(&mut self, slot: u32) {
-        self.0 = (self.0 ^ u64::from(slot / 16)).wrapping_mul(0x9e37_79b9_7f4a_7c15) << 4 | u64::from(slot % 16);
-    }
 }
 
 /// The slot, and what is in it, if anything. `None`: there is no such slot.

@@ -27,11 +27,11 @@ impl Hasher for Same {
     }
 }
 
-/// Spreads small numbers, such as slots, over a hash.
+/// Spreads slots over a hash, but a few in a row lie side by side: they come and go together.
 #[derive(Clone, Copy, Debug, Default)]
-pub(super) struct Spread(u64);
+pub(super) struct Near(u64);
 
-impl Hasher for Spread {
+impl Hasher for Near {
     fn finish(&self) -> u64 {
         self.0
     }
@@ -42,7 +42,12 @@ impl Hasher for Spread {
         }
     }
 
-    fn write_usize(&mut self, number: usize) {
-        self.0 = (self.0 ^ number as u64).wrapping_mul(0x9e37_79b9_7f4a_7c15).rotate_left(20);
+    fn write_u32(&mut self, slot: u32) {
+        self.write_usize(slot as usize);
+    }
+
+    fn write_usize(&mut self, slot: usize) {
+        let slot = slot as u64;
+        self.0 = ((self.0 ^ (slot / 16)).wrapping_mul(0x9e37_79b9_7f4a_7c15) << 4) | (slot % 16);
     }
 }
