@@ -78,6 +78,18 @@ impl<'a> Event<'a> {
         let path = Path { src, dst, transport: Transport::Udp };
         Self { at, place, path, duplicate: false, correlation: None, what }
     }
+
+    /// A message that stands in the packet of these bytes, as one that borrows of nothing else.
+    #[inline]
+    #[must_use]
+    pub fn out_of<'p>(&self, packet: &'p [u8]) -> Option<Event<'p>> {
+        let Self { at, place, path, duplicate, correlation: None, what: What::Sip(message) } = self else {
+            return None;
+        };
+        let raw = packet.get(message.place_in(packet)?)?;
+        let what = What::Sip(message.detach().attach(raw));
+        Some(Event { at: *at, place: *place, path: *path, duplicate: *duplicate, correlation: None, what })
+    }
 }
 
 /// What an event carries.

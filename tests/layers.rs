@@ -168,7 +168,10 @@ impl Source {
 
     /// The files that this one declares as modules of the tests alone.
     fn files_for_tests(&self) -> Vec<String> {
-        let folder = self.path.rsplit_once('/').map_or("", |(folder, _)| folder);
+        let folder = match self.path.strip_suffix("mod.rs") {
+            Some(folder) => folder.trim_end_matches('/'),
+            None => self.path.trim_end_matches(".rs"),
+        };
         let declared = self.text.split("#[cfg(test)]\n").skip(1).filter_map(|after| {
             let (_, name) = after.lines().next()?.strip_suffix(';')?.rsplit_once("mod ")?;
             Some(format!("{folder}/{name}.rs"))
@@ -183,7 +186,7 @@ impl Source {
     /// The lines of the program itself with their numbers: no comments, and nothing from `mod tests` on, which
     /// stands last in each file.
     fn code(&self) -> impl Iterator<Item = (usize, &str)> {
-        let tests = self.text.find("#[cfg(test)]\nmod tests").unwrap_or(self.text.len());
+        let tests = self.text.find("#[cfg(test)]\nmod tests {").unwrap_or(self.text.len());
         let lines = self.text.get(..tests).unwrap_or(&self.text).lines().enumerate();
         lines.map(|(at, line)| (at + 1, line)).filter(|(_, line)| !line.trim_start().starts_with("//"))
     }

@@ -29,6 +29,9 @@ pub(crate) trait Downstream {
     /// Why nothing more is taken.
     type Stop;
 
+    /// How many messages of a run of packets may wait for each other, to be said one right after the other.
+    const TOGETHER: usize;
+
     /// Takes what happened on the wire.
     fn event(&mut self, event: &Event<'_>);
 
@@ -344,6 +347,8 @@ mod tests {
 
     impl Downstream for Heard {
         type Stop = ();
+
+        const TOGETHER: usize = 1;
 
         fn event(&mut self, event: &Event<'_>) {
             self.0.push(format!("{event:?}"));

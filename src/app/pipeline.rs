@@ -1,12 +1,17 @@
 //! The river in one page: packets become events, events facts, facts rows, rows bytes. Everything else is how.
 //! Knows the rooms by their doors only, and no rule of SIP.
 
+#[cfg(test)]
+mod tests;
+
 use std::convert::Infallible;
 use std::num::NonZero;
 use std::panic::resume_unwind;
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::thread;
 use std::time::Duration;
+
+use smallvec::SmallVec;
 
 use super::batch::{Answer, Batch, Downstream, Gap};
 use super::output::Sink;
@@ -233,27 +238,39 @@ struct Rest<'r, D: Downstream> {
 }
 
 impl<D: Downstream> Taker for Rest<'_, D> {
-    #[inline(always)] // Once for each packet, which then is in no memory but its own.
-    fn take(&mut self, packet: &Packet<'_>) -> bool {
-        let datagram = Datagram::of(packet);
-        match datagram.and_then(|datagram| datagram.media()) {
-            Some(media) if self.down.media(packet.at, packet.place, &media) => {
+    #[inline(always)] // As the loop in it goes round once for each packet.
+    fn take<'p>(&mut self, run: &mut impl Iterator<Item = Packet<'p>>) {
+        let mut waiting = Waiting::new();
+        for packet in run {
+            let datagram = Datagram::of(&packet);
+            let media = datagram.and_then(|datagram| datagram.media());
+            if media.is_some() && !waiting.is_empty() && !self.say(&mut waiting) {
+                return;
+            }
+            if let Some(media) = media
+                && self.down.media(packet.at, packet.place, &media)
+            {
                 self.passed = self.passed.max(Some(packet.at));
-                true
+                continue;
             }
             // Copies, so that only here they have to be in memory.
-            _ => {
-                let (packet, datagram) = (*packet, datagram);
-                self.packet(&packet, datagram.as_ref())
+            let (packet, datagram) = (packet, datagram);
+            if !self.packet(&packet, datagram.as_ref(), &mut waiting) {
+                return;
             }
         }
+        self.say(&mut waiting);
     }
 }
 
+/// Messages of a run of packets that are said together: then the code that reads them and the code that tracks them take
+/// turns less often, which are too large to be in a core's nearest cache both.
+type Waiting<'p> = SmallVec<[Event<'p>; 32]>;
+
 impl<D: Downstream> Rest<'_, D> {
-    /// Takes a packet that is no media, or none of a known stream; `false` where nothing more is taken, nor was this one.
+    /// Takes a packet that is no media, or none of a known stream; `false` where nothing more is to be taken.
     #[inline(never)] // Out of the way of media packets.
-    fn packet(&mut self, packet: &Packet<'_>, datagram: Option<&Datagram<'_>>) -> bool {
+    fn packet<'p>(&mut self, packet: &Packet<'p>, datagram: Option<&Datagram<'_>>, waiting: &mut Waiting<'p>) -> bool {
         let segment = if datagram.is_none() { Segment::of(packet) } else { None };
         if let Some(segment) = &segment
             && self.assembler.acknowledge(packet, segment)
@@ -263,17 +280,36 @@ impl<D: Downstream> Rest<'_, D> {
         }
         // Only what was said can come to anything.
         let mut said = self.pass();
-        let mut say = |event: Event<'_>| {
-            said = true;
-            self.down.event(&event);
+        let Self { assembler, issues, down, stopped, .. } = self;
+        let mut say = |event: Event<'_>| match event.out_of(packet.data) {
+            Some(event) if D::TOGETHER > 1 => waiting.push(event),
+            _ => {
+                if stopped.is_ok() {
+                    *stopped = say_all(waiting, *down);
+                }
+                if stopped.is_ok() {
+                    down.event(&event);
+                    said = true;
+                }
+            }
         };
         match &segment {
-            Some(segment) => self.assembler.push_segment(packet, segment, self.issues, &mut say),
-            None => self.assembler.push_read(packet, datagram, self.issues, &mut say),
+            Some(segment) => assembler.push_segment(packet, segment, issues, &mut say),
+            None => assembler.push_read(packet, datagram, issues, &mut say),
         }
         *self.end = (*self.end).max(self.assembler.clock(packet.at));
-        if said {
+        // Otherwise behind the messages that wait now.
+        if said && waiting.is_empty() && self.stopped.is_ok() {
             self.stopped = self.down.settle();
+        }
+        self.stopped.is_ok() && (waiting.len() < D::TOGETHER || self.say(waiting))
+    }
+
+    /// Says the messages that wait; `false` where nothing more is to be taken.
+    #[inline(never)] // As `packet`.
+    fn say(&mut self, waiting: &mut Waiting<'_>) -> bool {
+        if self.stopped.is_ok() {
+            self.stopped = say_all(waiting, self.down);
         }
         self.stopped.is_ok()
     }
@@ -285,6 +321,20 @@ impl<D: Downstream> Rest<'_, D> {
         *self.end = (*self.end).max(self.assembler.clock(last));
         true
     }
+}
+
+/// Says the messages that wait, as if each came just now.
+fn say_all<D: Downstream>(waiting: &mut Waiting<'_>, down: &mut D) -> Result<(), D::Stop> {
+    let mut rest = waiting.iter().peekable();
+    while let Some(event) = rest.next() {
+        down.event(event);
+        // A packet may bring several.
+        if rest.peek().is_none_or(|next| next.place != event.place) {
+            down.settle()?;
+        }
+    }
+    waiting.clear();
+    Ok(())
 }
 
 /// The middle of the river: events become facts.
@@ -383,6 +433,8 @@ struct Following<'t, T> {
 impl<T: Tell> Downstream for Following<'_, T> {
     type Stop = T::Stop;
 
+    const TOGETHER: usize = 32;
+
     #[inline]
     fn event(&mut self, event: &Event<'_>) {
         self.tracking.event(event);
@@ -460,6 +512,9 @@ impl Loading<'_, '_> {
 
 impl Downstream for Loading<'_, '_> {
     type Stop = Halt;
+
+    /// The batch is where they wait.
+    const TOGETHER: usize = 1;
 
     fn event(&mut self, event: &Event<'_>) {
         self.batch.event(event);

@@ -6,6 +6,7 @@ use std::borrow::Cow;
 use std::collections::VecDeque;
 use std::hash::{BuildHasher, Hasher};
 use std::net::SocketAddr;
+use std::ops::Range;
 
 use foldhash::quality::RandomState;
 
@@ -139,10 +140,9 @@ impl Copies {
     /// [`remember`](Self::remember).
     pub(super) fn keep(&mut self, path: Path, at: Timestamp, packet: Stamp, message: &Message<'_>, payload: &[u8]) {
         let raw = message.raw();
-        let from = raw.as_ptr().addr().wrapping_sub(payload.as_ptr().addr());
-        let raw = match payload.get(from..).and_then(|rest| rest.get(..raw.len())) {
-            Some(same) if same.as_ptr() == raw.as_ptr() => Raw::Within(from, raw.len()),
-            _ => {
+        let raw = match message.place_in(payload) {
+            Some(Range { start, .. }) => Raw::Within(start, raw.len()),
+            None => {
                 let start = self.gone.bytes + self.bytes.len() as u64;
                 self.bytes.extend(raw);
                 Raw::Own(start, raw.len())

@@ -128,14 +128,12 @@ impl From<Packet<'_>> for Got {
     }
 }
 
-/// Takes three packets, and not the fourth.
+/// Takes no more than three packets of each run.
 struct Three<'p>(&'p mut Vec<Got>);
 
 impl Taker for Three<'_> {
-    fn take(&mut self, packet: &Packet<'_>) -> bool {
-        let takes = !packet.place.frame.is_multiple_of(4);
-        self.0.extend(takes.then(|| Got::from(*packet)));
-        takes
+    fn take<'p>(&mut self, run: &mut impl Iterator<Item = Packet<'p>>) {
+        self.0.extend(run.take(3).map(Got::from));
     }
 }
 

@@ -91,8 +91,8 @@ impl Captures {
         }
     }
 
-    /// Gives `taker` the packets of the timeline that are at hand, up to the first that it does not take: that one is then
-    /// the next. They are behind the packet delivered last, in the same capture and section.
+    /// Gives `taker` the packets of the timeline that are at hand, as many as it takes: any other is then the next. They are
+    /// behind the packet delivered last, in the same capture and section.
     #[inline]
     pub fn skim(&mut self, taker: &mut impl Taker) -> Skimmed {
         let Some(current) = self.current else { return Skimmed::default() };

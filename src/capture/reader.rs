@@ -188,8 +188,8 @@ impl Reader {
         })
     }
 
-    /// Delivers the packets at hand from before `until` to `taker`, up to the first that it does not take: that one is the
-    /// next to be delivered. Only behind a packet that was delivered, so that what a section brings is known.
+    /// Delivers the packets at hand from before `until` to `taker`, as many as it takes: any other is the next to be
+    /// delivered. Only behind a packet that was delivered, so that what a section brings is known.
     #[inline]
     pub(super) fn skim(
         &mut self,
@@ -226,11 +226,12 @@ impl Reader {
         self.frame = run.place.frame;
         self.buffer.consume(used);
         match behind {
-            Behind::Packet(head) => {
+            Some(Behind::Packet(head)) => {
                 self.head = head;
                 self.take();
             }
-            Behind::Else(found, head) => (self.aside, self.head) = (Some(found), head),
+            Some(Behind::Else(found, head)) => (self.aside, self.head) = (Some(found), head),
+            None => {}
         }
         run
     }

@@ -28,14 +28,62 @@ pub(super) enum Behind {
     Else(Found, Frame),
 }
 
-/// Who takes packets of a run.
+/// Who takes packets of runs.
 pub trait Taker {
-    /// Takes a packet, or not: then that is the end of the run.
-    fn take(&mut self, packet: &Packet<'_>) -> bool;
+    /// Takes the packets of a run, one after the other: all of them, or as many as it will. They are in memory together.
+    fn take<'p>(&mut self, run: &mut impl Iterator<Item = Packet<'p>>);
 }
 
-/// Gives `taker` one packet after the other, as long as it takes them and they are from before `until`. Returns the bytes
-/// gone through with it. `place` and `section` are those of the packet before the first.
+/// The packets at hand from before `until`, as long as they follow one another and nothing else stands between them.
+struct Run<'r, 'p, F> {
+    framing: &'r mut F,
+    bytes: &'p [u8],
+    /// How many of the bytes were gone through.
+    done: usize,
+    section: u32,
+    until: Timestamp,
+    skimmed: Skimmed,
+    first: Timestamp,
+    last: Timestamp,
+    behind: Option<Behind>,
+}
+
+impl<'p, F: Framing> Iterator for Run<'_, 'p, F> {
+    type Item = Packet<'p>;
+
+    #[inline(always)] // Once for each packet, which then is in no memory but its own.
+    fn next(&mut self) -> Option<Packet<'p>> {
+        let rest = self.bytes.get(self.done..).unwrap_or_default();
+        let mut head = Frame::NONE;
+        match self.framing.decode(rest, &mut head) {
+            Found::Packet if !head.overrun => {}
+            other => {
+                self.behind = Some(Behind::Else(other, head));
+                return None;
+            }
+        }
+        if head.news || head.at >= self.until {
+            self.behind = Some(Behind::Packet(head));
+            return None;
+        }
+        let from = head.from as usize;
+        let data = rest.get(from..from + head.len as usize).unwrap_or_default();
+        let run = &mut self.skimmed;
+        run.place.frame += 1;
+        run.packets += 1;
+        run.bytes += u64::from(head.len);
+        run.cut_short += u64::from(head.original_len > head.len);
+        self.done += head.used as usize;
+        (self.first, self.last) = (self.first.min(head.at), self.last.max(head.at));
+        let Skimmed { place, .. } = *run;
+        let Frame { at, link, original_len, .. } = head;
+        Some(Packet { place, section: self.section, at, link, original_len, data })
+    }
+}
+
+/// Gives `taker` one packet after the other, as long as they are from before `until`. Returns the bytes gone through with
+/// it; and what stands behind them, unless the taker had enough. `place` and `section` are those of the packet before the
+/// first.
 #[inline]
 pub(super) fn skim<F: Framing>(
     framing: &mut F,
@@ -44,31 +92,11 @@ pub(super) fn skim<F: Framing>(
     section: u32,
     until: Timestamp,
     taker: &mut impl Taker,
-) -> (Skimmed, usize, Behind) {
-    let mut run = Skimmed { place, ..Skimmed::default() };
-    let (mut first, mut last) = (Timestamp::from_nanos(i64::MAX), Timestamp::from_nanos(i64::MIN));
-    let mut done = 0;
-    let behind = loop {
-        let rest = bytes.get(done..).unwrap_or_default();
-        let mut head = Frame::NONE;
-        match framing.decode(rest, &mut head) {
-            Found::Packet if !head.overrun => {}
-            other => break Behind::Else(other, head),
-        }
-        let from = head.from as usize;
-        let data = rest.get(from..from + head.len as usize).unwrap_or_default();
-        let place = Place { frame: run.place.frame + 1, ..run.place };
-        let packet = Packet { place, section, at: head.at, link: head.link, original_len: head.original_len, data };
-        if head.news || head.at >= until || !taker.take(&packet) {
-            break Behind::Packet(head);
-        }
-        done += head.used as usize;
-        run.place = place;
-        run.packets += 1;
-        run.bytes += u64::from(head.len);
-        run.cut_short += u64::from(head.original_len > head.len);
-        (first, last) = (first.min(head.at), last.max(head.at));
-    };
-    run.times = Some((first, last)).filter(|_| run.packets > 0);
-    (run, done, behind)
+) -> (Skimmed, usize, Option<Behind>) {
+    let (first, last) = (Timestamp::from_nanos(i64::MAX), Timestamp::from_nanos(i64::MIN));
+    let skimmed = Skimmed { place, ..Skimmed::default() };
+    let mut run = Run { framing, bytes, done: 0, section, until, skimmed, first, last, behind: None };
+    taker.take(&mut run);
+    let times = Some((run.first, run.last)).filter(|_| run.skimmed.packets > 0);
+    (Skimmed { times, ..run.skimmed }, run.done, run.behind)
 }

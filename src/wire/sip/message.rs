@@ -4,6 +4,8 @@
 mod parsed;
 mod read;
 
+use std::ops::Range;
+
 use super::defects::Defects;
 use super::framing::{MAX_BODY, MAX_HEAD, MAX_LINE, has_binary};
 use super::header::{
@@ -359,6 +361,14 @@ impl<'a> Message<'a> {
     pub const fn raw(&self) -> &'a [u8] {
         self.raw
     }
+
+    /// Where it stands among these bytes, if it is part of them: not of a copy.
+    #[must_use]
+    pub fn place_in(&self, bytes: &[u8]) -> Option<Range<usize>> {
+        let from = self.raw.as_ptr().addr().wrapping_sub(bytes.as_ptr().addr());
+        let same = bytes.get(from..)?.get(..self.raw.len())?;
+        (same.as_ptr() == self.raw.as_ptr()).then_some(from..from + self.raw.len())
+    }
 }
 
 /// The values of one header among these lines.
@@ -395,6 +405,19 @@ mod tests {
     use super::super::start::looks_like_sip;
     use super::super::text::text;
     use super::*;
+
+    #[test]
+    fn a_message_stands_in_the_bytes_that_it_was_read_from_and_in_no_copy() {
+        let bytes = b"\r\n\r\nBYE sip:a SIP/2.0\r\nl: 1\r\n\r\nab".to_vec();
+        let message = Message::parse(&bytes).unwrap();
+        assert_eq!(message.place_in(&bytes), Some(4..bytes.len() - 1));
+        assert_eq!(message.place_in(&bytes[3..]), Some(1..bytes.len() - 4));
+        // Fewer than it takes, and the same elsewhere.
+        assert_eq!(message.place_in(&bytes[5..]), None);
+        assert_eq!(message.place_in(&bytes[..bytes.len() - 2]), None);
+        assert_eq!(message.place_in(&bytes.clone()), None);
+        assert_eq!(message.place_in(&[]), None);
+    }
 
     #[test]
     fn start_lines() {
