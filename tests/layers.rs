@@ -31,6 +31,7 @@ const DOORS: &[(&str, &[&str])] = &[
     ("etherparse", &["wire/ip.rs", "wire/link.rs"]),
     ("rsip", &["wire/sip/typed.rs"]),
     ("wide", &["wire/marks.rs"]),
+    ("prefetch_index", &["track/ahead.rs"]),
     ("itoa", &["render/", "report/", "time.rs"]),
     ("jiff", &["time.rs"]),
     ("comfy_table", &["render/"]),

@@ -107,6 +107,13 @@ impl Alarms {
         list.last().copied()
     }
 
+    /// The slot of the one that goes off behind so many others, if that is known: none goes off before those unless it is
+    /// set until then.
+    pub(super) fn behind(&self, others: usize) -> Option<usize> {
+        let list = self.seconds.front().filter(|_| self.in_order)?;
+        list.iter().rev().nth(others).map(|(_, slot)| *slot)
+    }
+
     /// Takes the next one out.
     pub(super) fn pop(&mut self) -> Option<(Timestamp, usize)> {
         self.next()?;
@@ -156,6 +163,11 @@ mod tests {
                 }
                 prop_assert_eq!(alarms.len(), plain.len());
                 prop_assert_eq!(alarms.next(), plain.peek().map(|Reverse(next)| *next));
+                let order: Vec<usize> = plain.clone().into_sorted_vec().iter().rev().map(|Reverse((_, slot))| *slot).collect();
+                for others in 0..4 {
+                    let slot = alarms.behind(others);
+                    prop_assert!(slot.is_none() || slot == order.get(others).copied());
+                }
             }
         }
     }

@@ -7,6 +7,7 @@ use std::borrow::Cow;
 
 use smallvec::SmallVec;
 
+use super::ahead::{fetch, fetch_text};
 use super::described::Described;
 use super::dialog::{Bye, Dialogs};
 use super::fact::{Answer, CallFact, IcmpError, Opened, Opening, Proof, Reason, Side, Step, Steps};
@@ -200,6 +201,33 @@ impl Call {
             opening: opening(call_id, arrival),
             hop: Hop::of(&arrival.hop()),
         }
+    }
+
+    /// Fetches it, but for what lies elsewhere: a field of each line of memory that it takes, so that the whole is fetched.
+    pub(super) fn fetch(&self) {
+        fetch(&self.key);
+        fetch(&self.retransmissions);
+        fetch(&self.last);
+        fetch(&self.transactions);
+        fetch(&self.seen);
+        fetch(&self.seen.next);
+        fetch(&self.callee_tags);
+        fetch(&self.inner);
+        fetch(&self.dialogs);
+        fetch(&self.hold);
+        fetch(&self.timeline);
+        fetch(&self.bye_reasons);
+        fetch(&self.start);
+        fetch(&self.marked);
+        fetch(&self.opening);
+        fetch(&self.hop);
+    }
+
+    /// Fetches what it has to tell.
+    pub(super) fn fetch_texts(&self) {
+        fetch_text(self.opening.all().as_bytes());
+        let answers = self.transactions.iter().filter_map(|of| of.last_word.as_ref());
+        answers.for_each(Response::fetch_texts);
     }
 
     /// How surely a message belongs to this call rather than to another of the same Call-ID; 0: it does not.

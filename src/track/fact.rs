@@ -177,6 +177,11 @@ impl Opening {
         }))
     }
 
+    /// All of its parts.
+    pub(super) fn all(&self) -> &str {
+        self.0.all()
+    }
+
     /// As sent.
     #[must_use]
     pub fn call_id(&self) -> &str {

@@ -1,6 +1,7 @@
 //! Remembers: what messages mean together, for calls, registrations and what is neither (RFC 3261 10, 12, 13, 15, 17).
 //! Knows no packets' bytes, no files, no wall clock, and nothing of how a fact is printed.
 
+mod ahead;
 mod alarms;
 mod asleep;
 mod bounds;

@@ -297,6 +297,7 @@ impl Tracker {
                     }
                 }
                 _ => {
+                    self.fetch_ahead();
                     if let Some((at, slot)) = self.alarms.pop() {
                         self.on_alarm(at, slot);
                     }
@@ -307,6 +308,20 @@ impl Tracker {
         let mark = self.marks.last().map(|mark| mark.at);
         let due = [alarm, mark, self.exchanges.due()].into_iter().flatten().min();
         self.due = due.or(Some(Timestamp::from_nanos(i64::MAX)));
+    }
+
+    /// Fetches the calls whose alarms go off soon: most of them had no message for long. First what a call is, and when the
+    /// alarm is nearer what that refers to.
+    fn fetch_ahead(&self) {
+        let call = |slot: usize| self.calls.get(slot).and_then(Option::as_ref).map(|open| &open.call);
+        if let Some(slot) = self.alarms.behind(4) {
+            call(slot).into_iter().for_each(Call::fetch);
+            self.media.fetch(slot);
+        }
+        if let Some(slot) = self.alarms.behind(2) {
+            call(slot).into_iter().for_each(Call::fetch_texts);
+            self.media.fetch_texts(slot);
+        }
     }
 
     /// Something new falls due.

@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use smallvec::SmallVec;
 
+use super::ahead::fetch;
 use super::call::Arrival;
 use super::fact::Reason;
 use super::hop::Hop;
@@ -230,6 +231,14 @@ impl Response {
     #[cfg(test)]
     pub(super) const fn bare(code: Code, seen: Moment) -> Self {
         Self { code, is_plain: false, seen, wording: None }
+    }
+
+    /// Fetches what it says beyond its code.
+    pub(super) fn fetch_texts(&self) {
+        if let Some(wording) = &self.wording {
+            fetch(&**wording);
+            fetch(&wording.challenge);
+        }
     }
 
     /// The reason phrase as sent; `None` where it was empty.

@@ -42,6 +42,12 @@ impl<const N: usize> Texts<N> {
         Some(Self { all: all.into_boxed_str(), ends })
     }
 
+    /// All of them, one behind the other.
+    #[must_use]
+    pub fn all(&self) -> &str {
+        &self.all
+    }
+
     /// One of them; `None` where it is unknown.
     #[must_use]
     #[inline]

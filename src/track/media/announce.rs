@@ -9,6 +9,7 @@ use smallvec::SmallVec;
 
 use super::{EARLY, IsOver, Media, NONE, recent};
 use crate::time::Timestamp;
+use crate::track::ahead::fetch;
 use crate::track::fact::{Digit, Side};
 use crate::track::stream::{self, Codecs};
 use crate::wire::codec::Codec;
@@ -202,6 +203,27 @@ impl Media {
             self.calls.resize_with(slot + 1, || None);
         }
         self.calls[slot].get_or_insert_default()
+    }
+
+    /// Fetches what is known of the media of a call, but for what lies elsewhere.
+    pub(in crate::track) fn fetch(&self, slot: usize) {
+        if let Some(Some(call)) = self.calls.get(slot) {
+            fetch(&call.descriptions);
+            fetch(&call.overwritten);
+            fetch(&call.streams);
+            fetch(&call.endpoints);
+            fetch(&call.pressed);
+        }
+    }
+
+    /// Fetches what its descriptions say: they are let go with it.
+    pub(in crate::track) fn fetch_texts(&self, slot: usize) {
+        let call = self.calls.get(slot).and_then(Option::as_ref);
+        for description in call.into_iter().flat_map(|call| &call.descriptions) {
+            if let Body::Text(text) = &description.body {
+                text.first().into_iter().for_each(fetch);
+            }
+        }
     }
 
     /// A message of a call carries a session description.
