@@ -43,10 +43,6 @@ impl Asleep {
 
     /// Unpacks the one of this slot.
     pub(super) fn take<C: DeserializeOwned>(&mut self, slot: usize) -> Option<C> {
-        // Nearly always nobody is asleep, or somebody else.
-        if self.calls.is_empty() {
-            return None;
-        }
         postcard::from_bytes(&self.calls.remove(&slot)?.packed).ok()
     }
 

@@ -38,8 +38,9 @@ impl Tracker {
     }
 
     pub(super) fn wake(&mut self, slot: usize) {
-        if let Some((open, described)) = self.asleep.take(slot)
-            && let Some(place) = self.calls.get_mut(slot)
+        // Nearly always the call is there.
+        if let Some(place @ None) = self.calls.get_mut(slot)
+            && let Some((open, described)) = self.asleep.take(slot)
         {
             *place = Some(open);
             self.media.come_back(slot, described);
