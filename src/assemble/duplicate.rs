@@ -22,7 +22,10 @@ const WAYS: usize = 8;
 /// The packets of the last moments. Of fixed size: the oldest of a set makes room, so no packet costs an allocation.
 #[derive(Debug)]
 pub(super) struct Duplicates {
-    sets: Box<[Set; SETS]>,
+    /// The lower halves of their hashes, zero where there is no packet. Nearly always they are all that is read, so they
+    /// are where a core has them at hand.
+    lower: Box<[[u32; WAYS]; SETS]>,
+    packets: Box<[[Packet; WAYS]; SETS]>,
     /// Which packet of each set makes room next: they came one after another, so it is the oldest.
     oldest: [u8; SETS],
     seed: u64,
@@ -36,13 +39,12 @@ pub(super) struct Recent {
     packets: Vec<(u64, Timestamp)>,
 }
 
-/// Packets whose hashes fall together. These hashes are one line of the cache: nearly always they are all that is read.
+/// A packet as it is remembered.
 #[derive(Clone, Copy, Debug, Default)]
-#[repr(align(64))]
-struct Set {
-    /// Zero where there is no packet.
-    hashes: [u64; WAYS],
-    times: [Timestamp; WAYS],
+struct Packet {
+    /// Zero where there is none.
+    hash: u64,
+    at: Timestamp,
 }
 
 /// How far apart two copies of a packet with this identification may be.
@@ -57,12 +59,18 @@ impl Duplicates {
     }
 
     fn seeded(seed: u64) -> Self {
-        Self { sets: Box::new([Set::default(); SETS]), oldest: [0; SETS], seed, hasher: FixedState::with_seed(seed) }
+        Self {
+            lower: Box::new([[0; WAYS]; SETS]),
+            packets: Box::new([[Packet::default(); WAYS]; SETS]),
+            oldest: [0; SETS],
+            seed,
+            hasher: FixedState::with_seed(seed),
+        }
     }
 
     /// Those of the last moments.
     pub(super) fn recent(&self) -> Recent {
-        let all = self.sets.iter().flat_map(|set| set.hashes.into_iter().zip(set.times));
+        let all = self.packets.iter().flatten().map(|packet| (packet.hash, packet.at));
         let seen: Vec<_> = all.filter(|(hash, _)| *hash != 0).collect();
         let last = seen.iter().map(|(_, at)| *at).max().unwrap_or_default();
         Recent { seed: self.seed, packets: seen.into_iter().filter(|(_, at)| last.since(*at) <= WINDOW).collect() }
@@ -88,8 +96,8 @@ impl Duplicates {
     fn put(&mut self, hash: u64, at: Timestamp) {
         let set = Self::set(hash);
         let oldest = usize::from(self.oldest[set]) % WAYS;
-        self.sets[set].hashes[oldest] = hash;
-        self.sets[set].times[oldest] = at;
+        self.lower[set][oldest] = hash as u32;
+        self.packets[set][oldest] = Packet { hash, at };
         self.oldest[set] = (oldest as u8 + 1) % WAYS as u8;
     }
 
@@ -100,9 +108,11 @@ impl Duplicates {
         // All of it: two messages that look alike to less could be made so that the second passes for a copy.
         hasher.write(payload);
         let hash = hasher.finish().max(1);
-        let Set { hashes, times } = &mut self.sets[Self::set(hash)];
-        if let Some(way) = hashes.iter().position(|of| *of == hash) {
-            let seen = std::mem::replace(&mut times[way], at);
+        let set = Self::set(hash);
+        if self.lower[set].contains(&(hash as u32))
+            && let Some(packet) = self.packets[set].iter_mut().find(|packet| packet.hash == hash)
+        {
+            let seen = std::mem::replace(&mut packet.at, at);
             // Merged captures step back in time, so the copy may be the earlier one.
             return at.since(seen).max(seen.since(at)) <= window(id);
         }

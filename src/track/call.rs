@@ -223,6 +223,12 @@ impl Call {
         fetch(&self.hop);
     }
 
+    /// Fetches when it was last heard of.
+    pub(super) fn fetch_last(&self) {
+        fetch(&self.last);
+        fetch(&self.media);
+    }
+
     /// Fetches what it has to tell.
     pub(super) fn fetch_texts(&self) {
         fetch_text(self.opening.all().as_bytes());

@@ -648,6 +648,13 @@ impl Tracker {
     fn slot_of(&self, arrival: &Arrival<'_, '_>) -> Option<usize> {
         let slots = self.groups.get(&arrival.call)?.calls.as_slice();
         let call = |slot: usize| self.calls.get(slot).and_then(Option::as_ref).map(|open| &open.call);
+        // All of it at once, and not one line after the other as it is asked for.
+        if let [only] = slots {
+            call(*only).into_iter().for_each(Call::fetch);
+            if !arrival.message.body().is_empty() {
+                self.media.fetch(*only);
+            }
+        }
         if arrival.is_initial_invite() {
             let same_caller = |slot: &&usize| {
                 call(**slot).is_some_and(|call| call.caller_tag() == arrival.tags.from && call.admits(arrival))

@@ -8,6 +8,9 @@ impl Tracker {
     pub(super) fn look_after_one(&mut self) {
         self.looked_at = if self.looked_at + 1 < self.calls.len() { self.looked_at + 1 } else { 0 };
         let (slot, now) = (self.looked_at, self.now.unwrap_or_default());
+        if let Some(Some(next)) = self.calls.get(slot + 1) {
+            next.call.fetch_last();
+        }
         if let Some(Some(open)) = self.calls.get(slot)
             && now.since(open.call.last_sign_of_life()) > DROWSY
         {
