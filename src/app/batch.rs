@@ -47,7 +47,10 @@ pub(crate) trait Downstream {
     /// Learns more of the captures, behind what the packet gave of which it was learnt.
     fn sources(&mut self, sources: Vec<Source>) -> Result<(), Self::Stop>;
 
-    /// All that a packet gave was said.
+    /// Whether it matters between which packets things are settled next, so that it cannot wait.
+    fn is_due(&self) -> bool;
+
+    /// All that a packet gave was said, or that several did.
     fn settle(&mut self) -> Result<(), Self::Stop>;
 }
 
@@ -373,6 +376,10 @@ mod tests {
         fn sources(&mut self, sources: Vec<Source>) -> Result<(), ()> {
             self.0.push(format!("{sources:?}"));
             Ok(())
+        }
+
+        fn is_due(&self) -> bool {
+            true
         }
 
         fn settle(&mut self) -> Result<(), ()> {

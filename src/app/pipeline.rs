@@ -323,13 +323,13 @@ impl<D: Downstream> Rest<'_, D> {
     }
 }
 
-/// Says the messages that wait, as if each came just now.
+/// Says the messages that wait, as if each came just now; what comes of them is told behind all of them.
 fn say_all<D: Downstream>(waiting: &mut Waiting<'_>, down: &mut D) -> Result<(), D::Stop> {
     let mut rest = waiting.iter().peekable();
     while let Some(event) = rest.next() {
         down.event(event);
         // A packet may bring several.
-        if rest.peek().is_none_or(|next| next.place != event.place) {
+        if rest.peek().is_none_or(|next| next.place != event.place && down.is_due()) {
             down.settle()?;
         }
     }
@@ -457,6 +457,10 @@ impl<T: Tell> Downstream for Following<'_, T> {
         self.told.tell(Answer::Sources(sources))
     }
 
+    fn is_due(&self) -> bool {
+        self.tracking.messages >= STRIDE
+    }
+
     #[inline]
     fn settle(&mut self) -> Result<(), T::Stop> {
         self.tracking.settle(|answer| self.told.tell(answer))
@@ -536,6 +540,10 @@ impl Downstream for Loading<'_, '_> {
     fn sources(&mut self, sources: Vec<Source>) -> Result<(), Halt> {
         self.batch.sources(sources);
         Ok(())
+    }
+
+    fn is_due(&self) -> bool {
+        true
     }
 
     #[inline]
