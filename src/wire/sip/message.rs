@@ -280,10 +280,8 @@ impl<'a> Message<'a> {
         if !self.may_have(&[name]) {
             return &[];
         }
-        let Parsed { rare, fields, .. } = self.parsed;
-        // Far behind the headers that all messages have, as a rule.
-        let from = if RARE.may_hold(name.as_bytes()) { usize::from(rare) } else { fields.start() };
-        self.raw.get(from..fields.end()).unwrap_or_default()
+        // Nearly always a single line.
+        if RARE.may_hold(name.as_bytes()) { self.parsed.rare.of(self.raw) } else { self.fields() }
     }
 
     /// Whether a header of one of these long names may be there; where not, looking for them is in vain.

@@ -29,8 +29,8 @@ pub struct Parsed {
     pub(super) via_list: bool,
     pub(super) more_contacts: bool,
     pub(super) via_count: u16,
-    /// Where the first line begins whose name looks like one of [`RARE`](super::read::RARE); 0 where none does.
-    pub(super) rare: u16,
+    /// From the first to the last line whose names look like some of [`RARE`](super::read::RARE), with its line end.
+    pub(super) rare: Span,
     pub(super) defects: Defects,
     pub(super) names: Names,
 }
@@ -56,7 +56,7 @@ impl Parsed {
         via_list: false,
         more_contacts: false,
         via_count: 0,
-        rare: 0,
+        rare: Span::NONE,
         defects: Defects::NONE,
         names: Names::EMPTY,
     };

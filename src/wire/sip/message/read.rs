@@ -83,12 +83,13 @@ pub(super) const RARE: Names = Names::of(&[
 ]);
 
 impl Parsed {
-    /// Takes in the name of a line that begins here.
+    /// Takes in the name of a line that begins at `at`, and whose line end is at `end`.
     #[inline(always)]
-    pub(super) fn name(&mut self, name: Names, at: usize) {
+    pub(super) fn name(&mut self, name: Names, at: usize, end: usize) {
         self.names = self.names.and(name);
-        if name.meets(RARE) && self.rare == 0 {
-            self.rare = u16::try_from(at).unwrap_or(u16::MAX);
+        if name.meets(RARE) {
+            let first = if self.rare.is_some() { self.rare.start() } else { at };
+            self.rare = Span::new(first, end + 1);
         }
     }
 }
@@ -271,7 +272,7 @@ fn read_fields(raw: &[u8], parsed: &mut Parsed, from: usize, line_ends: Places<'
 #[inline(always)]
 fn read_line(raw: &[u8], parsed: &mut Parsed, at: usize, end: usize) {
     match Usual::of(raw, at) {
-        Some(Usual { known: Known::Unasked, name, .. }) => parsed.name(*name, at),
+        Some(Usual { known: Known::Unasked, name, .. }) => parsed.name(*name, at, end),
         Some(Usual { known, value, .. }) => parsed.keep(raw, *known, Span::new(at + usize::from(*value), end)),
         None => read_other(raw, parsed, at, end),
     }
@@ -301,7 +302,7 @@ fn read_other(raw: &[u8], parsed: &mut Parsed, at: usize, end: usize) {
         Some(name @ [first, .., last]) if *first > b' ' && *last > b' ' && colon < end => {
             let name = Names::one(name);
             if !name.meets(KEPT) {
-                parsed.name(name, at);
+                parsed.name(name, at, end);
                 return;
             }
         }
@@ -322,7 +323,7 @@ fn read_other(raw: &[u8], parsed: &mut Parsed, at: usize, end: usize) {
 fn read_unusual(raw: &[u8], parsed: &mut Parsed, at: usize, end: usize) {
     let Some((name, value)) = raw.get(at..end).and_then(split_name) else { return };
     match known(name) {
-        Known::Unasked => parsed.name(Names::one(name), at),
+        Known::Unasked => parsed.name(Names::one(name), at, end),
         // One blank is no part of it on the short ways either.
         known => parsed.keep(raw, known, Span::new(end - value.strip_prefix(b" ").unwrap_or(value).len(), end)),
     }
@@ -496,6 +497,8 @@ fn any_cseq(value: &[u8]) -> Option<(u32, Verb, &[u8])> {
 mod tests {
     #![allow(clippy::indexing_slicing, clippy::unwrap_used)]
 
+    use std::ops::Range;
+
     use proptest::prelude::*;
 
     use super::super::super::header::Lines;
@@ -585,7 +588,8 @@ mod tests {
             blank = [&b"\n"[..], b"\r\n"].iter().find(|end| lines[at..].starts_with(end)).map_or(0, |end| end.len());
             let Some(line) = Lines::new(&lines[at..]).next().filter(|_| blank == 0) else { break };
             if let Some((name, value)) = split_name(line) {
-                take_plainly(&mut parsed, raw, found.len + at, name, trim(value));
+                let from = found.len + at;
+                take_plainly(&mut parsed, raw, from..from + line.len(), name, trim(value));
             }
             at += line.len() + 1;
         }
@@ -595,12 +599,12 @@ mod tests {
         parsed
     }
 
-    fn take_plainly(parsed: &mut Parsed, raw: &[u8], line: usize, name: &[u8], value: &[u8]) {
+    fn take_plainly(parsed: &mut Parsed, raw: &[u8], line: Range<usize>, name: &[u8], value: &[u8]) {
         let span = |part: Option<&[u8]>| part.map_or(Span::NONE, |part| Span::within(raw, part));
         let at = span(Some(value));
         let known = known(name);
         let Some(kept) = parsed.kept.get_mut(known as usize) else {
-            parsed.name(Names::one(name), line);
+            parsed.name(Names::one(name), line.start, line.end);
             return;
         };
         let is_first = !kept.is_some();
