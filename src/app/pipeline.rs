@@ -203,7 +203,7 @@ impl Reading {
                 down.sources(sources(earlier, captures.infos()))?;
             }
             down.settle()?;
-            // Nearly all packets that follow bring nothing new but themselves: those go straight down.
+            // Nearly all packets that follow bring nothing new but themselves: those go straight down, or wait but a little.
             let mut rest = Rest { assembler, issues, down, passed: None, end: &mut self.end, stopped: Ok(()) };
             let skimmed = captures.skim(&mut rest);
             rest.pass();
@@ -265,7 +265,10 @@ impl<D: Downstream> Taker for Rest<'_, D> {
 
 /// Messages of a run of packets that are said together: then the code that reads them and the code that tracks them take
 /// turns less often, which are too large to be in a core's nearest cache both.
-type Waiting<'p> = SmallVec<[Event<'p>; 32]>;
+type Waiting<'p> = SmallVec<[Event<'p>; MOST_WAITING]>;
+
+/// With many more of them, they are in no near cache any more when they are said.
+const MOST_WAITING: usize = 32;
 
 impl<D: Downstream> Rest<'_, D> {
     /// Takes a packet that is no media, or none of a known stream; `false` where nothing more is to be taken.
@@ -281,16 +284,19 @@ impl<D: Downstream> Rest<'_, D> {
         // Only what was said can come to anything.
         let mut said = self.pass();
         let Self { assembler, issues, down, stopped, .. } = self;
-        let mut say = |event: Event<'_>| match event.out_of(packet.data) {
-            Some(event) if D::TOGETHER > 1 => waiting.push(event),
-            _ => {
-                if stopped.is_ok() {
-                    *stopped = say_all(waiting, *down);
-                }
-                if stopped.is_ok() {
-                    down.event(&event);
-                    said = true;
-                }
+        let mut say = |event: Event<'_>| {
+            if D::TOGETHER > 1
+                && let Some(event) = event.out_of(packet.data)
+            {
+                waiting.push(event);
+                return;
+            }
+            if stopped.is_ok() {
+                *stopped = say_all(waiting, *down, Some(packet.place));
+            }
+            if stopped.is_ok() {
+                down.event(&event);
+                said = true;
             }
         };
         match &segment {
@@ -309,7 +315,7 @@ impl<D: Downstream> Rest<'_, D> {
     #[inline(never)] // As `packet`.
     fn say(&mut self, waiting: &mut Waiting<'_>) -> bool {
         if self.stopped.is_ok() {
-            self.stopped = say_all(waiting, self.down);
+            self.stopped = say_all(waiting, self.down, None);
         }
         self.stopped.is_ok()
     }
@@ -323,13 +329,18 @@ impl<D: Downstream> Rest<'_, D> {
     }
 }
 
-/// Says the messages that wait, as if each came just now; what comes of them is told behind all of them.
-fn say_all<D: Downstream>(waiting: &mut Waiting<'_>, down: &mut D) -> Result<(), D::Stop> {
+/// Says the messages that wait, as if each came just now. What comes of them is told behind all of them, unless it is due
+/// between two packets; and behind what else came with the last of them, where the packet that goes on is the same.
+fn say_all<D: Downstream>(waiting: &mut Waiting<'_>, down: &mut D, goes_on: Option<Place>) -> Result<(), D::Stop> {
     let mut rest = waiting.iter().peekable();
     while let Some(event) = rest.next() {
         down.event(event);
-        // A packet may bring several.
-        if rest.peek().is_none_or(|next| next.place != event.place && down.is_due()) {
+        let settles = match rest.peek() {
+            // A packet may bring several.
+            Some(next) => next.place != event.place && down.is_due(),
+            None => goes_on != Some(event.place),
+        };
+        if settles {
             down.settle()?;
         }
     }
@@ -433,7 +444,7 @@ struct Following<'t, T> {
 impl<T: Tell> Downstream for Following<'_, T> {
     type Stop = T::Stop;
 
-    const TOGETHER: usize = 32;
+    const TOGETHER: usize = MOST_WAITING;
 
     #[inline]
     fn event(&mut self, event: &Event<'_>) {
@@ -543,6 +554,7 @@ impl Downstream for Loading<'_, '_> {
     }
 
     fn is_due(&self) -> bool {
+        // The batch remembers where each packet ends.
         true
     }
 
