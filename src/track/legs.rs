@@ -15,8 +15,7 @@ use offers::{Offer, Offers};
 
 use super::call::{Arrival, Call};
 use super::fact::{Evidence, Link};
-use super::slots::Slots;
-use super::table::Table;
+use super::slots::SlotsBy;
 use super::transaction::Digest;
 use crate::event::Path;
 use crate::issue::{Cause, Issues};
@@ -86,7 +85,7 @@ pub(super) struct Legs {
     /// By slot of the call, where anything is remembered of it.
     open: Vec<Option<Box<Leg>>>,
     /// Which open calls carry a piece of evidence, by its digest.
-    carriers: Table<Slots>,
+    carriers: SlotsBy,
     offers: Offers,
     referrals: VecDeque<Referral>,
     /// What bounds on memory gave up.
@@ -443,7 +442,7 @@ impl Legs {
 
     /// Calls that carry this evidence, newest last.
     fn carried(&self, key: u64) -> impl Iterator<Item = usize> {
-        self.carriers.get(&key).map_or(&[][..], Slots::as_slice).iter().copied()
+        self.carriers.get(key).iter().copied()
     }
 
     fn carry(&mut self, key: u64, slot: usize) {
@@ -452,22 +451,16 @@ impl Legs {
             return;
         }
         leg.keys.push(key);
-        let carriers = self.carriers.entry(key).or_default();
-        if let [oldest, rest @ ..] = carriers.as_slice()
+        if let &[oldest, ref rest @ ..] = self.carriers.get(key)
             && rest.len() + 1 >= MOST_SHARED
         {
-            carriers.remove(*oldest);
+            self.carriers.remove(key, oldest);
         }
-        carriers.push(slot);
+        self.carriers.push(key, slot);
     }
 
     fn drop_carrier(&mut self, key: u64, slot: usize) {
-        if let Some(carriers) = self.carriers.get_mut(&key) {
-            carriers.remove(slot);
-            if carriers.is_empty() {
-                self.carriers.remove(&key);
-            }
-        }
+        self.carriers.remove(key, slot);
     }
 
     /// Forgets what held for seconds only.

@@ -22,7 +22,7 @@ use super::legs::{Calls, Legs};
 use super::marks::{Mark, Marking, Settings};
 use super::media::{FileMedia, Media};
 use super::registrar::{Ending, Registrar};
-use super::slots::Slots;
+use super::slots::SlotsBy;
 use super::table::Table;
 use super::traffic::Traffic;
 use super::transaction::{Digest, Moment, TIMER_B, belongs_to_calls};
@@ -41,16 +41,6 @@ const STEPS_BACK: Duration = Duration::from_secs(60);
 
 /// Places of closed calls that are kept for the next ones.
 const MOST_SPARE: usize = 64;
-
-/// What calls are open under one Call-ID.
-#[derive(Debug, Default, serde::Serialize, serde::Deserialize)]
-struct Group {
-    /// Slots of the calls, oldest first.
-    calls: Slots,
-}
-
-/// By digest of the Call-ID.
-type Groups = Table<Group>;
 
 #[derive(Debug, serde::Serialize, serde::Deserialize)]
 #[repr(C)]
@@ -77,7 +67,8 @@ pub struct Tracker {
     in_progress: usize,
     digest: Digest,
     pub(super) now: Option<Timestamp>,
-    groups: Groups,
+    /// The open calls of each Call-ID, by its digest: oldest first.
+    by_call_id: SlotsBy,
     calls: Vec<Option<Box<Open>>>,
     free: Vec<usize>,
     /// Where calls were that closed lately, the last one last: the next ones open there, in memory that is at hand.
@@ -128,7 +119,7 @@ pub struct Tracker {
 /// The open calls, as the search for other legs asks for them.
 struct Known<'t> {
     digest: &'t Digest,
-    groups: &'t Groups,
+    by_call_id: &'t SlotsBy,
     calls: &'t [Option<Box<Open>>],
 }
 
@@ -142,7 +133,7 @@ impl Calls for Known<'_> {
     }
 
     fn of_key(&self, key: u64) -> &[usize] {
-        self.groups.get(&key).map_or(&[], |group| group.calls.as_slice())
+        self.by_call_id.get(key)
     }
 }
 
@@ -356,8 +347,7 @@ impl Tracker {
     pub(super) fn on_media(&mut self, call_id: &[u8], at: Timestamp) {
         self.advance(at);
         self.wake_under(self.digest.call(call_id));
-        let Some(group) = self.groups.get(&self.digest.call(call_id)) else { return };
-        for slot in group.calls.as_slice().iter().rev() {
+        for slot in self.by_call_id.get(self.digest.call(call_id)).iter().rev() {
             if let Some(Some(open)) = self.calls.get_mut(*slot)
                 && open.call.is_active()
             {
@@ -426,7 +416,7 @@ impl Tracker {
     #[cfg(test)]
     pub(super) fn footprint(&self) -> usize {
         let slots = self.calls.len() + self.free.len() + self.registrar.footprint();
-        slots + self.groups.len() + self.senders.len() + self.alarms.len() + self.legs.footprint()
+        slots + self.by_call_id.len() + self.senders.len() + self.alarms.len() + self.legs.footprint()
     }
 
     /// What was on the wire so far.
@@ -477,12 +467,7 @@ impl Tracker {
         self.in_progress -= usize::from(open.in_progress);
         let call = &mut open.call;
         let call_key = call.key();
-        if let Entry::Occupied(mut group) = self.groups.entry(call_key) {
-            group.get_mut().calls.remove(slot);
-            if group.get().calls.is_empty() {
-                group.remove();
-            }
-        }
+        self.by_call_id.remove(call_key, slot);
         for way in call.invite_hops() {
             if let Entry::Occupied(sender) = self.senders.entry(self.digest.path(way))
                 && *sender.get() == slot
@@ -562,12 +547,12 @@ impl Tracker {
             self.set_alarm(slot, now, now.after(TIMER_B));
         }
         self.count(slot, now);
-        let known = Known { digest: &self.digest, groups: &self.groups, calls: &self.calls };
+        let known = Known { digest: &self.digest, by_call_id: &self.by_call_id, calls: &self.calls };
         if !self.asleep.is_empty() {
             let wanted = self.legs.wanted(slot, first, arrival, &self.digest, &known);
             wanted.into_iter().for_each(|slot| self.wake(slot));
         }
-        let known = Known { digest: &self.digest, groups: &self.groups, calls: &self.calls };
+        let known = Known { digest: &self.digest, by_call_id: &self.by_call_id, calls: &self.calls };
         self.legs.feed(slot, first, arrival, &self.digest, &known);
         self.feed_media(slot, arrival);
     }
@@ -618,8 +603,11 @@ impl Tracker {
             return self.slot_of(&Arrival::of(&self.digest, event, message, call_id));
         }
         // Cut before what tells the calls of one Call-ID apart; a registration under it might be meant as well.
-        let group = self.groups.get(&self.digest.call(call_id))?;
-        group.calls.as_slice().last().copied().filter(|_| method.is_some() || !self.registrar.has(call_id))
+        self.by_call_id
+            .get(self.digest.call(call_id))
+            .last()
+            .copied()
+            .filter(|_| method.is_some() || !self.registrar.has(call_id))
     }
 
     /// A message of a method that calls use and others too: the call's where one claims it, even one closed lately.
@@ -646,7 +634,7 @@ impl Tracker {
 
     /// The open call that a message belongs to: the surest, and among equals the newest.
     fn slot_of(&self, arrival: &Arrival<'_, '_>) -> Option<usize> {
-        let slots = self.groups.get(&arrival.call)?.calls.as_slice();
+        let slots = self.by_call_id.get(arrival.call);
         let call = |slot: usize| self.calls.get(slot).and_then(Option::as_ref).map(|open| &open.call);
         // All of it at once, and not one line after the other as it is asked for.
         if let [only] = slots {
@@ -702,7 +690,7 @@ impl Tracker {
             self.calls.push(None);
             self.calls.len() - 1
         });
-        self.groups.entry(arrival.call).or_default().calls.push(slot);
+        self.by_call_id.push(arrival.call, slot);
         let mut open = Open { alarm: None, heard: false, in_progress: false, call: Call::open(call_id, arrival) };
         if self.settings.license_limit.is_some_and(|limit| self.in_progress >= limit) && arrival.is_initial_invite() {
             open.call.mark(Code::UNMONITORED_LICENSING, arrival.event.at);

@@ -5,8 +5,7 @@ use std::collections::VecDeque;
 
 use super::{HANDED_ON, MOST_OFFERS, MOST_SHARED, Sdp};
 use crate::time::Timestamp;
-use crate::track::slots::Slots;
-use crate::track::table::Table;
+use crate::track::slots::SlotsBy;
 
 /// An INVITE that may be handed on under another Call-ID.
 #[derive(Clone, Copy, Debug, serde::Serialize, serde::Deserialize)]
@@ -34,7 +33,7 @@ pub(super) struct Offers {
     /// By slot, the number of its latest offer and one more; 0 where it has none.
     latest: Vec<u64>,
     /// Which slots offer a call of these numbers.
-    by_numbers: Table<Slots>,
+    by_numbers: SlotsBy,
 }
 
 impl Offers {
@@ -47,7 +46,7 @@ impl Offers {
 
     /// The calls offered between these numbers, the newest last.
     pub(super) fn between(&self, numbers: u64) -> impl Iterator<Item = usize> {
-        self.by_numbers.get(&numbers).map_or(&[][..], Slots::as_slice).iter().copied()
+        self.by_numbers.get(numbers).iter().copied()
     }
 
     pub(super) fn add(&mut self, slot: usize, offer: Offer) {
@@ -58,16 +57,16 @@ impl Offers {
         self.open.push_back((slot, offer));
         self.latest[slot] = self.first + self.open.len() as u64;
         for key in offer.keys().filter(|key| !before.contains(&Some(*key))) {
-            let slots = self.by_numbers.entry(key).or_default();
-            if slots.as_slice().contains(&slot) {
+            let slots = self.by_numbers.get(key);
+            if slots.contains(&slot) {
                 continue;
             }
-            if let [oldest, rest @ ..] = slots.as_slice()
+            if let &[oldest, ref rest @ ..] = slots
                 && rest.len() + 1 >= MOST_SHARED
             {
-                slots.remove(*oldest);
+                self.by_numbers.remove(key, oldest);
             }
-            slots.push(slot);
+            self.by_numbers.push(key, slot);
         }
     }
 
@@ -98,12 +97,7 @@ impl Offers {
 
     fn forget(&mut self, slot: usize, offer: &Offer, but: [Option<u64>; 2]) {
         for key in offer.keys().filter(|key| !but.contains(&Some(*key))) {
-            if let Some(slots) = self.by_numbers.get_mut(&key) {
-                slots.remove(slot);
-                if slots.is_empty() {
-                    self.by_numbers.remove(&key);
-                }
-            }
+            self.by_numbers.remove(key, slot);
         }
     }
 

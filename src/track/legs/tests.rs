@@ -396,7 +396,7 @@ fn a_flood_of_one_evidence_is_bounded() {
     }
     let legs = &tracker.legs;
     assert!(legs.open.iter().flatten().all(|leg| leg.links.len() <= MOST_LINKS && leg.keys.len() <= 4 * MOST_VALUES));
-    assert!(legs.carriers.values().all(|slots| slots.as_slice().len() <= MOST_SHARED));
+    assert!(legs.carriers.lists().all(|slots| slots.len() <= MOST_SHARED));
     assert_eq!(legs.referrals.len(), MOST_REFERRALS);
     tracker.legs.expire(Timestamp::default().after(Duration::from_secs(60)));
     assert!(tracker.legs.referrals.is_empty() && tracker.legs.offers.len() == 0);

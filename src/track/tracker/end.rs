@@ -3,7 +3,7 @@
 use std::cmp::Reverse;
 use std::collections::VecDeque;
 
-use super::{Groups, STEPS_BACK, Tracker, is_over, settled};
+use super::{STEPS_BACK, SlotsBy, Tracker, is_over, settled};
 use crate::packet::Place;
 use crate::time::Timestamp;
 use crate::track::closed::Closed;
@@ -85,7 +85,7 @@ impl Tracker {
         let Self { media, calls, asleep, .. } = self;
         media.settle(&|slot| is_over(calls, asleep, slot));
         // Most of what follows grows in proportion to what is released here.
-        self.groups = Groups::default();
+        self.by_call_id = SlotsBy::default();
         self.closed = Closed::default();
         // Calls are told one by one, as they are asked for: their facts together would be as large as they are.
         let open = self.calls.iter().enumerate().filter_map(|(slot, open)| Some((open.as_ref()?.call.began(), slot)));

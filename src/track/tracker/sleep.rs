@@ -55,9 +55,10 @@ impl Tracker {
         if self.asleep.is_empty() {
             return;
         }
-        let Some(group) = self.groups.get(&key) else { return };
-        for slot in group.calls.clone().as_slice() {
-            self.wake(*slot);
+        // Nearly always one, and that is there.
+        let is_asleep = |slot: &usize| matches!(self.calls.get(*slot), Some(None));
+        if self.by_call_id.get(key).iter().any(is_asleep) {
+            self.by_call_id.get(key).to_vec().into_iter().for_each(|slot| self.wake(slot));
         }
     }
 
