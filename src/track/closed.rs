@@ -31,7 +31,15 @@ struct Span {
     /// When the first of them closed.
     since: Timestamp,
     /// In order: no set is as small.
-    keys: Box<[u64]>,
+    keys: Box<[Short]>,
+}
+
+/// The first bytes of a key, as many as tell a million apart: of 2^28 others, one would by chance be taken for one of them.
+type Short = [u8; 6];
+
+fn short(key: u64) -> Short {
+    let [short @ .., _, _] = key.to_be_bytes();
+    short
 }
 
 impl Closed {
@@ -44,7 +52,7 @@ impl Closed {
     }
 
     fn begin_span(&mut self, at: Timestamp) {
-        let mut keys: Box<[u64]> = self.last.drain().collect();
+        let mut keys: Box<[Short]> = self.last.drain().map(short).collect();
         if !keys.is_empty() {
             keys.sort_unstable();
             self.before.push_back(Span { since: self.since, keys });
@@ -60,7 +68,7 @@ impl Closed {
 
     /// Whether a call of this digest closed lately.
     pub(super) fn holds(&self, key: u64, now: Timestamp) -> bool {
-        let held = |span: &Span| span.keys.binary_search(&key).is_ok();
+        let held = |span: &Span| span.keys.binary_search(&short(key)).is_ok();
         (self.last.contains(&key) && counts(self.since, now))
             || self.before.iter().rev().take_while(|span| counts(span.since, now)).any(held)
     }
@@ -83,29 +91,36 @@ fn counts(since: Timestamp, now: Timestamp) -> bool {
 mod tests {
     use super::*;
 
+    /// As good as a digest.
+    const fn key(number: u64) -> u64 {
+        number.wrapping_mul(0x9e37_79b9_7f4a_7c15)
+    }
+
     #[test]
     fn who_closed_is_remembered_for_an_hour_and_not_much_longer() {
         let at = |seconds: i64| Timestamp::from_millis(seconds * 1000);
         let mut closed = Closed::default();
         assert!(closed.is_empty());
-        for key in 0..2000 {
-            closed.remember(key, at(key.cast_signed() * 10));
-            for held in key.saturating_sub(360)..=key {
-                assert!(closed.holds(held, at(key.cast_signed() * 10)), "{held} at {key}");
+        for number in 0..2000_u64 {
+            let now = at(number.cast_signed() * 10);
+            closed.remember(key(number), now);
+            for held in number.saturating_sub(360)..=number {
+                assert!(closed.holds(key(held), now), "{held} at {number}");
             }
-            assert!(!closed.holds(key.wrapping_sub(401), at(key.cast_signed() * 10)), "{key}");
+            assert!(!closed.holds(key(number.wrapping_sub(401)), now), "{number}");
             assert!(closed.before.len() <= 10);
         }
-        assert!(!closed.holds(1999, at(30_000)), "long after");
+        assert!(!closed.holds(key(1999), at(30_000)), "long after");
     }
 
     #[test]
     fn a_flood_is_forgotten_sooner() {
         let mut closed = Closed::default();
-        for key in 0..3 * MOST as u64 {
-            closed.remember(key, Timestamp::default());
+        for number in 0..3 * MOST as u64 {
+            closed.remember(key(number), Timestamp::default());
         }
         assert!(closed.len() <= MOST && closed.len() > MOST / 2, "{}", closed.len());
-        assert!(closed.holds(3 * MOST as u64 - 1, Timestamp::default()) && !closed.holds(0, Timestamp::default()));
+        let last = key(3 * MOST as u64 - 1);
+        assert!(closed.holds(last, Timestamp::default()) && !closed.holds(key(0), Timestamp::default()));
     }
 }
