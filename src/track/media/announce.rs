@@ -52,14 +52,21 @@ pub(in crate::track) struct OfCall {
     /// Mostly an offer and an answer.
     pub(super) descriptions: SmallVec<[Description; 2]>,
     /// Of the descriptions, how many there were before the ones that are kept.
-    overwritten: usize,
+    overwritten: u32,
     /// Indices of its streams, as far as they are not gone.
     pub(super) streams: Vec<u32>,
     endpoints: Vec<SocketAddr>,
     /// Its last RTCP.
     pub(super) rtcp: Option<Timestamp>,
-    /// Digits that came in INFO, and the CSeq of the last one of each side.
+    /// What was pressed, where anything was: in few calls.
+    pub(super) keys: Option<Box<Keys>>,
+}
+
+/// The keys that were pressed in a call, as far as INFO told it.
+#[derive(Debug, Default, serde::Serialize, serde::Deserialize)]
+pub(in crate::track) struct Keys {
     pub(super) pressed: Vec<(Side, Digit)>,
+    /// The CSeq of the last INFO of each side.
     last_info: [Option<u32>; 2],
 }
 
@@ -188,8 +195,8 @@ impl OfCall {
             self.descriptions.push(description);
             return self.descriptions.len() - 1;
         }
-        let index = self.overwritten % MOST_DESCRIPTIONS;
-        self.overwritten += 1;
+        let index = self.overwritten as usize % MOST_DESCRIPTIONS;
+        self.overwritten = self.overwritten.wrapping_add(1);
         if let Some(oldest) = self.descriptions.get_mut(index) {
             *oldest = description;
         }
@@ -212,7 +219,7 @@ impl Media {
             fetch(&call.overwritten);
             fetch(&call.streams);
             fetch(&call.endpoints);
-            fetch(&call.pressed);
+            fetch(&call.keys);
         }
     }
 
@@ -288,11 +295,11 @@ impl Media {
         if digits.peek().is_none() {
             return;
         }
-        let call = self.of_call_mut(slot);
+        let Keys { pressed, last_info } = self.of_call_mut(slot).keys.get_or_insert_default().as_mut();
         // The same on another hop, or sent again.
-        if call.last_info[side as usize].replace(cseq) != Some(cseq) {
-            let room = MOST_DIGITS.saturating_sub(call.pressed.len());
-            call.pressed.extend(digits.take(room).map(|digit| (side, Digit { at, digit })));
+        if last_info[side as usize].replace(cseq) != Some(cseq) {
+            let room = MOST_DIGITS.saturating_sub(pressed.len());
+            pressed.extend(digits.take(room).map(|digit| (side, Digit { at, digit })));
         }
     }
 

@@ -142,7 +142,8 @@ fn direction<'p>(parts: &'p [Part], from: Side, told: &Told) -> Vec<&'p Part> {
 fn media(call: &OfCall, parts: Vec<Part>, told: &Told, fact: &CallFact) -> MediaFact {
     let side = |from: Side| {
         let mut heard = fold(direction(&parts, from, told).into_iter().map(Part::heard))?;
-        let pressed = call.pressed.iter().filter(|(by, _)| *by == from).map(|(_, digit)| *digit);
+        let pressed =
+            call.keys.iter().flat_map(|keys| &keys.pressed).filter(|(by, _)| *by == from).map(|(_, digit)| *digit);
         heard.digits.extend(pressed);
         heard.digits.sort_by_key(|digit: &Digit| digit.at);
         Some(heard)
