@@ -26,7 +26,7 @@ const DOORS: &[(&str, &[&str])] = &[
     ("byteorder_slice", &["capture/"]),
     ("flate2", &["assemble/inflate.rs", "capture/unpack.rs"]),
     ("liblzma", &["capture/unpack.rs"]),
-    ("lz4_flex", &["capture/unpack.rs"]),
+    ("lz4_flex", &["capture/unpack.rs", "track/asleep.rs"]),
     ("zstd", &["capture/unpack.rs"]),
     ("etherparse", &["wire/ip.rs", "wire/link.rs"]),
     ("rsip", &["wire/sip/typed.rs"]),

@@ -5,6 +5,7 @@ use std::collections::HashMap;
 use std::hash::BuildHasherDefault;
 use std::time::Duration;
 
+use lz4_flex::block;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
@@ -14,6 +15,13 @@ use crate::time::Timestamp;
 
 /// A call falls asleep after so long without a sign of life: most that go on at all do so sooner.
 pub(super) const DROWSY: Duration = Duration::from_secs(600);
+
+/// What is in most descriptions and addresses: of what a call says in the same words it keeps no more than where they are.
+const USUAL: &str = "a=rtpmap:9 G722/8000\r\na=rtpmap:18 G729/8000\r\na=fmtp:18 annexb=no\r\na=rtpmap:96 opus/48000/2\r\n\
+    a=rtcp-mux\r\nRTP/SAVP 0 8 9 18 96 101\r\na=rtcp:\r\na=crypto:1 AES_CM_128_HMAC_SHA1_80 inline:\r\na=sendonly\r\n\
+    a=maxptime:150\r\nb=AS:84\r\nc=IN IP6 \r\nm=audio  RTP/AVP 8 0 101\r\na=rtpmap:8 PCMA/8000\r\na=rtpmap:0 PCMU/8000\r\n\
+    a=rtpmap:101 telephone-event/8000\r\na=fmtp:101 0-16\r\na=fmtp:101 0-15\r\na=ptime:20\r\na=sendrecv\r\n\
+    c=IN IP4 192.168.1.10.0.0.\r\nt=0 0\r\nsip:+49.example.com:5060;transport=udp;user=phone";
 
 /// Those that are asleep, by their slots.
 #[derive(Debug, Default, Serialize, Deserialize)]
@@ -36,14 +44,17 @@ impl Asleep {
         let mut packing = std::mem::take(&mut self.packing);
         packing.clear();
         let Ok(packing) = postcard::to_extend(call, packing) else { return false };
-        self.calls.insert(slot, Sleeper { began, packed: packing.as_slice().into() });
+        let packed = block::compress_prepend_size_with_dict(&packing, USUAL.as_bytes()).into_boxed_slice();
+        self.calls.insert(slot, Sleeper { began, packed });
         self.packing = packing;
         true
     }
 
     /// Unpacks the one of this slot.
     pub(super) fn take<C: DeserializeOwned>(&mut self, slot: usize) -> Option<C> {
-        postcard::from_bytes(&self.calls.remove(&slot)?.packed).ok()
+        let sleeper = self.calls.remove(&slot)?;
+        let packing = block::decompress_size_prepended_with_dict(&sleeper.packed, USUAL.as_bytes()).ok()?;
+        postcard::from_bytes(&packing).ok()
     }
 
     pub(super) fn is_empty(&self) -> bool {
