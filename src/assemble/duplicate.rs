@@ -22,8 +22,8 @@ const WAYS: usize = 8;
 /// The packets of the last moments. Of fixed size: the oldest of a set makes room, so no packet costs an allocation.
 #[derive(Debug)]
 pub(super) struct Duplicates {
-    /// The lower halves of their hashes, zero where there is no packet. Nearly always they are all that is read, so they
-    /// are where a core has them at hand.
+    /// The lower halves of their hashes: where none of them is that of a packet, none of these is the same. Nearly always
+    /// they are all that is read, so they are where a core has them at hand.
     lower: Box<[[u32; WAYS]; SETS]>,
     packets: Box<[[Packet; WAYS]; SETS]>,
     /// Which packet of each set makes room next: they came one after another, so it is the oldest.
@@ -166,6 +166,26 @@ mod tests {
             assert!(!seen(*first), "{name}");
             assert_eq!(seen(*second), *expected, "{name}");
         }
+    }
+
+    #[test]
+    fn half_a_hash_makes_no_copy() {
+        let (a, b): (SocketAddr, SocketAddr) = ("10.0.0.1:5060".parse().unwrap(), "10.0.0.2:5060".parse().unwrap());
+        let (at, mut duplicates) = (Timestamp::from_nanos(0), Duplicates::new());
+        let mut hasher = duplicates.hasher.build_hasher();
+        hash_ends(a, b, 7, &mut hasher);
+        hasher.write(b"x");
+        duplicates.put(hasher.finish() ^ 1 << 63, at);
+        let seen = |duplicates: &mut Duplicates| duplicates.seen(&path(a, b), Some(7), b"x", at);
+        assert!(!seen(&mut duplicates));
+        assert!(seen(&mut duplicates));
+        let mut next = Duplicates::new();
+        next.resume(&duplicates.recent());
+        assert!(seen(&mut next));
+        // Where there is no packet, there is none whose lower half is zero either.
+        let mut none = Duplicates::new();
+        none.put(1 << 40, at);
+        assert_eq!((none.recent().packets, Duplicates::new().recent().packets), (vec![(1 << 40, at)], vec![]));
     }
 
     #[test]

@@ -164,7 +164,8 @@ mod tests {
                 prop_assert_eq!(alarms.len(), plain.len());
                 prop_assert_eq!(alarms.next(), plain.peek().map(|Reverse(next)| *next));
                 let order: Vec<usize> = plain.clone().into_sorted_vec().iter().rev().map(|Reverse((_, slot))| *slot).collect();
-                for others in 0..4 {
+                prop_assert_eq!(alarms.behind(0), order.first().copied());
+                for others in 1..6 {
                     let slot = alarms.behind(others);
                     prop_assert!(slot.is_none() || slot == order.get(others).copied());
                 }

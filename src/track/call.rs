@@ -7,7 +7,7 @@ use std::borrow::Cow;
 
 use smallvec::SmallVec;
 
-use super::ahead::{fetch, fetch_text};
+use super::ahead::{fetch, fetch_text, fetch_whole};
 use super::described::Described;
 use super::dialog::{Bye, Dialogs};
 use super::fact::{Answer, CallFact, IcmpError, Opened, Opening, Proof, Reason, Side, Step, Steps};
@@ -26,7 +26,7 @@ use crate::wire::sip::{Message, Method, NameAddr, StartLine, challenge, unquote}
 
 /// A call in progress, or one that ended so lately that stragglers still belong to it.
 ///
-/// In this order in memory too: what every message asks for lies together.
+/// In this order in memory too: what every message asks for lies together, and [`fetch`](Self::fetch) knows the first.
 #[derive(Clone, Debug, serde::Serialize, serde::Deserialize)]
 #[repr(C)]
 pub(super) struct Call {
@@ -203,24 +203,9 @@ impl Call {
         }
     }
 
-    /// Fetches it, but for what lies elsewhere: a field of each line of memory that it takes, so that the whole is fetched.
+    /// Fetches it, but for what lies elsewhere.
     pub(super) fn fetch(&self) {
-        fetch(&self.key);
-        fetch(&self.retransmissions);
-        fetch(&self.last);
-        fetch(&self.transactions);
-        fetch(&self.seen);
-        fetch(&self.seen.next);
-        fetch(&self.callee_tags);
-        fetch(&self.inner);
-        fetch(&self.dialogs);
-        fetch(&self.hold);
-        fetch(&self.timeline);
-        fetch(&self.bye_reasons);
-        fetch(&self.start);
-        fetch(&self.marked);
-        fetch(&self.opening);
-        fetch(&self.hop);
+        fetch_whole(&self.key, size_of::<Self>());
     }
 
     /// Fetches when it was last heard of.

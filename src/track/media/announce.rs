@@ -9,7 +9,7 @@ use smallvec::SmallVec;
 
 use super::{EARLY, IsOver, Media, NONE, recent};
 use crate::time::Timestamp;
-use crate::track::ahead::fetch;
+use crate::track::ahead::{fetch, fetch_whole};
 use crate::track::fact::{Digit, Side};
 use crate::track::stream::{self, Codecs};
 use crate::wire::codec::Codec;
@@ -48,7 +48,10 @@ pub(in crate::track) struct Said<'a> {
 
 /// What is known of one call's media.
 #[derive(Debug, Default, serde::Serialize, serde::Deserialize)]
+#[repr(C)] // So that it is known where it begins.
 pub(in crate::track) struct OfCall {
+    /// Its last RTCP.
+    pub(super) rtcp: Option<Timestamp>,
     /// Mostly an offer and an answer.
     pub(super) descriptions: SmallVec<[Description; 2]>,
     /// Of the descriptions, how many there were before the ones that are kept.
@@ -56,8 +59,6 @@ pub(in crate::track) struct OfCall {
     /// Indices of its streams, as far as they are not gone.
     pub(super) streams: Vec<u32>,
     endpoints: Vec<SocketAddr>,
-    /// Its last RTCP.
-    pub(super) rtcp: Option<Timestamp>,
     /// What was pressed, where anything was: in few calls.
     pub(super) keys: Option<Box<Keys>>,
 }
@@ -215,11 +216,7 @@ impl Media {
     /// Fetches what is known of the media of a call, but for what lies elsewhere.
     pub(in crate::track) fn fetch(&self, slot: usize) {
         if let Some(Some(call)) = self.calls.get(slot) {
-            fetch(&call.descriptions);
-            fetch(&call.overwritten);
-            fetch(&call.streams);
-            fetch(&call.endpoints);
-            fetch(&call.keys);
+            fetch_whole(&call.rtcp, size_of::<OfCall>());
         }
     }
 

@@ -82,6 +82,9 @@ pub(super) const RARE: Names = Names::of(&[
     "proxy-authenticate",
 ]);
 
+// They are looked for only among lines that are not kept.
+const _: () = assert!(!RARE.meets(KEPT));
+
 impl Parsed {
     /// Takes in the name of a line that begins at `at`, and whose line end is at `end`.
     #[inline(always)]
