@@ -1,5 +1,5 @@
 //! Calls of which nothing was heard for long: most of them never end in the capture, and each is held to its end. Packed
-//! they take a quarter of the memory. Knows how they are packed, and no rule of what they are.
+//! they take less than a quarter of the memory. Knows how they are packed, and no rule of what they are.
 
 use std::collections::HashMap;
 use std::hash::BuildHasherDefault;
