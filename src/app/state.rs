@@ -16,7 +16,7 @@ use crate::time::Timestamp;
 use crate::track::Tracker;
 
 const MAGIC: &[u8; 15] = b"sipcodes state\n";
-const VERSION: u32 = 5;
+const VERSION: u32 = 6;
 const HEADER: usize = MAGIC.len() + 4 + 8 + 4;
 
 /// What an earlier run left.

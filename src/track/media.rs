@@ -11,7 +11,7 @@ mod report;
 mod tests;
 mod verdict;
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::VecDeque;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
@@ -77,7 +77,8 @@ pub(super) struct Media {
     trials: VecDeque<(u32, u32)>,
     /// By slot of the call.
     calls: Vec<Option<Box<OfCall>>>,
-    endpoints: HashMap<SocketAddr, SmallVec<[Announcement; 1]>, foldhash::quality::RandomState>,
+    /// By digest of an address: who wants to receive there.
+    endpoints: Table<SmallVec<[Announcement; 1]>>,
     /// Counts what may tie a stream to a call that nothing tied to one before.
     epoch: u32,
     swept: Option<Timestamp>,
@@ -137,7 +138,6 @@ struct Live {
     serial: u32,
     src: SocketAddr,
     dst: SocketAddr,
-    key: u64,
     /// When it was asked last whether somebody announced it.
     asked: (u32, Timestamp),
     /// Slots of other legs of that call, which announced the very same addresses.
@@ -166,6 +166,21 @@ impl Media {
             Some(name) => self.digest.of(name),
             None => self.digest.of((src, dst, ssrc)),
         }
+    }
+
+    /// What an address is known by.
+    fn address_key(&self, address: SocketAddr) -> u64 {
+        match address {
+            SocketAddr::V4(address) => {
+                self.digest.of(u64::from(address.ip().to_bits()) << 16 | u64::from(address.port()))
+            }
+            SocketAddr::V6(_) => self.digest.of(address),
+        }
+    }
+
+    /// Who wants to receive at an address, the latest last.
+    fn announced(&self, address: SocketAddr) -> &[Announcement] {
+        self.endpoints.get(&self.address_key(address)).map_or(&[], SmallVec::as_slice)
     }
 
     /// A packet that may be one more of a stream about which nothing is open; `false` where it is not, and must go through
@@ -378,7 +393,6 @@ impl Media {
             serial: self.serial,
             src: event.path.src,
             dst: event.path.dst,
-            key,
             asked: (self.epoch, event.at),
             shared: Vec::new(),
         };
@@ -402,8 +416,9 @@ impl Media {
         let Some(live) = self.streams.get_mut(index as usize).and_then(Option::take) else { return };
         self.free.push(index);
         self.recent.forget(recent::name_of(live.src, live.dst, live.stream.ssrc()));
-        let (flow, source) = (self.key(live.src, live.dst, 0), self.digest.of(live.stream.ssrc()));
-        for (table, key) in [(&mut self.index, live.key), (&mut self.flows, flow), (&mut self.sources, source)] {
+        let (key, flow) = (self.key(live.src, live.dst, live.stream.ssrc()), self.key(live.src, live.dst, 0));
+        let source = self.digest.of(live.stream.ssrc());
+        for (table, key) in [(&mut self.index, key), (&mut self.flows, flow), (&mut self.sources, source)] {
             if table.get(&key) == Some(&index) {
                 table.remove(&key);
             }
@@ -457,7 +472,7 @@ impl Media {
     /// It goes to where somebody wants to receive. Of several calls the one that goes on, then the one whose other side
     /// sends from there, then the one that said so last.
     fn by_receiver(&self, live: &Live, is_over: IsOver<'_>) -> Option<Binding> {
-        let announced = self.endpoints.get(&live.dst)?;
+        let announced = self.announced(live.dst);
         let from_there = |of: &Announcement| self.announces(live.src, of.call, of.side.other());
         let fits = |of: &&Announcement| !of.rtcp && self.is_in_time(live, of);
         let rank = |(index, of): &(usize, &Announcement)| (!is_over(of.call as usize), from_there(of), *index);
@@ -486,7 +501,7 @@ impl Media {
 
     /// Whether two calls announced an address at one time.
     fn announced_together(&self, address: SocketAddr, side: Side, one: u32, two: u32) -> bool {
-        let announced = self.endpoints.get(&address).map_or(&[][..], SmallVec::as_slice);
+        let announced = self.announced(address);
         let by = |call| announced.iter().find(|of| (of.call, of.side) == (call, side) && !of.rtcp);
         by(one).zip(by(two)).is_some_and(|(one, two)| apart(one.first, two.first) <= TOGETHER)
     }
@@ -494,7 +509,7 @@ impl Media {
     /// Whether this call, by this side, announced an address.
     fn announces(&self, address: SocketAddr, call: u32, side: Side) -> bool {
         let by = |of: &Announcement| (of.call, of.side) == (call, side) && !of.rtcp;
-        self.endpoints.get(&address).is_some_and(|announced| announced.iter().any(by))
+        self.announced(address).iter().any(by)
     }
 
     /// Whether a stream is not too old for what was announced after it began. A call joined late says again what held
@@ -520,9 +535,8 @@ impl Media {
 
     /// It comes from where somebody wants to receive (RFC 4961): its receiver stands behind a NAT.
     fn by_sender(&self, live: &Live, is_over: IsOver<'_>) -> Option<Binding> {
-        let announced = self.endpoints.get(&live.src)?;
         let fits = |of: &&Announcement| !of.rtcp && !is_over(of.call as usize) && self.is_in_time(live, of);
-        let best = announced.iter().rfind(fits)?;
+        let best = self.announced(live.src).iter().rfind(fits)?;
         Some(Binding {
             call: best.call,
             from: best.side,

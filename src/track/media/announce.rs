@@ -58,7 +58,8 @@ pub(in crate::track) struct OfCall {
     overwritten: u32,
     /// Indices of its streams, as far as they are not gone.
     pub(super) streams: Vec<u32>,
-    endpoints: Vec<SocketAddr>,
+    /// Where it was announced that media are wanted, as [`Media::address_key`] knows it.
+    endpoints: Vec<u64>,
     /// What was pressed, where anything was: in few calls.
     pub(super) keys: Option<Box<Keys>>,
 }
@@ -327,8 +328,8 @@ impl Media {
     }
 
     fn announce_at(&mut self, place: SocketAddr, announcement: Announcement) {
-        let slot = announcement.call;
-        let announced = self.endpoints.entry(place).or_default();
+        let (slot, key) = (announcement.call, self.address_key(place));
+        let announced = self.endpoints.entry(key).or_default();
         let same = |of: &Announcement| (of.call, of.side, of.rtcp) == (slot, announcement.side, announcement.rtcp);
         if let Some(known) = announced.iter_mut().find(|of| same(of)) {
             (known.description, known.section) = (announcement.description, announcement.section);
@@ -366,11 +367,11 @@ impl Media {
             }
         }
         if let Some(Some(call)) = self.calls.get_mut(slot as usize)
-            && !call.endpoints.contains(&place)
+            && !call.endpoints.contains(&key)
         {
             // Two or three, mostly, and there are thousands of calls.
             call.endpoints.reserve_exact(1);
-            call.endpoints.push(place);
+            call.endpoints.push(key);
         }
     }
 
@@ -378,11 +379,11 @@ impl Media {
     pub(super) fn forget(&mut self, slot: usize) -> Option<Box<OfCall>> {
         let call = self.calls.get_mut(slot).and_then(Option::take)?;
         let number = u32::try_from(slot).unwrap_or(NONE);
-        for place in &call.endpoints {
-            if let Some(announced) = self.endpoints.get_mut(place) {
+        for key in &call.endpoints {
+            if let Some(announced) = self.endpoints.get_mut(key) {
                 announced.retain(|of| of.call != number);
                 if announced.is_empty() {
-                    self.endpoints.remove(place);
+                    self.endpoints.remove(key);
                 }
             }
         }

@@ -68,9 +68,8 @@ impl Media {
 
     /// The call that wants to receive at an address; of several the one that goes on, then the newest.
     fn call_at(&self, address: SocketAddr, is_over: IsOver<'_>) -> Option<u32> {
-        let announced = self.endpoints.get(&address)?;
         let rank = |(index, call): &(usize, u32)| (!is_over(*call as usize), *index);
-        announced.iter().map(|of| of.call).enumerate().max_by_key(rank).map(|(_, call)| call)
+        self.announced(address).iter().map(|of| of.call).enumerate().max_by_key(rank).map(|(_, call)| call)
     }
 
     /// The stream of a source that a report means: between the two hosts that the report goes between. Where the same
