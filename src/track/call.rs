@@ -390,13 +390,7 @@ impl Call {
             return;
         }
         let depth = message.via_count();
-        let begins_attempt = self.attempt.is_none_or(|current| {
-            // A proxy that counts CSeq up on its own (for credentials of its own) makes no attempt of the caller's.
-            let deciding = self.deciding();
-            let pending = self.state.is_attempting();
-            let farther = deciding.transactions().next().is_some_and(|nearest| depth > nearest.depth);
-            cseq > current && !(farther && pending)
-        });
+        let begins_attempt = self.begins_attempt(cseq, depth);
         let mut transaction = InviteTransaction::new(key, cseq, depth, &hop);
         transaction.on_invite(event);
         transaction.credentials = self.challenged
@@ -416,6 +410,15 @@ impl Call {
             self.apply(Signal::Attempt, moment);
         }
         self.follow(signals, moment);
+    }
+
+    /// Whether an INVITE of this CSeq, with so many Via values, is an attempt that the caller makes. A proxy that counts CSeq
+    /// up on its own (for credentials of its own) makes none.
+    fn begins_attempt(&self, cseq: u32, depth: u16) -> bool {
+        self.attempt.is_none_or(|current| {
+            let farther = || self.deciding().transactions().next().is_some_and(|nearest| depth > nearest.depth);
+            cseq > current && !(self.state.is_attempting() && farther())
+        })
     }
 
     fn on_reinvite(&mut self, arrival: &Arrival<'_, '_>) {
@@ -576,12 +579,15 @@ impl Call {
                 return;
             }
             None => {
-                if self.attempt.is_none_or(|current| cseq > current) {
+                let depth = message.via_count();
+                // What a proxy sent under this CSeq was seen already.
+                let is_anothers = self.transactions.iter().any(|of| of.cseq == cseq && of.depth <= depth);
+                if !is_anothers && self.begins_attempt(cseq, depth) {
                     // An attempt whose INVITE was not captured: nothing of it was seen until now.
                     self.attempt = Some(cseq);
                     self.state = State::Unseen;
                 }
-                self.transactions.push(InviteTransaction::new(key, cseq, message.via_count(), &hop));
+                self.transactions.push(InviteTransaction::new(key, cseq, depth, &hop));
                 self.transactions.len() - 1
             }
         };

@@ -640,6 +640,49 @@ fn several_hops_and_forks() {
             "999 sip=200 attempts=1 challenged=false",
         ),
         (
+            "a proxy that counts CSeq up, and a refusal beyond it whose INVITE was not captured",
+            60.0,
+            "0 a>p INVITE via=a1
+          0.1 p>b INVITE via=p1,a1
+          0.2 b>p 407 via=p1,a1
+          0.3 p>b INVITE via=p2,a1 cseq=2
+          0.5 c>b 486 via=b1,p2,a1 cseq=2",
+            "2002 sip=- attempts=1 challenged=false life=2002 timed_out=true",
+        ),
+        (
+            "a proxy that counts CSeq up, whose own INVITE was not captured",
+            60.0,
+            "0 a>p INVITE via=a1
+          0.2 b>p 180 via=p1,a1 cseq=7
+          0.4 b>p 603 via=p1,a1 cseq=7
+          0.5 p>a 486 via=a1",
+            "486 sip=486 attempts=1 life=2002,486",
+        ),
+        (
+            "a proxy and the caller count CSeq up, and the caller's INVITE was not captured",
+            60.0,
+            "0 a>p INVITE via=a1
+          0.1 p>b INVITE via=p1,a1
+          0.2 b>p 407 via=p1,a1
+          0.3 p>b INVITE via=p2,a1 cseq=2
+          0.4 b>p 407 via=p2,a1 cseq=2
+          0.5 p>a 407 via=a1
+          0.8 c>b 180 via=b1,p2,a1 cseq=2
+          2 p>a 404 via=a2 cseq=2",
+            "404 sip=404 challenged=true life=2002,407,404",
+        ),
+        (
+            "the caller's next attempt, whose INVITE was not captured",
+            60.0,
+            "0 a>p INVITE via=a1
+          0.2 p>b INVITE via=p1,a1
+          0.3 b>p 503 via=p1,a1
+          0.4 p>a 503 via=a1
+          2 b>p 180 via=p2,a2 cseq=2
+          3 p>a 486 via=a2 cseq=2",
+            "486 sip=486 life=2002,503,180,486",
+        ),
+        (
             "the same packet before and after NAT",
             60.0,
             "0 a>n INVITE via=a1
