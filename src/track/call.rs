@@ -405,8 +405,7 @@ impl Call {
         // Failover under the same CSeq starts afresh too: a failed attempt that waits again is under way again.
         let moment = Moment::of(event);
         let signals = Signals::of(&self.deciding(), moment.at);
-        let waits = matches!(signals.response, None | Some(Signal::Provisional(_)));
-        if begins_attempt || (waits && matches!(self.state, State::Failed(_)) && self.attempt == Some(cseq)) {
+        if begins_attempt || (signals.waits() && matches!(self.state, State::Failed(_)) && self.attempt == Some(cseq)) {
             self.apply(Signal::Attempt, moment);
         }
         self.follow(signals, moment);
@@ -570,7 +569,8 @@ impl Call {
             }
             return;
         }
-        let index = match self.find(key, hop) {
+        let known = self.find(key, hop);
+        let index = match known {
             Some(index) => index,
             // An answered call: what is not its own INVITE's is a re-INVITE's that was not captured.
             None if self.state.is_answered() && self.attempt != Some(cseq) => return,
@@ -600,6 +600,10 @@ impl Call {
             return;
         }
         let standing = Signals::of(&deciding, event.at);
+        if known.is_none() && standing.waits() && matches!(self.state, State::Failed(_)) {
+            // As where an INVITE shows it: another branch is under way, or a hop nearer to the caller.
+            self.state = State::Unseen;
+        }
         self.challenged |= code.is_challenge();
         self.redirected |= code.get() / 100 == 3;
         if code.is_success() {
@@ -721,7 +725,13 @@ impl Call {
     }
 
     fn failed_at(&self) -> Option<Timestamp> {
-        self.deciding().standing(Timestamp::from_nanos(i64::MAX)).response().map(|response| response.seen.at)
+        self.standing(self.last.at).response().map(|response| response.seen.at)
+    }
+
+    /// Where its attempt stands at `now`. What rings after a failure does not undo that.
+    fn standing(&self, now: Timestamp) -> Standing<'_> {
+        let now = if let State::Failed(_) = self.state { Timestamp::from_nanos(i64::MAX) } else { now };
+        self.deciding().standing(now)
     }
 
     /// A moment passed without a message: a branch whose timer ran out no longer holds back the others' answer.
@@ -810,8 +820,7 @@ impl Call {
         let (opening, timeline) = (std::mem::take(&mut self.opening), std::mem::take(&mut self.timeline));
         let bye_reasons = std::mem::take(&mut self.bye_reasons);
         let deciding = self.deciding();
-        let standing = deciding.standing(now);
-        let response = standing.response();
+        let response = self.standing(now).response();
         let last_word = response.filter(|response| response.code.is_final());
         let answered = last_word.filter(|word| word.code.is_success()).map(|word| word.seen.at);
         let deadline = deciding.deadline();
@@ -932,6 +941,11 @@ impl Signals {
             Standing::Final(response) => Some(Signal::Failure(response.code)),
         };
         Self { response, cancelled: deciding.cancelled() }
+    }
+
+    /// Whether a final response is still to come.
+    const fn waits(self) -> bool {
+        matches!(self.response, None | Some(Signal::Provisional(_)))
     }
 }
 

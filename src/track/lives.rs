@@ -672,6 +672,39 @@ fn several_hops_and_forks() {
             "404 sip=404 challenged=true life=2002,407,404",
         ),
         (
+            "nothing but responses: another branch rings after a refusal",
+            60.0,
+            "0 b>p 486 via=p1,a1
+          0.5 c>p 180 via=p2,a1",
+            "180 attempting sip=180 life=486,180",
+        ),
+        (
+            "nothing but responses: the caller's hop, behind a farther one",
+            60.0,
+            "0 b>p 486 via=p1,a1
+          1 p>a 180 via=a1
+          2 p>a 480 via=a1",
+            "480 unsuccessful sip=480 life=486,180,480",
+        ),
+        (
+            "nothing but responses: ringing that comes late",
+            60.0,
+            "0 b>a 183
+          1 b>a 486
+          1.1 b>a 180",
+            "486 unsuccessful sip=486 life=183,486",
+        ),
+        (
+            "a branch rings again when its timer has run out and the other one's refusal counts",
+            200.0,
+            "0 p>b INVITE via=p1,a1
+          0.1 p>c INVITE via=p2,a1
+          1 b>p 180 via=p1,a1
+          60 c>p 486 via=p2,a1
+          190 b>p 180 via=p1,a1",
+            "486 unsuccessful sip=486 life=2002,180,486",
+        ),
+        (
             "the caller's next attempt, whose INVITE was not captured",
             60.0,
             "0 a>p INVITE via=a1

@@ -6,6 +6,7 @@
 use std::collections::BTreeSet;
 use std::net::SocketAddr;
 
+use sipcodes::codes::Code;
 use sipcodes::event::{Event, Path, Transport, What};
 use sipcodes::packet::Place;
 use sipcodes::render::{Format, Layout, renderer};
@@ -178,6 +179,14 @@ pub fn tracker(bytes: &[u8]) {
                 assert!(!steady || call.timeline.iter().is_sorted_by_key(|step| step.at));
                 assert!(!steady || call.ended.is_none_or(|ended| (call.start..=end).contains(&ended)));
                 assert!(call.answered.is_none_or(|answered| answered <= call.last));
+                let answer = call.answer.as_ref().map(|answer| answer.code.get());
+                match call.on_the_wire.map(Code::get) {
+                    refused @ Some(300..=699) => {
+                        assert!(!steady || answer == refused, "the refusal that counts: {answer:?}, {refused:?}")
+                    }
+                    Some(999 | 1000) => {}
+                    _ => assert!(call.answered.is_none(), "an answered call is up or over"),
+                }
                 assert!(call.audio.is_none() || call.code.is_some());
                 for stream in call.media.iter().flat_map(|media| &media.streams) {
                     assert_eq!(stream.call_id.as_deref(), Some(call.opening.call_id()));
