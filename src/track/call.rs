@@ -402,10 +402,16 @@ impl Call {
             self.callee_known = false;
         }
         self.attempts = self.attempts.max(1);
-        // Failover under the same CSeq starts afresh too: a failed attempt that waits again is under way again.
         let moment = Moment::of(event);
         let signals = Signals::of(&self.deciding(), moment.at);
-        if begins_attempt || (signals.waits() && matches!(self.state, State::Failed(_)) && self.attempt == Some(cseq)) {
+        let starts_afresh = match self.state {
+            // Failover under the same CSeq: a failed attempt that waits again is under way again.
+            State::Failed(_) => signals.waits(),
+            // A hop nearer to the caller, where nothing came yet: it was others who heard something.
+            State::Proceeding(_) => signals.response.is_none(),
+            _ => false,
+        };
+        if begins_attempt || (starts_afresh && self.attempt == Some(cseq)) {
             self.apply(Signal::Attempt, moment);
         }
         self.follow(signals, moment);
@@ -609,6 +615,9 @@ impl Call {
         if code.is_success() {
             self.dialogs.confirm(tags.to);
             self.proof = None;
+            if !self.dialogs.all_ended() {
+                self.apply(Signal::AnotherAnswer, Moment::of(event));
+            }
         }
         self.follow(standing, Moment::of(event));
     }

@@ -672,6 +672,14 @@ fn several_hops_and_forks() {
             "404 sip=404 challenged=true life=2002,407,404",
         ),
         (
+            "the caller's hop, whose clock is behind",
+            60.0,
+            "0 p>b INVITE via=p1,a1
+          0.1 b>p 183 via=p1,a1
+          0.2 a>p INVITE via=a1",
+            "2002 unsuccessful sip=- timed_out=true life=2002,183,2002",
+        ),
+        (
             "nothing but responses: another branch rings after a refusal",
             60.0,
             "0 b>p 486 via=p1,a1
@@ -735,6 +743,31 @@ fn several_hops_and_forks() {
           2.4 a>b BYE to=C via=b1
           3 b>a 200/BYE to=C via=b1",
             "999 sip=200",
+        ),
+        (
+            "forked answers: one more when the first was hung up",
+            60.0,
+            "0 a>b INVITE
+          1 b>a 200 to=B
+          1.1 a>b ACK to=B
+          2 a>b BYE to=B via=b1
+          2.1 b>a 200 to=C
+          2.2 b>a 200/BYE to=B via=b1
+          2.3 a>b ACK to=C",
+            "999 active sip=200 answered=1 ended=- life=2002,999,1000,999",
+        ),
+        (
+            "forked answers: one more when the first was hung up, hung up as well",
+            60.0,
+            "0 a>b INVITE
+          1 b>a 200 to=B
+          1.1 a>b ACK to=B
+          2 a>b BYE to=B via=b1
+          2.1 b>a 200 to=C
+          2.3 a>b ACK to=C
+          2.4 a>b BYE to=C via=b2 cseq=3
+          2.5 b>a 200/BYE to=C via=b2 cseq=3",
+            "1000 completed by=caller answered=1 ended=2.4 life=2002,999,1000,999,1000",
         ),
         (
             "forked answers: both hung up",
@@ -1358,6 +1391,34 @@ fn registrations() {
             "0 a>r REGISTER via=1
           0.1 r>a 200/REGISTER via=1 cseq=1 contact=<sip:alice@192.0.2.1>;expires=30",
             "1011 active expires=30 cause=-",
+        ),
+        (
+            "a proxy that counts CSeq up, whose own REGISTER was not captured",
+            9.0,
+            "0 a>p REGISTER contact=<sip:alice@192.0.2.1> expires=60 via=a1
+          0.2 r>p 401/REGISTER via=p1,a1 cseq=7
+          0.5 p>a 200/REGISTER via=a1 cseq=1",
+            "1011 active sip=200 challenged=false life=1010,1011",
+        ),
+        (
+            "refused, and of the next attempt nothing but the 100 was captured",
+            99.0,
+            "0 a>r REGISTER contact=<sip:alice@192.0.2.1> expires=60 via=1
+          0.1 r>a 403/REGISTER via=1 cseq=1
+          1 r>a 100/REGISTER via=2 cseq=2",
+            "403 unsuccessful sip=403 life=1010,403",
+        ),
+        (
+            "the REGISTER was not captured, its 2xx lists what was let go",
+            9.0,
+            "0.1 r>a 200/REGISTER via=1 cseq=1 contact=<sip:alice@192.0.2.1>;expires=0",
+            "1013 completed cause=requested life=1013",
+        ),
+        (
+            "the REGISTER was not captured, its 2xx lists what was let go and what was not",
+            9.0,
+            "0.1 r>a 200/REGISTER via=1 cseq=1 contact=<sip:alice@192.0.2.1>;expires=0,<sip:alice@192.0.2.2>;expires=40",
+            "1011 active expires=40 cause=- life=1011",
         ),
         (
             "a query that finds none",

@@ -436,12 +436,17 @@ impl Registration {
         let index = self.transactions.iter().position(on_hop).or_else(|| self.transactions.iter().position(of_key));
         let index = if let Some(index) = index {
             index
+        } else if !code.is_final() && self.code().is_some() {
+            // That another attempt is under way says less than how the one before it went.
+            return;
         } else {
-            // Its REGISTER was not captured.
-            if self.attempt.is_none_or(|current| cseq > current) {
+            // Its REGISTER was not captured. A proxy that counts CSeq up on its own makes no attempt of the client's.
+            let depth = message.via_count();
+            let is_anothers = self.transactions.iter().any(|of| of.cseq == cseq && of.depth <= depth);
+            let waits_nearer = self.deciding().is_some_and(|of| depth > of.depth && !of.is_answered());
+            if self.attempt.is_none_or(|current| cseq > current && !is_anothers && !waits_nearer) {
                 self.attempt = Some(cseq);
             }
-            let depth = message.via_count();
             self.remember(Transaction { key, cseq, depth, hop, wish: None, began: event.at, answer: None });
             self.transactions.len() - 1
         };
@@ -480,27 +485,27 @@ impl Registration {
             Some(wish @ (Wish::Bind(..) | Wish::BindAll(_))) => {
                 for (contact, asked) in wish.contacts() {
                     let seconds =
-                        if asked == 0 { 0 } else { self.granted(digest, message, Some(contact.key)).unwrap_or(asked) };
+                        if asked == 0 { 0 } else { self.granted(digest, message, contact.key).unwrap_or(asked) };
                     self.bind(contact, seconds, moment, changes);
                 }
             }
             Some(Wish::RemoveAll) => changes.let_go.extend(self.bindings.drain(..).map(|of| of.contact.holder)),
             // A query, or a 2xx whose REGISTER was not captured: only what it lists is known.
             Some(Wish::Query) | None => {
-                let listed = message.contacts().find_map(|contact| match contact {
-                    ContactValue::Addr(addr) => Some(addr.uri),
-                    ContactValue::Star => None,
-                });
-                let code = if listed.is_some() { Code::REGISTERED } else { Code::UNREGISTERED };
-                if let Some(listed) = listed {
-                    self.expires = self.granted(digest, message, None);
-                    if !self.has_contact {
-                        self.set_contact(digest, listed, None);
-                    }
-                } else {
-                    self.cause = Some(RegistrationCause::None);
+                let lifetime = |contact: &ContactValue<'_>| contact.expires().or_else(|| message.expires());
+                // Some list what was let go as well, with no time left.
+                let listed =
+                    message.contacts().find(|contact| contact.addr().is_some() && lifetime(contact) != Some(0));
+                let Some(listed) = listed else {
+                    let let_go = message.contacts().any(|contact| contact.addr().is_some());
+                    self.cause = Some(if let_go { RegistrationCause::Requested } else { RegistrationCause::None });
+                    return self.step(Code::UNREGISTERED, moment);
+                };
+                self.expires = lifetime(&listed);
+                if let Some(addr) = listed.addr().filter(|_| !self.has_contact) {
+                    self.set_contact(digest, addr.uri, None);
                 }
-                return self.step(code, moment);
+                return self.step(Code::REGISTERED, moment);
             }
         }
         if self.bindings.is_empty() {

@@ -41,6 +41,8 @@ pub(super) enum Signal {
     ProvingBye,
     /// A BYE was challenged and so ended nothing yet.
     ByeChallenged,
+    /// A 2xx of another branch when all dialogs were ended: its own is up (RFC 3261 13.2.2.4).
+    AnotherAnswer,
     /// A request or response that only an answered call has, in a call joined late.
     InDialog,
 }
@@ -64,7 +66,7 @@ impl State {
             // hanging up (RFC 3261 15); a challenged BYE has not
             (Unseen | Active, On::Bye)                                                      => Completed,
             (Inviting | Proceeding(_) | Cancelling, On::ProvingBye)                         => Completed,
-            (Completed, On::ByeChallenged)                                                  => Active,
+            (Completed, On::ByeChallenged | On::AnotherAnswer)                              => Active,
             // joined late
             (Unseen, On::InDialog)                                                          => Active,
             _ => return None,

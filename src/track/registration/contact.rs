@@ -182,10 +182,9 @@ impl Registration {
         Contact { key, holder: holder as Holder }
     }
 
-    /// The lifetime that a 2xx grants: of this contact where it lists that, else its Expires header. Without a contact
-    /// to look for: that of the first one listed.
-    pub(super) fn granted(&self, digest: &Digest, message: &Message<'_>, contact: Option<u64>) -> Option<u32> {
-        let is_own = |uri: &[u8]| contact.is_none_or(|key| self.contact.key_of(digest, uri) == key);
+    /// The lifetime that a 2xx grants: of this contact where it lists that, else its Expires header.
+    pub(super) fn granted(&self, digest: &Digest, message: &Message<'_>, contact: u64) -> Option<u32> {
+        let is_own = |uri: &[u8]| self.contact.key_of(digest, uri) == contact;
         let of_contact = match Usual::of(message) {
             Some(usual) => usual.lifetime.filter(|_| is_own(usual.uri)),
             None => message.contacts().find_map(|listed| match listed {

@@ -6,14 +6,14 @@
 use std::collections::BTreeSet;
 use std::net::SocketAddr;
 
-use sipcodes::codes::Code;
+use sipcodes::codes::{Category, Code};
 use sipcodes::event::{Event, Path, Transport, What};
 use sipcodes::packet::Place;
 use sipcodes::render::{Format, Layout, renderer};
 use sipcodes::report::{Columns, Kind, Report};
 use sipcodes::time::Timestamp;
 use sipcodes::track::Tracker;
-use sipcodes::track::fact::{Fact, StreamFact};
+use sipcodes::track::fact::{CallFact, Fact, RegistrationFact, StreamFact};
 use sipcodes::wire::rtcp::Rtcp;
 use sipcodes::wire::rtp::Rtp;
 use sipcodes::wire::sip::Message;
@@ -179,15 +179,8 @@ pub fn tracker(bytes: &[u8]) {
                 assert!(!steady || call.timeline.iter().is_sorted_by_key(|step| step.at));
                 assert!(!steady || call.ended.is_none_or(|ended| (call.start..=end).contains(&ended)));
                 assert!(call.answered.is_none_or(|answered| answered <= call.last));
-                let answer = call.answer.as_ref().map(|answer| answer.code.get());
-                match call.on_the_wire.map(Code::get) {
-                    refused @ Some(300..=699) => {
-                        assert!(!steady || answer == refused, "the refusal that counts: {answer:?}, {refused:?}")
-                    }
-                    Some(999 | 1000) => {}
-                    _ => assert!(call.answered.is_none(), "an answered call is up or over"),
-                }
                 assert!(call.audio.is_none() || call.code.is_some());
+                check_ending(call, steady);
                 for stream in call.media.iter().flat_map(|media| &media.streams) {
                     assert_eq!(stream.call_id.as_deref(), Some(call.opening.call_id()));
                     listen(stream);
@@ -197,6 +190,7 @@ pub fn tracker(bytes: &[u8]) {
                 counted += u64::from(registration.messages);
                 assert!(opened.insert(registration.place), "two rows opened by one message");
                 assert_eq!(registration.timeline.last().map(|step| step.code), registration.code);
+                check_registration(registration, steady);
             }
             Fact::Stream(stream) => {
                 assert!(stream.call_id.is_none() && stream.from.is_none() && stream.bound_by.is_none());
@@ -210,4 +204,39 @@ pub fn tracker(bytes: &[u8]) {
     assert!(counted <= messages, "a message of two rows");
     let of_files = tracker.media_of_file(0);
     assert!(heard <= of_files.rtp && of_files.rtp <= media, "{heard} of {} of {media} packets", of_files.rtp);
+}
+
+/// What a call's code says, its other fields say too; of times and responses, where the clock went on steadily.
+fn check_ending(call: &CallFact, steady: bool) {
+    let answer = call.answer.as_ref().map(|answer| answer.code.get());
+    let is_up_or_over = call.answered.is_some() || call.proof.is_some() || call.bye_refused.is_some();
+    match call.on_the_wire.map(Code::get) {
+        Some(999) => {}
+        Some(1000) => assert!(call.ended.is_some(), "when it was hung up"),
+        code => {
+            assert!(!is_up_or_over, "{code:?} of a call that was answered");
+            let fits = match code {
+                Some(300..=699) => answer == code,
+                Some(100..=199) => answer.is_some_and(|answer| answer < 200),
+                Some(2002) => answer.is_none(),
+                _ => true,
+            };
+            assert!(!steady || fits, "{code:?} by {answer:?}");
+        }
+    }
+    assert!(!call.timed_out || call.category == Some(Category::Unsuccessful));
+    assert!(call.ended_by.is_none() || call.ended.is_some() || call.on_the_wire == Some(Code::CANCEL));
+    let is_within = |at: Timestamp| (call.start..=call.last).contains(&at);
+    assert!(!steady || call.final_at.into_iter().chain(call.attempt_start).all(is_within));
+}
+
+fn check_registration(registration: &RegistrationFact, steady: bool) {
+    let (code, answer) =
+        (registration.code.map(Code::get), registration.answer.as_ref().map(|answer| answer.code.get()));
+    let refused = matches!(code, Some(300..=699));
+    assert!(!steady || !refused || answer == code, "{code:?} by {answer:?}");
+    assert!(!registration.timed_out || registration.category == Some(Category::Unsuccessful));
+    assert!(!steady || registration.timeline.iter().is_sorted_by_key(|step| step.at));
+    let is_within = |at: Timestamp| (registration.start..=registration.last).contains(&at);
+    assert!(!steady || registration.registered.is_none_or(is_within));
 }
