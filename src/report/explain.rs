@@ -198,6 +198,7 @@ const fn words(rule: Rule) -> (&'static str, &'static str) {
         Rule::Failover => ("another target, as all before it have failed: what they said no longer counts", "RFC 3261 16.6"),
         Rule::Branch => ("another branch or way of this attempt: all that are equally near to the caller decide together", "RFC 3261 16.7"),
         Rule::FartherHop => ("ignored: another hop, farther from the caller, who is told by the nearest one", "RFC 3261 16.7 step 9"),
+        Rule::NearerHop => ("a hop nearer to the caller: what others were told does not count", "RFC 3261 16.7 step 9"),
         Rule::EarlierBranch => ("ignored: of a branch or way that does not decide", "RFC 3261 16.7 step 6"),
         Rule::EarlierAttempt => ("ignored: late message of an earlier attempt, as its CSeq says", "RFC 3261 17.1.3"),
         Rule::Reinvite => ("ignored: a re-INVITE changes the session, not the call", "RFC 3261 14"),

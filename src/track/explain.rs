@@ -68,6 +68,8 @@ pub enum Rule {
     Branch,
     /// Another hop, farther from the caller.
     FartherHop,
+    /// Another hop, nearer to the caller than what was seen before.
+    NearerHop,
     /// A branch that failed before the one that decides now.
     EarlierBranch,
     /// A message of an attempt that another has followed.
@@ -398,6 +400,14 @@ mod tests {
                  1 b>p 200 via=p1,a1 | Answer 2002>999
                  1.1 p>c CANCEL via=p2,a1 | CancelOfBranch
                  2 c>p 487 to=C via=p2,a1 | LosingBranch",
+            ),
+            (
+                "the caller's hop, whose clock is behind",
+                "0 p>b INVITE via=p1,a1 | FirstInvite ->2002
+                 0.1 b>p 183 via=p1,a1 | Provisional 2002>183
+                 0.2 a>p INVITE via=a1 | NearerHop 183>2002
+                 0.3 b>p 486 via=p1,a1 | FartherHop
+                 0.4 p>a 486 via=a1 | Failure 2002>486",
             ),
             (
                 "failover",

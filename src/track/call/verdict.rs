@@ -63,6 +63,7 @@ impl Call {
             State::Failed(code) if moved && begins && code.get() / 100 == 3 => Rule::RedirectFollowed,
             State::Failed(_) if moved && !begins => Rule::Failover,
             _ if begins => Rule::NextAttempt,
+            State::Proceeding(_) if moved => Rule::NearerHop,
             _ => self.beside(arrival).unwrap_or(Rule::Branch),
         }
     }
