@@ -421,7 +421,9 @@ impl Call {
     /// up on its own (for credentials of its own) makes none.
     fn begins_attempt(&self, cseq: u32, depth: u16) -> bool {
         self.attempt.is_none_or(|current| {
-            let farther = || self.deciding().transactions().next().is_some_and(|nearest| depth > nearest.depth);
+            // A damaged INVITE without a Via says nothing of how far it is.
+            let is_behind = |nearest: &InviteTransaction| nearest.depth > 0 && depth > nearest.depth;
+            let farther = || self.deciding().transactions().next().is_some_and(is_behind);
             cseq > current && !(self.state.is_attempting() && farther())
         })
     }

@@ -7,7 +7,8 @@
 //! direction of a description, its address (`0.0.0.0`), where it wants audio (`a:4000`), or the whole of it. With
 //! `icmp=NAME` it is an ICMP error that quotes the message, its first `quote=N` bytes.
 //! first) is the branch `a1` for INVITE, CANCEL and their responses and the method's name for the others. A sender or
-//! receiver may have a port (`a:6000`), `over=tcp` says what carried it, and the branch `-` stands for none (RFC 2543).
+//! receiver may have a port (`a:6000`), `over=tcp` says what carried it, the branch `-` stands for none (RFC 2543), and
+//! `via=none` and `cseq=none` for no such header.
 #![allow(clippy::or_fun_call, reason = "tests read better so")]
 
 use std::net::SocketAddr;
@@ -70,12 +71,15 @@ pub(super) fn line(text: &str, frame: u64, tracker: &mut Tracker) {
         }
         None => format!("{method} sip:{to_user}@example.com SIP/2.0\r\n"),
     };
-    for branch in via.split(',') {
+    for branch in via.split(',').filter(|_| via != "none") {
         let branch = if branch == "-" { String::new() } else { format!(";branch=z9hG4bK-{branch}") };
         message += &format!("Via: SIP/2.0/UDP a.invalid{branch}\r\n");
     }
     message += &format!("From: <sip:{from_user}@example.com>;tag={from}\r\nTo: <sip:{to_user}@example.com>{to}\r\n");
-    message += &format!("Call-ID: {}\r\nCSeq: {cseq} {method}\r\n", option("id").unwrap_or("c"));
+    message += &format!("Call-ID: {}\r\n", option("id").unwrap_or("c"));
+    if cseq != "none" {
+        message += &format!("CSeq: {cseq} {method}\r\n");
+    }
     for (key, header) in [
         ("reason", "Reason"),
         ("contact", "Contact"),
@@ -711,6 +715,15 @@ fn several_hops_and_forks() {
           60 c>p 486 via=p2,a1
           190 b>p 180 via=p1,a1",
             "486 unsuccessful sip=486 life=2002,180,486",
+        ),
+        (
+            "a damaged INVITE",
+            60.0,
+            "0 a>b INVITE via=none cseq=none
+          0.1 b>a 100 cseq=2
+          1 b>a 180 cseq=2
+          2 b>a 486 cseq=2",
+            "486 sip=486 life=2002,100,180,486",
         ),
         (
             "the caller's next attempt, whose INVITE was not captured",

@@ -443,7 +443,7 @@ impl Registration {
             // Its REGISTER was not captured. A proxy that counts CSeq up on its own makes no attempt of the client's.
             let depth = message.via_count();
             let is_anothers = self.transactions.iter().any(|of| of.cseq == cseq && of.depth <= depth);
-            let waits_nearer = self.deciding().is_some_and(|of| depth > of.depth && !of.is_answered());
+            let waits_nearer = self.deciding().is_some_and(|of| of.depth > 0 && depth > of.depth && !of.is_answered());
             if self.attempt.is_none_or(|current| cseq > current && !is_anothers && !waits_nearer) {
                 self.attempt = Some(cseq);
             }
