@@ -221,7 +221,7 @@ impl Legs {
         self.offers.close(slot);
         let Some(leg) = self.open.get_mut(slot).and_then(Option::take) else { return Vec::new() };
         for key in leg.keys {
-            self.drop_carrier(key, slot);
+            self.carriers.remove(key, slot);
         }
         leg.links.into_iter().map(|(_, call_id, evidence)| Link { call_id, evidence }).collect()
     }
@@ -457,10 +457,6 @@ impl Legs {
             self.carriers.remove(key, oldest);
         }
         self.carriers.push(key, slot);
-    }
-
-    fn drop_carrier(&mut self, key: u64, slot: usize) {
-        self.carriers.remove(key, slot);
     }
 
     /// Forgets what held for seconds only.

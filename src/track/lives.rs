@@ -1414,6 +1414,14 @@ fn registrations() {
             "1011 active sip=200 challenged=false life=1010,1011",
         ),
         (
+            "a damaged REGISTER, sent again whole",
+            9.0,
+            "0 a>r REGISTER contact=<sip:alice@192.0.2.1> expires=60 via=none cseq=none
+          1 a>r REGISTER contact=<sip:alice@192.0.2.1> expires=60 via=1 cseq=2
+          1.1 r>a 200/REGISTER via=1 cseq=2",
+            "1011 active sip=200 registered=true life=1010,1011",
+        ),
+        (
             "refused, and of the next attempt nothing but the 100 was captured",
             99.0,
             "0 a>r REGISTER contact=<sip:alice@192.0.2.1> expires=60 via=1

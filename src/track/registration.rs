@@ -378,11 +378,10 @@ impl Registration {
             self.transactions.clear();
         }
         let begins_attempt = self.deciding().is_none_or(|deciding| {
-            let farther_and_pending = depth > deciding.depth && !deciding.is_answered();
             // Counting right or not, who was refused and asks again makes another attempt.
             let refused = deciding.is_answered() && !deciding.is_granted();
             let asks_again = cseq == deciding.cseq && key != deciding.key && depth <= deciding.depth && refused;
-            (cseq > deciding.cseq && !farther_and_pending) || asks_again
+            (cseq > deciding.cseq && !self.waits_nearer_than(depth)) || asks_again
         });
         self.aor.key = Some(self.aor.key(known.digest));
         let (wish, contact) = self.wish(known.digest, message);
@@ -402,6 +401,12 @@ impl Registration {
         }
         let wish = Some(wish);
         self.remember(Transaction { key, cseq, depth, hop, wish, began: event.at, answer: None });
+    }
+
+    /// Whether the client's own attempt still waits, nearer to it: what is sent from there on is a proxy's.
+    fn waits_nearer_than(&self, depth: u16) -> bool {
+        // A damaged REGISTER without a Via says nothing of how far it is.
+        self.deciding().is_some_and(|of| of.depth > 0 && depth > of.depth && !of.is_answered())
     }
 
     fn set_contact(&mut self, digest: &Digest, uri: &[u8], key: Option<u64>) {
@@ -443,8 +448,8 @@ impl Registration {
             // Its REGISTER was not captured. A proxy that counts CSeq up on its own makes no attempt of the client's.
             let depth = message.via_count();
             let is_anothers = self.transactions.iter().any(|of| of.cseq == cseq && of.depth <= depth);
-            let waits_nearer = self.deciding().is_some_and(|of| of.depth > 0 && depth > of.depth && !of.is_answered());
-            if self.attempt.is_none_or(|current| cseq > current && !is_anothers && !waits_nearer) {
+            let is_next = |current| cseq > current && !is_anothers && !self.waits_nearer_than(depth);
+            if self.attempt.is_none_or(is_next) {
                 self.attempt = Some(cseq);
             }
             self.remember(Transaction { key, cseq, depth, hop, wish: None, began: event.at, answer: None });
